@@ -1,0 +1,243 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// FlushTimeout bounds how long a flush waits for the recorder, because a flush does not
+// obey the request's own context: the client going away must not lose the record.
+const FlushTimeout = 10 * time.Second
+
+// Trail collects the events of one request: what was decided and what was seen.
+// audithttp.Hold makes one for each HTTP request and lets no byte leave before the
+// trail is durable. A job makes its own with WithTrail.
+//
+// A Trail is safe for concurrent use.
+type Trail struct {
+	rec  Recorder
+	base Event // correlation, client and server of the request
+
+	mu       sync.Mutex
+	pending  []*Event // decided, not yet durable; the last one collects what is seen
+	last     *Event   // the last decision, the pattern for what is seen after a flush
+	decided  bool
+	returned bool
+	checks   []func(context.Context) error
+}
+
+type trailKey struct{}
+
+// WithTrail returns a context with a new Trail that records to rec. Every event inherits
+// base's Correlation, Client and Server.
+func WithTrail(ctx context.Context, rec Recorder, base Event) (context.Context, *Trail) {
+	t := &Trail{rec: rec, base: base}
+	return context.WithValue(ctx, trailKey{}, t), t
+}
+
+func trailFrom(ctx context.Context) (*Trail, error) {
+	t, ok := ctx.Value(trailKey{}).(*Trail)
+	if !ok {
+		return nil, ErrNoTrail
+	}
+	return t, nil
+}
+
+// Decide opens an event of the request: allowed or denied, it was decided. The event's
+// actor is the one in ctx unless e names one. It is durable at the next Flush, or before
+// Decide returns if the request's handler has already returned.
+// It returns ErrNoTrail without a trail, ErrNoActor without an actor.
+func Decide(ctx context.Context, e Event) error {
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return err
+	}
+	if e.Actor.Kind == "" {
+		a, ok := ActorFrom(ctx)
+		if !ok {
+			return ErrNoActor
+		}
+		a.Roles = slices.Concat(a.Roles, e.Actor.Roles)
+		e.Actor = a
+	}
+	t.fill(&e)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.decided = true
+	t.last = &e
+	t.pending = append(t.pending, &e)
+	if t.returned {
+		return t.flush(ctx)
+	}
+	return nil
+}
+
+// Exempt marks the request as decided without an event of its own: a health probe, a
+// style sheet, a 404 for an unknown path. Why says so in the code, for whoever reads it.
+func Exempt(ctx context.Context, why string) error {
+	if why == "" {
+		return errors.New("audit: exempting a request: no reason given")
+	}
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.decided = true
+	return nil
+}
+
+// Seen adds to the open event that o, of patient p, was seen; o.Fields names what was
+// revealed. Either may be zero. After a flush, what is seen opens a further event with the
+// same decision. Once the handler has returned, Seen waits until its own event is durable.
+// It returns ErrUndecided if nothing was decided before.
+func Seen(ctx context.Context, p Patient, o Object) error {
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		return ErrUndecided
+	}
+	e := t.open()
+	e.see(p, o)
+	if t.returned {
+		return t.flush(ctx)
+	}
+	return nil
+}
+
+// Flush makes everything decided and seen so far durable. Call it before an effect
+// outside the response: a text message, a file, a call to another service.
+func Flush(ctx context.Context) error {
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return err
+	}
+	return t.Flush(ctx)
+}
+
+// OnRecheck adds a question that a long response asks again and again, for example
+// whether the session is still alive. A non-nil answer cuts the response off.
+func OnRecheck(ctx context.Context, check func(context.Context) error) error {
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.checks = append(t.checks, check)
+	return nil
+}
+
+// Flush records what is pending. It ignores ctx's cancellation but not its values, and
+// waits FlushTimeout at most. After an error the events stay pending.
+func (t *Trail) Flush(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.flush(ctx)
+}
+
+// Decided reports whether Decide or Exempt was called.
+func (t *Trail) Decided() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.decided
+}
+
+// Return marks the handler as returned: from now on every Decide and Seen waits for its
+// own record.
+func (t *Trail) Return() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.returned = true
+}
+
+// Recheck asks every question added with OnRecheck and returns the first error.
+func (t *Trail) Recheck(ctx context.Context) error {
+	t.mu.Lock()
+	checks := slices.Clone(t.checks)
+	t.mu.Unlock()
+	for _, check := range checks {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill completes e with what the whole request shares.
+func (t *Trail) fill(e *Event) {
+	if e.ID == "" {
+		e.ID = NewID(time.Now())
+	}
+	if e.Tenant == "" {
+		e.Tenant = e.Actor.Tenant
+	}
+	e.Correlation = t.base.Correlation
+	e.Client = t.base.Client
+	e.Server = t.base.Server
+	e.Patients = slices.Clone(e.Patients)
+	e.Objects = slices.Clone(e.Objects)
+}
+
+// open returns the event that collects what is seen.
+func (t *Trail) open() *Event {
+	if n := len(t.pending); n > 0 {
+		return t.pending[n-1]
+	}
+	e := *t.last
+	e.ID = NewID(time.Now())
+	e.Patients, e.Objects = nil, nil
+	t.pending = append(t.pending, &e)
+	return &e
+}
+
+func (t *Trail) flush(ctx context.Context) error {
+	if len(t.pending) == 0 {
+		return nil
+	}
+	events := make([]Event, len(t.pending))
+	for i, e := range t.pending {
+		events[i] = *e
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), FlushTimeout)
+	defer cancel()
+	if err := t.rec.Record(ctx, events...); err != nil {
+		return err
+	}
+	t.pending = t.pending[:0]
+	return nil
+}
+
+// see merges one sighting into the event: each patient once, each object once, fields sorted.
+func (e *Event) see(p Patient, o Object) {
+	if p != "" && !slices.Contains(e.Patients, p) {
+		e.Patients = append(e.Patients, p)
+	}
+	if o.Type == "" {
+		return
+	}
+	for i := range e.Objects {
+		have := &e.Objects[i]
+		if have.Type == o.Type && have.ID == o.ID {
+			have.Fields = mergeSorted(have.Fields, o.Fields)
+			return
+		}
+	}
+	o.Fields = mergeSorted(nil, o.Fields)
+	e.Objects = append(e.Objects, o)
+}
+
+// mergeSorted returns the union of both, sorted, in fresh memory.
+func mergeSorted(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}

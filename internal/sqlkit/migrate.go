@@ -1,0 +1,146 @@
+package sqlkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Errors of Migrate.
+var (
+	// ErrMigrationEdited: a migration that was applied has other bytes now.
+	ErrMigrationEdited = errors.New("sqlkit: an applied migration was edited")
+	// ErrMigrationGap: the migration files are not numbered 1, 2, 3 …
+	ErrMigrationGap = errors.New("sqlkit: migrations are not numbered without a gap")
+)
+
+const migrationTable = `CREATE TABLE IF NOT EXISTS wardkit_migration (
+	line TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	name TEXT NOT NULL,
+	checksum TEXT NOT NULL,
+	applied BIGINT NOT NULL,
+	PRIMARY KEY (line, number)
+)`
+
+type migration struct {
+	number   int
+	name     string
+	text     string
+	checksum string
+}
+
+// Migrate brings one named line of migrations up to date: the files
+// <folder>/<dialect>/0001_name.sql … of fsys, in order, each once, all in one transaction.
+// A database that has more migrations than fsys was written by a newer release and is left
+// alone; one whose applied migrations differ from fsys is refused with ErrMigrationEdited.
+// Two processes may migrate at once.
+func (d *DB) Migrate(ctx context.Context, line string, fsys fs.FS, folder string) error {
+	todo, err := readMigrations(fsys, path.Join(folder, d.dialect.String()))
+	if err != nil {
+		return fmt.Errorf("sqlkit: migrating %s: %w", line, err)
+	}
+	err = d.Write(ctx, func(tx *Tx) error {
+		if d.dialect == Postgres { // CREATE TABLE IF NOT EXISTS races with itself there
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(7706325)"); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, migrationTable); err != nil {
+			return err
+		}
+		return migrateLine(ctx, tx, line, todo)
+	})
+	if err != nil {
+		return fmt.Errorf("sqlkit: migrating %s: %w", line, err)
+	}
+	return nil
+}
+
+func migrateLine(ctx context.Context, tx *Tx, line string, todo []migration) error {
+	applied, err := appliedMigrations(ctx, tx, line)
+	if err != nil {
+		return err
+	}
+	for _, m := range todo {
+		if sum, ok := applied[m.number]; ok {
+			if sum != m.checksum {
+				return fmt.Errorf("%w: %s", ErrMigrationEdited, m.name)
+			}
+			continue
+		}
+		for _, statement := range strings.Split(m.text, ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+		}
+		const insert = `INSERT INTO wardkit_migration (line, number, name, checksum, applied) VALUES (?, ?, ?, ?, ?)`
+		if _, err := tx.Exec(ctx, insert, line, m.number, m.name, m.checksum, Micros(time.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appliedMigrations(ctx context.Context, tx *Tx, line string) (map[int]string, error) {
+	rows, err := tx.Query(ctx, `SELECT number, checksum FROM wardkit_migration WHERE line = ?`, line)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	applied := map[int]string{}
+	for rows.Next() {
+		var n int
+		var sum string
+		if err := rows.Scan(&n, &sum); err != nil {
+			return nil, err
+		}
+		applied[n] = sum
+	}
+	return applied, rows.Err()
+}
+
+// readMigrations reads NNNN_name.sql files in order. A statement ends with a semicolon at
+// the end of a line; comments contain none.
+func readMigrations(fsys fs.FS, folder string) ([]migration, error) {
+	entries, err := fs.ReadDir(fsys, folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []migration
+	for _, e := range entries {
+		digits, _, ok := strings.Cut(e.Name(), "_")
+		n, err := strconv.Atoi(digits)
+		if !ok || err != nil || path.Ext(e.Name()) != ".sql" {
+			return nil, fmt.Errorf("%w: %s", ErrMigrationGap, e.Name())
+		}
+		text, err := fs.ReadFile(fsys, path.Join(folder, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		text = []byte(strings.ReplaceAll(string(text), "\r\n", "\n"))
+		sum := sha256.Sum256(text)
+		all = append(all, migration{n, e.Name(), string(text), hex.EncodeToString(sum[:])})
+	}
+	slices.SortFunc(all, func(a, b migration) int { return a.number - b.number })
+	for i, m := range all {
+		if m.number != i+1 {
+			return nil, fmt.Errorf("%w: %s", ErrMigrationGap, m.name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: no files in %s", ErrMigrationGap, folder)
+	}
+	return all, nil
+}
