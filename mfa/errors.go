@@ -1,0 +1,41 @@
+package mfa
+
+import "errors"
+
+// What callers can act on. A wrong code is not an error: Verify answers with no methods,
+// Confirm and Disable with false. No error carries an identifier, a code or a secret.
+var (
+	// ErrNotEnrolled: the person has no second factor here, or none that was confirmed.
+	ErrNotEnrolled = errors.New("mfa: no second factor is enrolled")
+	// ErrEnrolled: the person has a second factor already. It is not replaced by a new
+	// enrolment, or whoever knows a password could bring a phone of their own; it ends with
+	// Disable or Reset first.
+	ErrEnrolled = errors.New("mfa: a second factor is enrolled already")
+	// ErrLocked: the authenticator was disabled after too many consecutive wrong codes
+	// (NIST SP 800-63B-4, section 3.2.2). Only Reset ends it.
+	ErrLocked = errors.New("mfa: the authenticator is disabled after too many wrong codes")
+	// ErrRequired: the person must have a second factor and cannot do without.
+	ErrRequired = errors.New("mfa: a second factor is required of this person")
+	// ErrNotYours: only the person disables their own second factor, and nobody resets
+	// their own.
+	ErrNotYours = errors.New("mfa: this is not for this actor to do")
+	// ErrPending: the change was made and is durable; something that follows from it (ending
+	// the sessions, recording it) is still owed and is repeated by Run.
+	ErrPending = errors.New("mfa: done, but not everything that follows from it")
+	// ErrUnwired: Options names no Sessions or no Notices, which ending a factor needs.
+	ErrUnwired = errors.New("mfa: no sessions or no notices were given")
+	// ErrFIPS: time-based codes are HMAC-SHA-1, which GODEBUG=fips140=only forbids.
+	ErrFIPS = errors.New("mfa: one-time codes with SHA-1 are not allowed in FIPS 140-only mode")
+	// ErrURI: the text is not an otpauth URI of the one kind this package makes.
+	ErrURI = errors.New("mfa: not an otpauth URI of this package's kind")
+	// ErrName: an issuer or account name is empty, too long or holds control characters.
+	ErrName = errors.New("mfa: unusable issuer or account name")
+)
+
+// What a Store answers.
+var (
+	// ErrNotFound: there is no such credential.
+	ErrNotFound = errors.New("mfa: no such credential")
+	// ErrConflict: somebody else changed the credential since it was read.
+	ErrConflict = errors.New("mfa: the credential was changed meanwhile")
+)

@@ -1,0 +1,44 @@
+package mfa
+
+import (
+	"context"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Sessions ends what a person is signed in to; session.Manager is one.
+type Sessions interface {
+	EndAll(ctx context.Context, t audit.Tenant, person audit.ActorID, reason string) error
+}
+
+// Notices tells a person what happened to their second factor: by mail, text or push. The
+// message carries no address and no words; the host knows the address of m.Person and the
+// words for m.Topic (TopicEnrolled, TopicRemoved, TopicReset, TopicLocked). The same message
+// may come twice and has the same m.ID then.
+type Notices interface {
+	Notify(ctx context.Context, m audit.Message) error
+}
+
+// MaxFailures is the highest number of consecutive wrong codes after which an authenticator
+// is disabled (NIST SP 800-63B-4, section 3.2.2), and the default.
+const MaxFailures = 100
+
+// Options are what New can be told. The zero value is safe.
+type Options struct {
+	// Sessions ends sessions after Reset and Disable. Without it both are refused.
+	Sessions Sessions
+	// Notices tells people. Without it Reset and Disable are refused, the other notices wait
+	// in the outbox and Health says so.
+	Notices Notices
+	// Required says whether a person must have a second factor, so that Disable is refused
+	// with ErrRequired. Nil: everybody must.
+	Required func(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
+	// MaxFailures is how many consecutive wrong codes disable an authenticator, 1 to 100.
+	// 0: 100. Slowing guesses down is the job of whoever calls Verify.
+	MaxFailures int
+	// Retry is how long an undelivered message waits for its next attempt. 0: one minute.
+	Retry time.Duration
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
