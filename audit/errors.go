@@ -1,6 +1,9 @@
 package audit
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // What callers can act on. Every error of this package wraps one of these or a store's own
 // error; none carries an identifier, a value or SQL.
@@ -11,4 +14,63 @@ var (
 	ErrNoActor = errors.New("audit: no actor in context")
 	// ErrUndecided: something was seen before anything was decided.
 	ErrUndecided = errors.New("audit: seen before decided")
+
+	// ErrInvalid: an event lacks something or holds what cannot be recorded. The error is an
+	// *InvalidError that names the fields.
+	ErrInvalid = errors.New("audit: invalid event")
+	// ErrBusy: the queue of a Log is full; nothing was recorded. Try again later.
+	ErrBusy = errors.New("audit: too many events are waiting to be recorded")
+	// ErrUnconfirmed: the store did not say in time that the events are durable. They may or
+	// may not be; recording them again under the same IDs is safe. It also wraps the cause.
+	ErrUnconfirmed = errors.New("audit: not confirmed durable")
+	// ErrConflict: another event has this ID.
+	ErrConflict = errors.New("audit: another event has this id")
+	// ErrNotFound: the tenant has no event of this ID.
+	ErrNotFound = errors.New("audit: no such event")
+	// ErrBadQuery: a Query lacks its tenant or contradicts itself.
+	ErrBadQuery = errors.New("audit: invalid query")
+	// ErrBadCursor: a cursor was forged, or made for another tenant or filter, or by a
+	// process with another key. Start again at the first page.
+	ErrBadCursor = errors.New("audit: invalid cursor")
+	// ErrDamaged: stored bytes are not what was recorded.
+	ErrDamaged = errors.New("audit: a stored event is damaged")
+	// ErrSealing: the sealer could not seal or unseal private values. It also wraps the cause.
+	ErrSealing = errors.New("audit: sealing private values failed")
 )
+
+// InvalidError says what keeps an event from being recorded. It holds names of fields, such
+// as "action" or "objects.id", never their values.
+type InvalidError struct {
+	Missing []string // required and empty
+	Wrong   []string // too long, not UTF-8, with control characters, out of range
+}
+
+// Error lists the fields.
+func (e *InvalidError) Error() string {
+	var parts []string
+	if len(e.Missing) > 0 {
+		parts = append(parts, "missing "+strings.Join(e.Missing, ", "))
+	}
+	if len(e.Wrong) > 0 {
+		parts = append(parts, "not recordable "+strings.Join(e.Wrong, ", "))
+	}
+	return ErrInvalid.Error() + ": " + strings.Join(parts, "; ")
+}
+
+// Is reports whether target is ErrInvalid.
+func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
+
+// hidden joins a sentinel and the cause without printing the cause: a driver's or a KMS's
+// error text may hold anything.
+type hidden struct{ sentinel, cause error }
+
+func (h hidden) Error() string   { return h.sentinel.Error() }
+func (h hidden) Unwrap() []error { return []error{h.sentinel, h.cause} }
+
+// because wraps cause so that errors.Is finds both, and prints only the sentinel.
+func because(sentinel, cause error) error {
+	if cause == nil || errors.Is(cause, sentinel) {
+		return sentinel
+	}
+	return hidden{sentinel, cause}
+}
