@@ -1,0 +1,85 @@
+package authn
+
+import (
+	"context"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Sessions mints and ends sessions; session.Manager is one.
+type Sessions interface {
+	// Start makes a session for a and returns its token.
+	Start(ctx context.Context, a audit.Actor) (token string, err error)
+	// End ends the session of a token.
+	End(ctx context.Context, token, reason string) error
+	// EndAll ends every session of a person, at once and on every server.
+	EndAll(ctx context.Context, t audit.Tenant, person audit.ActorID, reason string) error
+}
+
+// SecondFactor is the second step of a sign-in; mfa.Factors is one. Throttling is done
+// here, not there.
+type SecondFactor interface {
+	// Enrolled reports whether the person has a confirmed second factor.
+	Enrolled(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
+	// Verify checks a code and burns it. It returns how the person proved to be who they
+	// are as RFC 8176 amr values; a wrong code is (nil, nil).
+	Verify(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error)
+	// Begin starts an enrolment and returns the otpauth URI and the key in groups. One that
+	// was not confirmed is replaced.
+	Begin(ctx context.Context, t audit.Tenant, person audit.ActorID, account string) (uri, manual string, err error)
+	// Confirm ends an enrolment with a first code, which is burnt.
+	Confirm(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error)
+}
+
+// Mailer tells a person something: by mail, as a rule. It may be called twice with the same
+// Notice.ID and may drop the repeat.
+type Mailer interface {
+	Send(ctx context.Context, n Notice) error
+}
+
+// MailerFunc is a function as a Mailer.
+type MailerFunc func(ctx context.Context, n Notice) error
+
+// Send calls f.
+func (f MailerFunc) Send(ctx context.Context, n Notice) error { return f(ctx, n) }
+
+// Parts is what a Manager is built from. Every field is required.
+type Parts struct {
+	Store    Store
+	Vault    Vault // *phi.Vault
+	Sessions Sessions
+	Factor   SecondFactor
+	Recorder audit.Recorder
+	Mailer   Mailer
+	// BaseURL is where links begin, for example "https://clinic.example.com". It is https,
+	// or http on a loopback host. No request header ever decides where a link points.
+	BaseURL string
+}
+
+// Vault makes blind-index terms and seals; *phi.Vault is one.
+type Vault interface {
+	Term(ctx context.Context, t audit.Tenant, index, normalised string) ([]byte, error)
+}
+
+// Manager is the one way in: it knows the people of every tenant, checks passwords, walks
+// sign-ins from step to step and carries out lifecycle changes. It is safe for concurrent
+// use.
+type Manager struct {
+	p Parts
+	o Options
+}
+
+// New returns a Manager. It refuses a missing part, a base URL that is not absolute https
+// (http only on a loopback host) and options out of their ranges.
+func New(p Parts, o *Options) (*Manager, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	return &Manager{p: p, o: *o}, nil
+}
+
+// With returns a Manager whose changes are written through store, usually a store over the
+// host's own transaction. Such a Manager revokes nothing and delivers nothing, because that
+// must not happen inside a transaction: the host ends the person's sessions before it begins
+// the transaction and calls Deliver after the commit.
+func (m *Manager) With(store Store) *Manager { return m }

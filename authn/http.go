@@ -1,0 +1,63 @@
+package authn
+
+import (
+	"errors"
+	"net/http"
+)
+
+// TicketCookie is the cookie that binds a sign-in in progress to one browser. The prefix
+// makes browsers refuse it over plain HTTP and from other hosts (RFC 6265bis, 4.1.3.2).
+const TicketCookie = "__Host-wardkit-ticket"
+
+// SetTicket keeps the step's ticket in the browser, or removes the cookie when the step has
+// none.
+func SetTicket(w http.ResponseWriter, s Step) {
+	c := &http.Cookie{
+		Name: TicketCookie, Value: s.Ticket.Reveal(), Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	}
+	if s.Ticket.IsZero() {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// TicketFrom returns the ticket that came with a request, "" if there is none. Two cookies
+// of the name are none.
+func TicketFrom(r *http.Request) string {
+	all := r.CookiesNamed(TicketCookie)
+	if len(all) != 1 {
+		return ""
+	}
+	return all[0].Value
+}
+
+// Status returns the HTTP status for an error of this package.
+func Status(err error) int {
+	for _, row := range []struct {
+		err    error
+		status int
+	}{
+		{nil, http.StatusOK},
+		{ErrUnavailable, http.StatusServiceUnavailable},
+		{ErrBusy, http.StatusServiceUnavailable},
+		{ErrThrottled, http.StatusTooManyRequests},
+		{ErrDenied, http.StatusUnauthorized},
+		{ErrTicket, http.StatusUnauthorized},
+		{ErrNoActor, http.StatusUnauthorized},
+		{ErrLinkUnknown, http.StatusNotFound},
+		{ErrLink, http.StatusGone},
+		{ErrNotFound, http.StatusNotFound},
+		{ErrPassword, http.StatusUnprocessableEntity},
+		{ErrIdentifier, http.StatusUnprocessableEntity},
+		{ErrExists, http.StatusConflict},
+		{ErrConflict, http.StatusConflict},
+		{ErrState, http.StatusConflict},
+		{ErrSetUpDone, http.StatusConflict},
+	} {
+		if errors.Is(err, row.err) {
+			return row.status
+		}
+	}
+	return http.StatusInternalServerError
+}
