@@ -2,17 +2,16 @@ package sqlkit
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"math/rand/v2"
+	"fmt"
+	"net"
 	"reflect"
-	"time"
 )
 
-var errBadConn = driver.ErrBadConn
-
-// maxRetry bounds how long one call waits for a busy engine.
-const maxRetry = 5 * time.Second
+// errTurn: other writers of this process kept a write waiting for too long.
+var errTurn = errors.New("sqlkit: busy: too many writers wait before this one")
 
 // IsUnique reports whether err says that a row with this key exists already.
 func IsUnique(err error) bool {
@@ -29,6 +28,9 @@ func IsUnique(err error) bool {
 // IsBusy reports whether running the transaction again may succeed: a lock held by somebody
 // else, a serialization failure, a deadlock.
 func IsBusy(err error) bool {
+	if errors.Is(err, errTurn) {
+		return true
+	}
 	switch sqlState(err) {
 	case "40001", "40P01", "55P03":
 		return true
@@ -40,27 +42,96 @@ func IsBusy(err error) bool {
 	return false
 }
 
-// retry runs f until it succeeds, fails for good, or time is up. It never retries inside a
-// host's transaction.
-func (d *DB) retry(ctx context.Context, f func() error) error {
-	wait := time.Millisecond
-	end := time.Now().Add(maxRetry)
-	for {
-		err := f()
-		if err == nil || d.tx != nil || !IsBusy(err) {
-			return err
-		}
-		sleep := wait/2 + rand.N(wait)
-		if deadline, ok := ctx.Deadline(); time.Now().Add(sleep).After(end) || ok && time.Now().Add(sleep).After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(sleep):
-		}
-		wait = min(2*wait, 100*time.Millisecond)
+// hidden is a driver's error with a text that quotes nothing.
+type hidden struct {
+	text string
+	err  error
+}
+
+func (h *hidden) Error() string { return h.text }
+
+func (h *hidden) Unwrap() error { return h.err }
+
+// hide replaces the text of a driver's error by its class. What database/sql and context say
+// themselves stays as it is.
+func hide(err error) error {
+	switch err {
+	case nil, sql.ErrNoRows, sql.ErrTxDone, sql.ErrConnDone, driver.ErrBadConn, context.Canceled, context.DeadlineExceeded:
+		return err
 	}
+	var done *hidden
+	if errors.As(err, &done) {
+		return err
+	}
+	return &hidden{"sqlkit: " + class(err), err}
+}
+
+func class(err error) string {
+	if state := sqlState(err); state != "" {
+		return fmt.Sprintf("%s (SQLSTATE %s)", stateClass(state), state)
+	}
+	if code := sqliteCode(err); code != 0 {
+		return fmt.Sprintf("%s (SQLite %d)", sqliteClass(code), code)
+	}
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, driver.ErrBadConn} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return "the database cannot be reached: " + network.Error()
+	}
+	return fmt.Sprintf("the database failed (%T)", err)
+}
+
+// stateClass names the SQLSTATEs that an operator meets (PostgreSQL manual, appendix A).
+func stateClass(state string) string {
+	switch state {
+	case "23505":
+		return "unique constraint"
+	case "40001", "40P01", "55P03":
+		return "busy"
+	case "3D000":
+		return "no such database"
+	}
+	switch state[:min(2, len(state))] {
+	case "23":
+		return "constraint"
+	case "28":
+		return "the database refused the credentials"
+	case "53":
+		return "the database is short of resources"
+	case "57":
+		return "the database was stopped or the statement cancelled"
+	}
+	return "the database refused the statement"
+}
+
+// sqliteClass names the result codes that an operator meets (sqlite.org/rescode.html).
+func sqliteClass(code int) string {
+	switch code & 0xff {
+	case 5, 6:
+		return "busy"
+	case 8:
+		return "the database is read-only"
+	case 9:
+		return "the statement was cancelled"
+	case 10:
+		return "the disk failed"
+	case 11, 26:
+		return "the file is damaged or no database"
+	case 13:
+		return "the disk is full"
+	case 14:
+		return "the database file cannot be opened"
+	case 19:
+		if code == 1555 || code == 2067 || code == 2579 {
+			return "unique constraint"
+		}
+		return "constraint"
+	}
+	return "the database refused the statement"
 }
 
 // sqlState returns the SQLSTATE of a PostgreSQL error; pgx and lib/pq both tell it this way.

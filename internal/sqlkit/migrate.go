@@ -77,13 +77,10 @@ func migrateLine(ctx context.Context, tx *Tx, line string, todo []migration) err
 			}
 			continue
 		}
-		for _, statement := range strings.Split(m.text, ";\n") {
-			if strings.TrimSpace(statement) == "" {
-				continue
-			}
-			if _, err := tx.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
-			}
+		// The whole file at once, without parameters: both engines take several statements
+		// that way, and nobody has to guess where one ends.
+		if _, err := tx.q.ExecContext(ctx, m.text); err != nil {
+			return fmt.Errorf("%s: %w", m.name, tx.fail(err))
 		}
 		const insert = `INSERT INTO wardkit_migration (line, number, name, checksum, applied) VALUES (?, ?, ?, ?, ?)`
 		if _, err := tx.Exec(ctx, insert, line, m.number, m.name, m.checksum, Micros(time.Now())); err != nil {
@@ -111,8 +108,7 @@ func appliedMigrations(ctx context.Context, tx *Tx, line string) (map[int]string
 	return applied, rows.Err()
 }
 
-// readMigrations reads NNNN_name.sql files in order. A statement ends with a semicolon at
-// the end of a line; comments contain none.
+// readMigrations reads NNNN_name.sql files in order.
 func readMigrations(fsys fs.FS, folder string) ([]migration, error) {
 	entries, err := fs.ReadDir(fsys, folder)
 	if err != nil {
