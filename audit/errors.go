@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -27,6 +28,8 @@ var (
 	ErrConflict = errors.New("audit: another event has this id")
 	// ErrNotFound: the tenant has no event of this ID.
 	ErrNotFound = errors.New("audit: no such event")
+	// ErrUnavailable: the store could not be read. It also wraps the cause.
+	ErrUnavailable = errors.New("audit: the store did not answer")
 	// ErrBadQuery: a Query lacks its tenant or contradicts itself.
 	ErrBadQuery = errors.New("audit: invalid query")
 	// ErrBadCursor: a cursor was forged, or made for another tenant or filter, or by a
@@ -66,6 +69,9 @@ type hidden struct{ sentinel, cause error }
 
 func (h hidden) Error() string   { return h.sentinel.Error() }
 func (h hidden) Unwrap() []error { return []error{h.sentinel, h.cause} }
+
+// hint adds a constant text to a sentinel.
+func hint(sentinel error, text string) error { return fmt.Errorf("%w: %s", sentinel, text) }
 
 // because wraps cause so that errors.Is finds both, and prints only the sentinel.
 func because(sentinel, cause error) error {

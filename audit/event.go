@@ -100,7 +100,7 @@ type Disclosure struct {
 type Event struct {
 	ID       string    // UUIDv7, the idempotency key; set by NewID where empty
 	Tenant   Tenant    // the actor's tenant where empty
-	Recorded time.Time // set by Log, UTC, microseconds
+	Recorded time.Time // set by Log, whatever it holds; UTC, microseconds
 	Occurred Period    // optional, host-supplied
 	Clock    Clock
 
@@ -123,4 +123,6 @@ type Event struct {
 	Disclosure  *Disclosure
 	Changes     []Change
 	Detail      map[string]string // host-defined codes of a workflow event; no personal data
+
+	origin Private // commitment to Actor.Origin, on events that were read back
 }

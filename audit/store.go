@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,12 +42,50 @@ type Filter struct {
 	ObjectID   string // only together with ObjectType, of the same object
 }
 
+// Matches reports whether f selects e.
+func (f *Filter) Matches(e *Entry) bool {
+	return e.Tenant == f.Tenant &&
+		(f.From.IsZero() || !e.Recorded.Before(f.From)) &&
+		(f.To.IsZero() || e.Recorded.Before(f.To)) &&
+		(len(f.Actors) == 0 || slices.Contains(f.Actors, e.Actor)) &&
+		(len(f.Actions) == 0 || slices.Contains(f.Actions, e.Action)) &&
+		(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, e.Outcome)) &&
+		(f.Patient == "" || slices.Contains(e.Patients, f.Patient)) &&
+		(f.ObjectType == "" || slices.ContainsFunc(e.Objects, func(r Ref) bool {
+			return r.Type == f.ObjectType && (f.ObjectID == "" || r.ID == f.ObjectID)
+		}))
+}
+
 // Position is a place in the order of List: newest first, by Recorded and then by ID, both
 // descending. The zero Position is before the newest.
 type Position struct {
 	Recorded time.Time
 	ID       string
 }
+
+// IsZero reports whether p is the position before the newest entry.
+func (p Position) IsZero() bool { return p.Recorded.IsZero() && p.ID == "" }
+
+// Compare orders positions as List does: negative if p comes before o, which is newer first.
+// The zero Position comes before all others.
+func (p Position) Compare(o Position) int {
+	if p.IsZero() || o.IsZero() {
+		switch {
+		case p == o:
+			return 0
+		case p.IsZero():
+			return -1
+		}
+		return 1
+	}
+	if c := o.Recorded.Compare(p.Recorded); c != 0 {
+		return c
+	}
+	return strings.Compare(o.ID, p.ID)
+}
+
+// Position returns the place of e in the order of List.
+func (e *Entry) Position() Position { return Position{e.Recorded, e.ID} }
 
 // Store keeps entries and never changes them. It holds no logic: Log validates, encodes,
 // groups and retries. Every answer the comments give is a rule of audittest.TestStore.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
@@ -29,14 +30,15 @@ const (
 // is not a success, and the type of each object.
 func (e *Event) Validate() error {
 	c := &checker{}
+	e.check(c)
+	return c.err()
+}
+
+func (e *Event) check(c *checker) {
 	e.checkHead(c)
 	e.checkActor(c)
 	e.checkSubjects(c)
 	e.checkContext(c)
-	if len(c.bad.Missing)+len(c.bad.Wrong) == 0 {
-		return nil
-	}
-	return &c.bad
 }
 
 func (e *Event) checkHead(c *checker) {
@@ -143,11 +145,10 @@ func (e *Event) checkContext(c *checker) {
 	c.text("decision.grant", e.Decision.Grant, MaxID)
 	c.text("decision.policy", e.Decision.Policy, MaxID)
 	c.text("decision.mask", e.Decision.Mask, MaxID)
-	c.private("search", e.Search)
-	c.private("why", e.Why)
+	for _, s := range e.privates() {
+		c.private(s.field, *s.p)
+	}
 	if d := e.Disclosure; d != nil {
-		c.private("disclosure.recipient", d.Recipient)
-		c.private("disclosure.address", d.Address)
 		c.text("disclosure.description", d.Description, MaxText)
 		c.text("disclosure.authority", d.Authority, MaxID)
 		c.text("disclosure.frequency", d.Frequency, MaxText)
@@ -178,6 +179,13 @@ const maxInt = 1<<53 - 1
 
 // checker collects complaints, each field once.
 type checker struct{ bad InvalidError }
+
+func (c *checker) err() error {
+	if len(c.bad.Missing)+len(c.bad.Wrong) == 0 {
+		return nil
+	}
+	return &c.bad
+}
 
 func (c *checker) missing(field string) {
 	if !slices.Contains(c.bad.Missing, field) {
@@ -215,6 +223,9 @@ func (c *checker) list(field string, list []string, count, limit int) {
 
 func (c *checker) private(field string, p Private) {
 	if v, ok := p.Reveal(); ok && len(v) > MaxPrivate {
+		c.wrong(field)
+	}
+	if p.commitment != nil && len(p.commitment) != sha256.Size {
 		c.wrong(field)
 	}
 }

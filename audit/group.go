@@ -1,0 +1,184 @@
+package audit
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxBatch is how many events one commit holds at most.
+const maxBatch = 512
+
+// group is a leader–follower group commit: while one caller's commit runs, the others queue;
+// the first of them then leads the next commit, with everything that has queued until then.
+// There is no goroutine and no waiting for company, so a lone caller pays for nothing.
+type group struct {
+	mu      sync.Mutex
+	queue   []*call
+	waiting int  // events in the queue
+	leading bool // somebody commits, or was told to
+}
+
+// call is one caller's share of a commit, all or nothing.
+type call struct {
+	entries []Entry
+	wake    chan struct{} // capacity 1: sent to once, on becoming leading or finished
+	state   callState
+	err     error
+}
+
+type callState uint8
+
+const (
+	queued callState = iota
+	leading
+	taken // in a commit that runs
+	finished
+)
+
+// commit makes entries durable together with those of other callers.
+func (l *Log) commit(ctx context.Context, entries []Entry) error {
+	if err := ctx.Err(); err != nil {
+		return because(ErrUnconfirmed, err)
+	}
+	c := &call{entries: entries, wake: make(chan struct{}, 1)}
+	if err := l.group.join(c, l.o.MaxQueue); err != nil {
+		return err
+	}
+	select {
+	case <-c.wake:
+	case <-ctx.Done():
+		if l.group.leave(c) {
+			return because(ErrUnconfirmed, ctx.Err())
+		}
+	}
+	l.group.mu.Lock()
+	state := c.state
+	l.group.mu.Unlock()
+	if state == leading {
+		l.lead(ctx)
+	}
+	return c.err
+}
+
+// join queues c; the first in an idle group leads at once.
+func (g *group) join(c *call, limit int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// What runs already does not count, so that a call that fits an idle log always fits.
+	if g.waiting > 0 && g.waiting+len(c.entries) > limit {
+		return ErrBusy
+	}
+	g.queue = append(g.queue, c)
+	g.waiting += len(c.entries)
+	if !g.leading {
+		g.promote()
+	}
+	return nil
+}
+
+// promote tells the first caller of the queue to lead. The caller holds the lock.
+func (g *group) promote() {
+	g.leading = len(g.queue) > 0
+	if g.leading {
+		g.queue[0].state = leading
+		g.queue[0].wake <- struct{}{}
+	}
+}
+
+// leave takes a caller whose context has ended out of the group. It reports false if the
+// call has finished meanwhile: then its result counts.
+func (g *group) leave(c *call) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch c.state {
+	case finished:
+		return false
+	case queued, leading:
+		g.queue = slices.DeleteFunc(g.queue, func(o *call) bool { return o == c })
+		g.waiting -= len(c.entries)
+		if c.state == leading {
+			g.promote()
+		}
+	}
+	return true
+}
+
+// take removes the next batch from the queue; it starts with the leader's own call.
+func (g *group) take() []*call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n, size := 0, 0
+	for n < len(g.queue) && (n == 0 || size+len(g.queue[n].entries) <= maxBatch) {
+		size += len(g.queue[n].entries)
+		g.queue[n].state = taken
+		n++
+	}
+	batch := slices.Clone(g.queue[:n])
+	g.queue = slices.Delete(g.queue, 0, n)
+	g.waiting -= size
+	return batch
+}
+
+// finish tells each caller of the batch its result and hands the lead to the next in line.
+func (g *group) finish(batch []*call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range batch {
+		c.state = finished
+		c.wake <- struct{}{}
+	}
+	g.promote()
+}
+
+// lead commits one batch, the one that holds the leader's own call, and hands over. Should
+// the store panic, the others are told that nothing is confirmed, and the panic goes on.
+func (l *Log) lead(ctx context.Context) {
+	batch := l.group.take()
+	for _, c := range batch {
+		c.err = ErrUnconfirmed
+	}
+	defer l.group.finish(batch)
+	l.write(ctx, batch)
+}
+
+// write appends the batch. If that fails, each call of it is appended alone, so that one
+// event that a store cannot take does not sink the others; the time for all of it is bounded.
+// Only a lone caller's context counts: a leader that goes away must not cancel the others.
+func (l *Log) write(ctx context.Context, batch []*call) {
+	if len(batch) > 1 {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.o.CommitTimeout)
+	defer cancel()
+	if len(batch) == 1 {
+		batch[0].err = l.append(ctx, batch[0].entries)
+		return
+	}
+	var all []Entry
+	for _, c := range batch {
+		all = append(all, c.entries...)
+	}
+	err := l.append(ctx, all)
+	for _, c := range batch {
+		c.err = err
+		if err != nil && ctx.Err() == nil {
+			c.err = l.append(ctx, c.entries)
+		}
+	}
+}
+
+// append asks the store once and keeps count.
+func (l *Log) append(ctx context.Context, entries []Entry) error {
+	start := time.Now() // monotonic, for the duration only
+	err := l.store.Append(ctx, entries)
+	l.appended(len(entries), time.Since(start), err)
+	switch {
+	case err == nil:
+		return nil
+	case isConflict(err):
+		return ErrConflict
+	}
+	return because(ErrUnconfirmed, err)
+}

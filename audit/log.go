@@ -1,0 +1,257 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Log records events durably and finds them again. It holds all logic over a Store. It is
+// safe for concurrent use, starts no goroutine and needs no closing.
+type Log struct {
+	store  Store
+	sealer Sealer
+	o      Options
+	group  group
+
+	mu    sync.Mutex
+	last  time.Time // Recorded of the newest event of this Log
+	stats Health
+}
+
+// Options of New. The zero value of each field is the default named there.
+type Options struct {
+	Now    func() time.Time // time.Now
+	Server Server           // this process, for events that name none
+	Clock  func() Clock     // how far Now can be trusted; unknown
+
+	MaxQueue      int           // events that may wait for the store, 1 to 1,000,000; 8,192
+	CommitTimeout time.Duration // bound of one commit, at most an hour; 10 s
+
+	// CursorKey authenticates page cursors, 32 bytes or more. Servers that share it accept
+	// each other's cursors; a random key of this process otherwise.
+	CursorKey []byte
+
+	Logger *slog.Logger // failed commits, without values; silent
+}
+
+// New returns a Log over store. The sealer keeps the private values of events: package phi
+// has one; DropOpenings{} gives them up by name. A nil store, a nil sealer and senseless
+// options are errors.
+func New(store Store, sealer Sealer, o *Options) (*Log, error) {
+	if store == nil {
+		return nil, errors.New("audit: new log: no store")
+	}
+	if sealer == nil {
+		return nil, errors.New("audit: new log: no sealer; DropOpenings{} names the choice to keep no private values")
+	}
+	l := &Log{store: store, sealer: sealer}
+	if o != nil {
+		l.o = *o
+	}
+	if err := l.o.complete(); err != nil {
+		return nil, err
+	}
+	l.stats.Capacity = l.o.MaxQueue
+	return l, nil
+}
+
+// complete checks the options and fills in the defaults.
+func (o *Options) complete() error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Clock == nil {
+		o.Clock = func() Clock { return Clock{} }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxQueue == 0 {
+		o.MaxQueue = 8192
+	}
+	if o.MaxQueue < 1 || o.MaxQueue > 1_000_000 {
+		return errors.New("audit: options: MaxQueue must be 1 to 1,000,000 events")
+	}
+	if o.CommitTimeout == 0 {
+		o.CommitTimeout = 10 * time.Second
+	}
+	if o.CommitTimeout < 0 || o.CommitTimeout > time.Hour {
+		return errors.New("audit: options: CommitTimeout must be positive and at most an hour")
+	}
+	if o.CursorKey == nil {
+		o.CursorKey = make([]byte, 32)
+		rand.Read(o.CursorKey) // never fails (crypto/rand)
+	}
+	if len(o.CursorKey) < 32 {
+		return errors.New("audit: options: CursorKey must have 32 bytes or more")
+	}
+	o.CursorKey = slices.Clone(o.CursorKey)
+	return nil
+}
+
+// Record makes the events durable: nil means that they survive a crash. All are validated
+// before any is written; then they are written in commits of up to 512 events, shared with
+// other callers, each all or nothing.
+//
+// An empty ID is assigned, an empty Tenant is the actor's, and Recorded is always the Log's
+// own time, which never goes backwards within one Log.
+//
+// Errors: *InvalidError and ErrBusy, nothing of the call was written; ErrConflict, another
+// event has this ID; ErrSealing; ErrUnconfirmed, also when ctx ends: events may be durable or
+// not. An event that carries an ID may be recorded again after any error; if it is there
+// already, that is success. Compared is what the caller said: Recorded, Clock and Server are
+// not, nor private values whose openings were dropped or erased.
+func (l *Log) Record(ctx context.Context, events ...Event) error {
+	entries := make([]Entry, len(events))
+	for i := range events {
+		if err := l.entry(ctx, &entries[i], events[i]); err != nil {
+			l.refused(err)
+			return err
+		}
+	}
+	for start := 0; start < len(entries); start += maxBatch {
+		end := min(start+maxBatch, len(entries))
+		err := l.commit(ctx, entries[start:end])
+		if errors.Is(err, ErrConflict) {
+			err = l.settle(ctx, events[start:end], entries[start:end])
+		}
+		if err != nil {
+			l.refused(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// entry validates, commits, encodes and seals one event.
+func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
+	l.complete(&e)
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	e.detach()
+	openings := e.commit()
+	body, err := encode(&e)
+	if err != nil {
+		return err
+	}
+	sealed, err := l.seal(ctx, &e, openings)
+	if err != nil {
+		return err
+	}
+	*out = Entry{
+		Tenant: e.Tenant, ID: e.ID, Recorded: e.Recorded,
+		Actor: e.Actor.ID, Action: e.Action, Outcome: e.Outcome,
+		Patients: unique(e.Patients), Objects: refs(e.Objects),
+		Body: body, Leaf: Leaf(body), Openings: sealed,
+	}
+	return nil
+}
+
+// complete fills in what the Log knows.
+func (l *Log) complete(e *Event) {
+	e.Recorded = l.now()
+	if e.ID == "" {
+		e.ID = NewID(e.Recorded)
+	}
+	if e.Tenant == "" {
+		e.Tenant = e.Actor.Tenant
+	}
+	if e.Actor.Tenant == "" {
+		e.Actor.Tenant = e.Tenant
+	}
+	if e.Server == (Server{}) {
+		e.Server = l.o.Server
+	}
+	if e.Clock == (Clock{}) {
+		e.Clock = l.o.Clock()
+	}
+}
+
+// now returns the time, never earlier than before.
+func (l *Log) now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t := l.o.Now().UTC().Truncate(time.Microsecond); t.After(l.last) {
+		l.last = t
+	}
+	return l.last
+}
+
+// settle finds out what a conflict means: events that are stored already, because an earlier
+// call was not confirmed, count as done; the rest is appended again.
+func (l *Log) settle(ctx context.Context, events []Event, entries []Entry) error {
+	var rest []Entry
+	for i := range entries {
+		stored, err := l.store.Get(ctx, entries[i].Tenant, entries[i].ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			rest = append(rest, entries[i])
+		case err != nil:
+			return because(ErrUnconfirmed, err)
+		default:
+			same, err := l.same(ctx, &stored, events[i])
+			if err != nil {
+				return err
+			}
+			if !same {
+				return ErrConflict
+			}
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return l.commit(ctx, rest)
+}
+
+// same reports whether the stored entry says what e says.
+func (l *Log) same(ctx context.Context, stored *Entry, e Event) (bool, error) {
+	old, err := Decode(stored.Body)
+	if err != nil {
+		return false, err
+	}
+	openings, err := l.unseal(ctx, stored)
+	if err != nil {
+		return false, err
+	}
+	if err := old.open(openings); err != nil {
+		return false, err
+	}
+	l.complete(&e)
+	e.detach()
+	e.Recorded, e.Clock, e.Server = old.Recorded, old.Clock, old.Server
+	if !e.adopt(&old) {
+		return false, nil
+	}
+	body, err := encode(&e)
+	return bytes.Equal(body, stored.Body), err
+}
+
+// unique returns each patient once, in the given order.
+func unique(patients []Patient) []Patient {
+	var out []Patient
+	for _, p := range patients {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// refs names each object once.
+func refs(objects []Object) []Ref {
+	var out []Ref
+	for i := range objects {
+		if r := (Ref{objects[i].Type, objects[i].ID}); !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}

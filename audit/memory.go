@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"sync"
+)
+
+// Memory is a Store that keeps entries in this process, for tests and examples. Nothing
+// survives the process, so its Append is durable only as far as that goes.
+type Memory struct {
+	mu      sync.RWMutex
+	tenants map[Tenant]*memoryTenant
+}
+
+type memoryTenant struct {
+	byID map[string]*Entry
+	list []*Entry // oldest first, by Recorded and ID
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns an empty Memory.
+func NewMemory() *Memory { return &Memory{tenants: map[Tenant]*memoryTenant{}} }
+
+// Append implements Store.
+func (m *Memory) Append(ctx context.Context, entries []Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range entries {
+		if m.conflicts(&entries[i], entries[:i]) {
+			return ErrConflict
+		}
+	}
+	for i := range entries {
+		m.add(&entries[i])
+	}
+	return nil
+}
+
+// conflicts reports whether another entry, stored or earlier in the same call, has e's ID.
+func (m *Memory) conflicts(e *Entry, earlier []Entry) bool {
+	if t := m.tenants[e.Tenant]; t != nil {
+		if old := t.byID[e.ID]; old != nil {
+			return !bytes.Equal(old.Body, e.Body)
+		}
+	}
+	for i := range earlier {
+		if o := &earlier[i]; o.ID == e.ID && o.Tenant == e.Tenant && !bytes.Equal(o.Body, e.Body) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Memory) add(e *Entry) {
+	t := m.tenants[e.Tenant]
+	if t == nil {
+		t = &memoryTenant{byID: map[string]*Entry{}}
+		m.tenants[e.Tenant] = t
+	}
+	if t.byID[e.ID] != nil {
+		return
+	}
+	c := *e
+	c.Patients, c.Objects = slices.Clone(e.Patients), slices.Clone(e.Objects)
+	c.Body, c.Openings = bytes.Clone(e.Body), bytes.Clone(e.Openings)
+	t.byID[c.ID] = &c
+	at := t.after(c.Position())
+	t.list = slices.Insert(t.list, at, &c)
+}
+
+// after returns the index behind the last entry that List yields at p or later, which is
+// where an entry at p belongs and where a listing after p starts, going down.
+func (t *memoryTenant) after(p Position) int {
+	at, _ := slices.BinarySearchFunc(t.list, p, func(e *Entry, p Position) int { return p.Compare(e.Position()) })
+	return at
+}
+
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, tenant Tenant, id string) (Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return Entry{}, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	t := m.tenants[tenant]
+	if t == nil || t.byID[id] == nil {
+		return Entry{}, ErrNotFound
+	}
+	c := t.byID[id].row()
+	c.Openings = bytes.Clone(t.byID[id].Openings)
+	return c, nil
+}
+
+// List implements Store.
+func (m *Memory) List(ctx context.Context, f Filter, after Position, limit int) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for _, e := range m.page(&f, after, limit) {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// page collects the entries, so that no lock is held while the caller looks at them.
+func (m *Memory) page(f *Filter, after Position, limit int) []Entry {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	t := m.tenants[f.Tenant]
+	if t == nil {
+		return nil
+	}
+	var out []Entry
+	for i := t.after(after) - 1; i >= 0 && len(out) < limit; i-- {
+		if f.Matches(t.list[i]) {
+			out = append(out, t.list[i].row())
+		}
+	}
+	return out
+}
+
+// Erase implements Store.
+func (m *Memory) Erase(ctx context.Context, tenant Tenant, ids []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenants[tenant]
+	if t == nil {
+		return nil
+	}
+	for _, id := range ids {
+		if e := t.byID[id]; e != nil {
+			e.Openings = nil
+		}
+	}
+	return nil
+}
+
+// row copies what Get and List return of an entry.
+func (e *Entry) row() Entry {
+	c := *e
+	c.Patients, c.Objects, c.Openings = nil, nil, nil
+	c.Body = bytes.Clone(e.Body)
+	return c
+}
