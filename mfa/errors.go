@@ -1,11 +1,15 @@
 package mfa
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What callers can act on. A wrong code is not an error: Verify answers with no methods,
 // Confirm and Disable with false. No error carries an identifier, a code or a secret.
 var (
-	// ErrNotEnrolled: the person has no second factor here, or none that was confirmed.
+	// ErrNotEnrolled: the person has no second factor here, or for Confirm none that waits to
+	// be confirmed.
 	ErrNotEnrolled = errors.New("mfa: no second factor is enrolled")
 	// ErrEnrolled: the person has a second factor already. It is not replaced by a new
 	// enrolment, or whoever knows a password could bring a phone of their own; it ends with
@@ -16,12 +20,9 @@ var (
 	ErrLocked = errors.New("mfa: the authenticator is disabled after too many wrong codes")
 	// ErrRequired: the person must have a second factor and cannot do without.
 	ErrRequired = errors.New("mfa: a second factor is required of this person")
-	// ErrNotYours: only the person disables their own second factor, and nobody resets
-	// their own.
+	// ErrNotYours: only the person disables their own second factor, nobody resets their own,
+	// and nobody does either without being signed in.
 	ErrNotYours = errors.New("mfa: this is not for this actor to do")
-	// ErrPending: the change was made and is durable; something that follows from it (ending
-	// the sessions, recording it) is still owed and is repeated by Run.
-	ErrPending = errors.New("mfa: done, but not everything that follows from it")
 	// ErrUnwired: Options names no Sessions or no Notices, which ending a factor needs.
 	ErrUnwired = errors.New("mfa: no sessions or no notices were given")
 	// ErrFIPS: time-based codes are HMAC-SHA-1, which GODEBUG=fips140=only forbids.
@@ -30,6 +31,15 @@ var (
 	ErrURI = errors.New("mfa: not an otpauth URI of this package's kind")
 	// ErrName: an issuer or account name is empty, too long or holds control characters.
 	ErrName = errors.New("mfa: unusable issuer or account name")
+
+	// ErrUnavailable: the store, the vault, the recorder or the sessions failed, so the answer
+	// is no (HTTP 503). It wraps the cause.
+	ErrUnavailable = errors.New("mfa: unavailable")
+	// ErrPending: the change is made and durable, but ending the person's sessions has not
+	// succeeded yet. Run keeps trying.
+	ErrPending = errors.New("mfa: the change is made, ending sessions is still pending")
+	// ErrNotRunning: nobody calls Run, so a message that failed once waits for ever.
+	ErrNotRunning = errors.New("mfa: Run is not running")
 )
 
 // What a Store answers.
@@ -39,3 +49,11 @@ var (
 	// ErrConflict: somebody else changed the credential since it was read.
 	ErrConflict = errors.New("mfa: the credential was changed meanwhile")
 )
+
+// errWrong is a code that was refused and counted; it leaves the package as false or nil.
+var errWrong = errors.New("mfa: wrong code")
+
+// unavailable wraps a failure of a collaborator.
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
+}

@@ -63,7 +63,8 @@ func (m *Memory) Apply(ctx context.Context, c Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := owner{c.Was.Tenant, c.Was.Person}
-	if have := m.rows[key]; have.ID != c.Was.ID || have.Version != c.Version {
+	have, ok := m.rows[key]
+	if have.ID != c.Was.ID || have.Version != c.Version || c.Put == nil && !ok {
 		return ErrConflict
 	}
 	if c.Put == nil {

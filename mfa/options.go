@@ -1,7 +1,9 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -14,8 +16,8 @@ type Sessions interface {
 
 // Notices tells a person what happened to their second factor: by mail, text or push. The
 // message carries no address and no words; the host knows the address of m.Person and the
-// words for m.Topic (TopicEnrolled, TopicRemoved, TopicReset, TopicLocked). The same message
-// may come twice and has the same m.ID then.
+// words for m.Topic, which is ActionEnrolled, ActionDisabled, ActionReset or ActionLocked.
+// The same message may come twice and has the same m.ID then.
 type Notices interface {
 	Notify(ctx context.Context, m audit.Message) error
 }
@@ -41,4 +43,20 @@ type Options struct {
 	Retry time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
+}
+
+func (o *Options) withDefaults() (Options, error) {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	if d.MaxFailures < 0 || d.MaxFailures > MaxFailures || d.Retry < 0 {
+		return Options{}, errors.New("mfa: Options: MaxFailures must be 1 to 100 and Retry positive")
+	}
+	d.MaxFailures = cmp.Or(d.MaxFailures, MaxFailures)
+	d.Retry = cmp.Or(d.Retry, time.Minute)
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d, nil
 }

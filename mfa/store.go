@@ -40,7 +40,7 @@ func (c Credential) Ref() Ref { return Ref{c.Tenant, c.Person, c.ID} }
 type Change struct {
 	Was      Ref             // tenant and person, and the ID that was read, empty if there was no row
 	Version  int64           // the version that was read, 0 if there was no row
-	Put      *Credential     // the new row, of the same tenant and person; nil deletes it
+	Put      *Credential     // the new row, of the same tenant and person; nil deletes the one there is
 	Messages []audit.Message // for the outbox
 	Due      time.Time       // when the outbox first hands the messages out
 }
@@ -64,8 +64,9 @@ type Credentials interface {
 
 	// Apply carries out c: the row becomes c.Put with the Version c.Version+1 whatever
 	// c.Put.Version says, or is deleted, and c.Messages enter the outbox. Where the row is not
-	// the one that c.Was and c.Version name (it is missing, there already, or was written
-	// since), nothing changes: ErrConflict. Of several at once with the same version one wins.
+	// the one that c.Was and c.Version name (it is missing, there already, of another
+	// enrolment, or was written since), nothing changes: ErrConflict. Of several at once with
+	// the same version one wins.
 	Apply(ctx context.Context, c Change) error
 
 	// Advance moves Step forward to step, sets Used to now and Failures to 0, if the row has
@@ -86,9 +87,10 @@ type Credentials interface {
 
 // Outbox keeps the messages that Apply wrote until they are delivered.
 type Outbox interface {
-	// Claim returns at most limit messages that are due at now, of all tenants, the longest
-	// due first, and makes them due again at until: a claim that nobody settles comes back.
-	// Each returned message counts this attempt. Of several at once each message goes to one.
+	// Claim returns at most limit messages that are due at now, of all tenants, those that
+	// have been due longest, in any order, and makes them due again at until: a claim that
+	// nobody settles comes back. Attempts counts this claim. Of several at once each message
+	// goes to one.
 	Claim(ctx context.Context, now, until time.Time, limit int) ([]audit.Message, error)
 
 	// Done removes a message. Not there: nil.

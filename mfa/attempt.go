@@ -1,0 +1,127 @@
+package mfa
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+)
+
+// place is what a sealed key is bound to: moved to another person or tenant it does not open.
+func place(t audit.Tenant, person audit.ActorID) phi.At {
+	return phi.At{Tenant: t, Field: "mfa.totp", Row: string(person)}
+}
+
+// spend uses up a code of a confirmed authenticator: nil, errWrong, or why it cannot be said.
+func (f *Factors) spend(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) error {
+	c, err := f.usable(ctx, t, person)
+	if err != nil {
+		return err
+	}
+	now := f.now()
+	step, err := f.step(ctx, c, code, now)
+	if err != nil {
+		return err
+	}
+	ok, err := f.store.Advance(ctx, c.Ref(), step, now)
+	if err != nil {
+		return unavailable("using up a code", err)
+	}
+	if ok {
+		return nil
+	}
+	// Used before, or overtaken since it was read; the row's own step decided, not ours. A
+	// replay is no guess, so it does not count towards locking.
+	if err := f.overtaken(ctx, c); !errors.Is(err, errWrong) {
+		return err
+	}
+	if err := f.note(ctx, t, person, ActionReplayed, audit.Failure, "used_before"); err != nil {
+		return err
+	}
+	return errWrong
+}
+
+// step returns the time step that code belongs to. A wrong code is counted: errWrong, or
+// ErrLocked where it was one too many.
+func (f *Factors) step(ctx context.Context, c Credential, code string, now time.Time) (int64, error) {
+	secret, err := f.vault.Unseal(ctx, place(c.Tenant, c.Person), phi.Sealed(c.Secret))
+	if err != nil { // altered, moved from somewhere else, or the key store is down
+		err = unavailable("opening a key", err)
+		return 0, errors.Join(err, f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.MajorFailure, "unreadable"))
+	}
+	defer clear(secret)
+	step, err := match(secret, code, now)
+	if err != nil {
+		return 0, unavailable("checking a code", err)
+	}
+	if step == 0 {
+		return 0, f.wrong(ctx, c, now)
+	}
+	return step, nil
+}
+
+// wrong counts a wrong code. It never returns nil.
+func (f *Factors) wrong(ctx context.Context, c Credential, now time.Time) error {
+	n, err := f.store.Fail(ctx, c.Ref(), f.o.MaxFailures, now)
+	if err != nil {
+		return unavailable("counting a wrong code", err)
+	}
+	if n == 0 { // locked, ended or enrolled anew since it was read: nothing was tried
+		return f.overtaken(ctx, c)
+	}
+	if err := f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.Failure, "wrong_code"); err != nil {
+		return err
+	}
+	if n >= f.o.MaxFailures {
+		return f.locked(ctx, c.Ref())
+	}
+	return errWrong
+}
+
+// locked tells the person and records that the authenticator is disabled now. What disabled
+// it was Fail, at once; a crash before this loses the notice, never the lock.
+func (f *Factors) locked(ctx context.Context, r Ref) error {
+	err := f.change(ctx, r.Tenant, r.Person, func(was Credential, now time.Time) (Change, error) {
+		if was.ID != r.ID { // ended meanwhile
+			return Change{}, ErrLocked
+		}
+		messages, err := f.messages(ctx, r, now, ActionLocked, "", audit.MessageAudit, audit.MessageNotice)
+		return Change{Put: &was, Messages: messages}, err
+	})
+	if err != nil {
+		return err
+	}
+	return ErrLocked
+}
+
+// usable returns the person's credential if codes can be checked against it.
+func (f *Factors) usable(ctx context.Context, t audit.Tenant, person audit.ActorID) (Credential, error) {
+	c, err := f.read(ctx, t, person)
+	switch {
+	case err != nil:
+		return Credential{}, err
+	case c.Confirmed.IsZero():
+		return Credential{}, ErrNotEnrolled
+	case !c.Locked.IsZero():
+		return Credential{}, cmp.Or(f.note(ctx, t, person, ActionFailed, audit.Failure, "locked"), ErrLocked)
+	}
+	return c, nil
+}
+
+// overtaken says why a write found the row of c no longer as it was read: it was locked or
+// ended, or else, errWrong, written by another attempt.
+func (f *Factors) overtaken(ctx context.Context, c Credential) error {
+	have, err := f.read(ctx, c.Tenant, c.Person)
+	switch {
+	case err != nil:
+		return err
+	case have.ID == "":
+		return ErrNotEnrolled
+	case !have.Locked.IsZero():
+		return cmp.Or(f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.Failure, "locked"), ErrLocked)
+	}
+	return errWrong
+}

@@ -1,0 +1,161 @@
+package mfa
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// conflicts is how often a change is tried again when another write overtakes it.
+const conflicts = 16
+
+// Reset ends the second factor of somebody else, who lost their phone: an administrator's
+// task. The person's sessions end, they are told, and enrol anew: at once where a second
+// factor is required, at their convenience otherwise. Why is the reason the administrator
+// typed; it is kept with the event, sealed.
+//
+// The host has let the actor in the context confirm who they are and checked that they may
+// do this (rbac). Reset refuses with ErrNotYours what no rule can allow: nobody signed in, or
+// a person resetting their own factor. ErrNotEnrolled if there is nothing to reset, ErrPending
+// if it is done but ending the sessions is not. Sessions end before and after the change, so
+// that none started meanwhile survives it.
+func (f *Factors) Reset(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
+	if err := f.mayReset(ctx, t, person); err != nil {
+		return err
+	}
+	return f.end(ctx, t, person, ActionReset, why)
+}
+
+// ResetIn is Reset as a part of the host's own transaction: store is one that joined it, for
+// instance mfasql's WithTx. It only writes. The host ends the person's sessions before it
+// begins the transaction and calls Deliver after the commit; Run does what it forgets.
+func (f *Factors) ResetIn(ctx context.Context, store Store, t audit.Tenant, person audit.ActorID, why string) error {
+	if err := f.mayReset(ctx, t, person); err != nil {
+		return err
+	}
+	_, err := f.apply(ctx, store, t, person, 0, f.ending(ctx, t, person, ActionReset, why))
+	return err
+}
+
+// Disable ends the person's own second factor. Code is one of that factor, which proves that
+// it is really them; it is used up. A wrong code is false. ErrRequired where the person must
+// have a second factor, ErrNotYours if somebody else asks, ErrPending if it is done but ending
+// the sessions is not, further errors like Verify. The person's sessions end and they are told.
+func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error) {
+	if !f.wired() {
+		return false, ErrUnwired
+	}
+	if a, ok := audit.ActorFrom(ctx); !ok || a.Tenant != t || a.ID != person || a.OnBehalfOf != "" {
+		return false, ErrNotYours
+	}
+	if err := f.optional(ctx, t, person); err != nil {
+		return false, err
+	}
+	err = f.spend(ctx, t, person, code)
+	if errors.Is(err, errWrong) {
+		return false, nil
+	}
+	if err == nil {
+		err = f.end(ctx, t, person, ActionDisabled, "")
+	}
+	return err == nil || errors.Is(err, ErrPending), err
+}
+
+func (f *Factors) wired() bool { return f.o.Sessions != nil && f.o.Notices != nil }
+
+func (f *Factors) mayReset(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
+	if !f.wired() {
+		return ErrUnwired
+	}
+	a, ok := audit.ActorFrom(ctx)
+	if !ok || a.ID == "" || a.Tenant == t && a.ID == person {
+		return ErrNotYours
+	}
+	return nil
+}
+
+func (f *Factors) optional(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
+	if f.o.Required == nil {
+		return ErrRequired
+	}
+	required, err := f.o.Required(ctx, t, person)
+	if err != nil {
+		return unavailable("asking whether a factor is required", err)
+	}
+	if required {
+		return ErrRequired
+	}
+	return nil
+}
+
+// end carries out revoke, apply, deliver.
+func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) error {
+	if err := f.o.Sessions.EndAll(ctx, t, person, string(a)); err != nil {
+		return unavailable("ending sessions", err)
+	}
+	return f.change(ctx, t, person, f.ending(ctx, t, person, a, why))
+}
+
+// decide says what becomes of a row as it was read; an empty ID means that there is none.
+type decide func(was Credential, now time.Time) (Change, error)
+
+func (f *Factors) ending(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) decide {
+	return func(was Credential, now time.Time) (Change, error) {
+		if was.ID == "" {
+			return Change{}, ErrNotEnrolled
+		}
+		messages, err := f.messages(ctx, was.Ref(), now, a, why, audit.MessageRevoke, audit.MessageAudit, audit.MessageNotice)
+		return Change{Messages: messages}, err
+	}
+}
+
+// change reads the row, asks what shall become of it, writes that and delivers what follows.
+func (f *Factors) change(ctx context.Context, t audit.Tenant, person audit.ActorID, d decide) error {
+	messages, err := f.apply(ctx, f.store, t, person, f.o.Retry, d)
+	if err != nil {
+		return err
+	}
+	return f.deliverNow(ctx, messages)
+}
+
+// apply is change without the delivery; wait is when the outbox may hand the messages out.
+func (f *Factors) apply(ctx context.Context, s Store, t audit.Tenant, person audit.ActorID, wait time.Duration, d decide) ([]audit.Message, error) {
+	for range conflicts {
+		was, err := readFrom(ctx, s, t, person)
+		if err != nil {
+			return nil, err
+		}
+		now := f.now()
+		c, err := d(was, now)
+		if err != nil {
+			return nil, err
+		}
+		c.Was, c.Version, c.Due = Ref{t, person, was.ID}, was.Version, now.Add(wait)
+		err = s.Apply(ctx, c)
+		if err == nil {
+			return c.Messages, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, unavailable("changing a factor", err)
+		}
+	}
+	return nil, unavailable("changing a factor", ErrConflict)
+}
+
+// read returns the person's credential, a zero one if there is none.
+func (f *Factors) read(ctx context.Context, t audit.Tenant, person audit.ActorID) (Credential, error) {
+	return readFrom(ctx, f.store, t, person)
+}
+
+func readFrom(ctx context.Context, s Store, t audit.Tenant, person audit.ActorID) (Credential, error) {
+	c, err := s.Get(ctx, t, person)
+	if errors.Is(err, ErrNotFound) {
+		return Credential{}, nil
+	}
+	if err != nil {
+		return Credential{}, unavailable("reading a factor", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,11 @@
+// Package mfasql keeps second factors in SQLite or PostgreSQL, through database/sql and
+// whichever driver the host imports:
+//
+//	store, err := mfasql.Postgres(db)
+//	err = store.Migrate(ctx)
+//	factors, err := mfa.New(store, vault, log, "Example Clinic", nil)
+//
+// Its two tables, mfa_credential and mfa_outbox, hold the tenant's and the person's identifiers,
+// times and counters in clear; keys and message bodies are sealed before they get here. The
+// tables refer to no other table. Their format is final: later releases only add migrations.
+package mfasql

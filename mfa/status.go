@@ -1,0 +1,68 @@
+package mfa
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// State is where a person's second factor stands.
+type State string
+
+// The states.
+const (
+	Off     State = "off"     // none
+	Pending State = "pending" // a key was shown, no code confirmed it yet
+	On      State = "on"      // every sign-in asks for a code
+	Locked  State = "locked"  // disabled after too many wrong codes; only a reset helps
+)
+
+// Status is what the person themselves and their administrators may see of a second factor.
+type Status struct {
+	Person   audit.ActorID
+	State    State
+	Since    time.Time // when it was confirmed; zero unless On or Locked
+	LastUsed time.Time // when a code was last accepted; zero if never
+	Failures int       // consecutive wrong codes
+}
+
+// Status returns where the person's second factor stands; Off if there is none.
+func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.ActorID) (Status, error) {
+	c, err := f.read(ctx, t, person)
+	if err != nil {
+		return Status{}, err
+	}
+	c.Person = person
+	return f.statusOf(c), nil
+}
+
+// List yields the status of everybody in the tenant who is not Off, ordered by person, for a
+// team page. An error ends it.
+func (f *Factors) List(ctx context.Context, t audit.Tenant) iter.Seq2[Status, error] {
+	return func(yield func(Status, error) bool) {
+		for c, err := range f.store.List(ctx, t, "") {
+			if err != nil {
+				yield(Status{}, unavailable("listing factors", err))
+				return
+			}
+			if s := f.statusOf(c); s.State != Off && !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *Factors) statusOf(c Credential) Status {
+	s := Status{Person: c.Person, State: Off, Since: c.Confirmed, LastUsed: c.Used, Failures: c.Failures}
+	switch {
+	case !c.Confirmed.IsZero() && !c.Locked.IsZero():
+		s.State = Locked
+	case !c.Confirmed.IsZero():
+		s.State = On
+	case confirmable(c, f.now()) == nil:
+		s.State = Pending
+	}
+	return s
+}
