@@ -26,6 +26,7 @@ type Factors struct {
 	rec    audit.Recorder
 	issuer string
 	o      Options
+	joined bool // see With
 
 	mu      sync.Mutex // guards what Health reports
 	running int

@@ -28,15 +28,13 @@ func (f *Factors) Reset(ctx context.Context, t audit.Tenant, person audit.ActorI
 	return f.end(ctx, t, person, ActionReset, why)
 }
 
-// ResetIn is Reset as a part of the host's own transaction: store is one that joined it, for
-// instance mfasql's WithTx. It only writes. The host ends the person's sessions before it
-// begins the transaction and calls Deliver after the commit; Run does what it forgets.
-func (f *Factors) ResetIn(ctx context.Context, store Store, t audit.Tenant, person audit.ActorID, why string) error {
-	if err := f.mayReset(ctx, t, person); err != nil {
-		return err
-	}
-	_, err := f.apply(ctx, store, t, person, 0, f.ending(ctx, t, person, ActionReset, why))
-	return err
+// With returns Factors whose changes are written through store, usually a store over the
+// host's own transaction (mfasql's WithTx), so that Reset becomes a part of it. They end no
+// session and deliver nothing, because that must not happen inside a transaction: the host
+// ends the person's sessions before it begins the transaction and calls Deliver after the
+// commit; Run does what it forgets. They are meant for Reset and nothing else.
+func (f *Factors) With(store Store) *Factors {
+	return &Factors{store: store, vault: f.vault, rec: f.rec, issuer: f.issuer, o: f.o, joined: true}
 }
 
 // Disable ends the person's own second factor. Code is one of that factor, which proves that
@@ -92,65 +90,51 @@ func (f *Factors) optional(ctx context.Context, t audit.Tenant, person audit.Act
 
 // end carries out revoke, apply, deliver.
 func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) error {
-	if err := f.o.Sessions.EndAll(ctx, t, person, string(a)); err != nil {
-		return unavailable("ending sessions", err)
+	if !f.joined {
+		if err := f.o.Sessions.EndAll(ctx, t, person, string(a)); err != nil {
+			return unavailable("ending sessions", err)
+		}
 	}
-	return f.change(ctx, t, person, f.ending(ctx, t, person, a, why))
-}
-
-// decide says what becomes of a row as it was read; an empty ID means that there is none.
-type decide func(was Credential, now time.Time) (Change, error)
-
-func (f *Factors) ending(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) decide {
-	return func(was Credential, now time.Time) (Change, error) {
+	return f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
 		if was.ID == "" {
 			return Change{}, ErrNotEnrolled
 		}
 		messages, err := f.messages(ctx, was.Ref(), now, a, why, audit.MessageRevoke, audit.MessageAudit, audit.MessageNotice)
 		return Change{Messages: messages}, err
-	}
+	})
 }
 
-// change reads the row, asks what shall become of it, writes that and delivers what follows.
-func (f *Factors) change(ctx context.Context, t audit.Tenant, person audit.ActorID, d decide) error {
-	messages, err := f.apply(ctx, f.store, t, person, f.o.Retry, d)
-	if err != nil {
-		return err
-	}
-	return f.deliverNow(ctx, messages)
-}
-
-// apply is change without the delivery; wait is when the outbox may hand the messages out.
-func (f *Factors) apply(ctx context.Context, s Store, t audit.Tenant, person audit.ActorID, wait time.Duration, d decide) ([]audit.Message, error) {
+// change reads the person's row (an empty ID: there is none), asks what shall become of it,
+// writes that and delivers what follows.
+func (f *Factors) change(ctx context.Context, t audit.Tenant, person audit.ActorID, decide func(was Credential, now time.Time) (Change, error)) error {
 	for range conflicts {
-		was, err := readFrom(ctx, s, t, person)
+		was, err := f.read(ctx, t, person)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		now := f.now()
-		c, err := d(was, now)
+		c, err := decide(was, now)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		c.Was, c.Version, c.Due = Ref{t, person, was.ID}, was.Version, now.Add(wait)
-		err = s.Apply(ctx, c)
+		c.Was, c.Version, c.Due = Ref{t, person, was.ID}, was.Version, now.Add(f.o.Retry)
+		if f.joined {
+			c.Due = now
+		}
+		err = f.store.Apply(ctx, c)
 		if err == nil {
-			return c.Messages, nil
+			return f.deliverNow(ctx, c.Messages)
 		}
 		if !errors.Is(err, ErrConflict) {
-			return nil, unavailable("changing a factor", err)
+			return unavailable("changing a factor", err)
 		}
 	}
-	return nil, unavailable("changing a factor", ErrConflict)
+	return unavailable("changing a factor", ErrConflict)
 }
 
 // read returns the person's credential, a zero one if there is none.
 func (f *Factors) read(ctx context.Context, t audit.Tenant, person audit.ActorID) (Credential, error) {
-	return readFrom(ctx, f.store, t, person)
-}
-
-func readFrom(ctx context.Context, s Store, t audit.Tenant, person audit.ActorID) (Credential, error) {
-	c, err := s.Get(ctx, t, person)
+	c, err := f.store.Get(ctx, t, person)
 	if errors.Is(err, ErrNotFound) {
 		return Credential{}, nil
 	}

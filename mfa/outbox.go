@@ -54,6 +54,9 @@ func bodyPlace(m audit.Message) phi.At {
 // deliverNow delivers what a change owes, whether or not the request that made it still
 // waits. What fails stays in the outbox; only sessions that did not end are worth an error.
 func (f *Factors) deliverNow(ctx context.Context, messages []audit.Message) error {
+	if f.joined {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliverTimeout)
 	defer cancel()
 	var pending error
