@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -17,27 +18,8 @@ const (
 	// RecheckEvery is how long a response may go on before its session and grant are
 	// questioned again.
 	RecheckEvery = 30 * time.Second
-	// RetryAfter is the value of the Retry-After field of a 503, in whole seconds.
+	// RetryAfter is what the Retry-After field of a 503 says, in whole seconds.
 	RetryAfter = 5 * time.Second
-)
-
-// What a handler's Write, Flush or Hijack returns. Neither needs handling: whatever the
-// handler does next, nothing more of its response leaves.
-var (
-	// ErrWithheld: the response was dropped or cut off; an Alarm said why.
-	ErrWithheld = errors.New("audithttp: response withheld")
-	// ErrReturned: the handler has returned, its response is complete.
-	ErrReturned = errors.New("audithttp: the handler has returned")
-)
-
-// Why a response was withheld, in Alarm.Reason.
-var (
-	// ErrUndecided: neither audit.Decide nor audit.Exempt was called. A route is unguarded.
-	ErrUndecided = errors.New("audithttp: nobody decided about the request")
-	// ErrNotDurable: the events of the request could not be recorded.
-	ErrNotDurable = errors.New("audithttp: the request could not be recorded")
-	// ErrRechecked: a question added with audit.OnRecheck was answered with an error.
-	ErrRechecked = errors.New("audithttp: the right to the response ended")
 )
 
 // Options of Hold. The zero value is safe.
@@ -47,8 +29,8 @@ type Options struct {
 	Client audit.Client
 	// Server is this process. Default: unknown.
 	Server audit.Server
-	// Alarm is told of every response that was withheld, in the request's goroutine or
-	// the one that wrote. It must not block. Default: none.
+	// Alarm is told of every response that was withheld, by the goroutine that returned or
+	// wrote. It must not block. Default: none.
 	Alarm func(context.Context, Alarm)
 	// Logger gets one error line for every Alarm. Default: slog.Default().
 	Logger *slog.Logger
@@ -56,24 +38,14 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Alarm says that a response, or the rest of one, was withheld. It holds no path, because
-// a path may name a patient.
-type Alarm struct {
-	Reason  error  // ErrUndecided, ErrNotDurable or ErrRechecked
-	Cause   error  // what the recorder or the recheck answered; nil for ErrUndecided
-	Request string // X-Request-Id of the response
-	Method  string
-	Sent    bool // whether a part of the response had left before
-}
-
 // Hold returns next wrapped so that no byte of a response leaves before everything that was
 // decided and seen for it is durable in rec. It is the outermost handler and the only one
 // that wraps the response. It returns an error if rec or next is nil.
 //
-// A response of nobody's decision is replaced by a bare 500, one that cannot be recorded by a
-// bare 503 with Retry-After, both with the headers as they were before next ran; a response
-// that has begun is aborted with http.ErrAbortHandler. HEAD is recorded like GET. A panic of
-// next drops what waits and goes on. Informational responses (1xx) are withheld.
+// A response that nobody decided about is replaced by a bare 500, one that cannot be recorded
+// by a bare 503 with Retry-After, both with the headers as they were before next ran; a
+// response that has begun is aborted with http.ErrAbortHandler. HEAD is recorded like GET. A
+// panic of next drops what waits and goes on. Informational responses (1xx) are withheld.
 func Hold(rec audit.Recorder, next http.Handler, o *Options) (http.Handler, error) {
 	if rec == nil {
 		return nil, errors.New("audithttp: nil audit.Recorder")
@@ -96,9 +68,42 @@ type holder struct {
 	rec     audit.Recorder
 	next    http.Handler
 	options Options
+	buffers sync.Pool // of *[]byte, cleared
 }
 
-// ServeHTTP refuses every request until the wrapper below it is complete.
-func (h *holder) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	w.WriteHeader(http.StatusServiceUnavailable)
+// ServeHTTP runs the request. A panic passes through it, never stopped, so that its trace
+// shows where it began; that is why the end of a response is deferred.
+func (h *holder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	res, cancel := h.open(w, r)
+	defer cancel(nil)
+	defer res.drop()
+	h.next.ServeHTTP(res, r.WithContext(res.ctx))
+	res.finish()
+}
+
+// open prepares the response to r. Cancelling its context ends a handler that streams into
+// a response that was cut off.
+func (h *holder) open(w http.ResponseWriter, r *http.Request) (*response, context.CancelCauseFunc) {
+	now := h.options.Now()
+	id := requestID(r.Header, now)
+	w.Header().Set(requestIDField, id)
+	res := &response{
+		holder:  h,
+		under:   w,
+		request: id,
+		method:  r.Method,
+		major:   r.ProtoMajor,
+		length:  -1,
+		checked: now,
+		entry:   w.Header().Clone(),
+		header:  w.Header().Clone(),
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	res.ctx, res.trail = audit.WithTrail(ctx, h.rec, audit.Event{
+		Client:      h.options.Client,
+		Server:      h.options.Server,
+		Correlation: audit.Correlation{Request: id, Trace: traceID(r.Header)},
+	})
+	res.cancel = cancel
+	return res, cancel
 }
