@@ -22,11 +22,19 @@ type Trail struct {
 	base Event // correlation, client and server of the request
 
 	mu       sync.Mutex
-	pending  []*Event // decided, not yet durable; the last one collects what is seen
-	last     *Event   // the last decision, the pattern for what is seen after a flush
+	pending  []*pending // decided, not yet durable; the last one collects what is seen
+	last     *Event     // the last decision, the pattern for what is seen after a flush
 	decided  bool
 	returned bool
 	checks   []func(context.Context) error
+}
+
+// pending is an event on its way. Once a recorder has seen it, it no longer changes: the
+// recorder may have made it durable although it reported an error, and the same ID with
+// another content would be refused for ever.
+type pending struct {
+	Event
+	shown bool
 }
 
 type trailKey struct{}
@@ -39,8 +47,8 @@ func WithTrail(ctx context.Context, rec Recorder, base Event) (context.Context, 
 }
 
 func trailFrom(ctx context.Context) (*Trail, error) {
-	t, ok := ctx.Value(trailKey{}).(*Trail)
-	if !ok {
+	t, _ := ctx.Value(trailKey{}).(*Trail)
+	if t == nil {
 		return nil, ErrNoTrail
 	}
 	return t, nil
@@ -49,7 +57,12 @@ func trailFrom(ctx context.Context) (*Trail, error) {
 // Decide opens an event of the request: allowed or denied, it was decided. The event's
 // actor is the one in ctx unless e names one. It is durable at the next Flush, or before
 // Decide returns if the request's handler has already returned.
-// It returns ErrNoTrail without a trail, ErrNoActor without an actor.
+//
+// What comes from the request, such as an object's ID or a request ID, may be any bytes: where
+// an event could not hold it, FitID's form of it is recorded.
+//
+// It returns ErrNoTrail without a trail, ErrNoActor without an actor, and an *InvalidError for
+// an event that no log would take; nothing was decided then.
 func Decide(ctx context.Context, e Event) error {
 	t, err := trailFrom(ctx)
 	if err != nil {
@@ -64,11 +77,14 @@ func Decide(ctx context.Context, e Event) error {
 		e.Actor = a
 	}
 	t.fill(&e)
+	if err := e.Validate(); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.decided = true
 	t.last = &e
-	t.pending = append(t.pending, &e)
+	t.pending = append(t.pending, &pending{Event: e})
 	if t.returned {
 		return t.flush(ctx)
 	}
@@ -92,9 +108,11 @@ func Exempt(ctx context.Context, why string) error {
 }
 
 // Seen adds to the open event that o, of patient p, was seen; o.Fields names what was
-// revealed. Either may be zero. After a flush, what is seen opens a further event with the
-// same decision. Once the handler has returned, Seen waits until its own event is durable.
-// It returns ErrUndecided if nothing was decided before.
+// revealed. Either may be zero. After a flush, and when the event is full, what is seen opens
+// a further event with the same decision, whose Detail "continues" holds the ID of the first.
+// Once the handler has returned, Seen waits until its own event is durable.
+// It returns ErrUndecided if nothing was decided before, and an *InvalidError for a patient
+// or an object that no log would take.
 func Seen(ctx context.Context, p Patient, o Object) error {
 	t, err := trailFrom(ctx)
 	if err != nil {
@@ -105,8 +123,11 @@ func Seen(ctx context.Context, p Patient, o Object) error {
 	if t.last == nil {
 		return ErrUndecided
 	}
-	e := t.open()
-	e.see(p, o)
+	fitObject(&o)
+	if err := checkSighting(p, o); err != nil {
+		return err
+	}
+	t.open(&o).see(p, o)
 	if t.returned {
 		return t.flush(ctx)
 	}
@@ -172,7 +193,8 @@ func (t *Trail) Recheck(ctx context.Context) error {
 	return nil
 }
 
-// fill completes e with what the whole request shares.
+// fill completes e with what the whole request shares, detaches it from the caller's memory
+// and makes what a stranger can choose recordable.
 func (t *Trail) fill(e *Event) {
 	if e.ID == "" {
 		e.ID = NewID(time.Now())
@@ -180,34 +202,95 @@ func (t *Trail) fill(e *Event) {
 	if e.Tenant == "" {
 		e.Tenant = e.Actor.Tenant
 	}
-	e.Correlation = t.base.Correlation
-	e.Client = t.base.Client
+	e.Correlation = Correlation{FitID(t.base.Correlation.Request), FitID(t.base.Correlation.Trace)}
+	e.Client = Client{FitID(t.base.Client.App), FitID(t.base.Client.Location)}
 	e.Server = t.base.Server
+	e.Actor.Device = FitID(e.Actor.Device)
 	e.Patients = slices.Clone(e.Patients)
 	e.Objects = slices.Clone(e.Objects)
+	for i := range e.Objects {
+		fitObject(&e.Objects[i])
+	}
 }
 
-// open returns the event that collects what is seen.
-func (t *Trail) open() *Event {
-	if n := len(t.pending); n > 0 {
-		return t.pending[n-1]
+func fitObject(o *Object) { o.ID = FitID(o.ID) }
+
+// checkSighting validates what Seen is about to add, on its own, so that one bad sighting
+// does not spoil the event.
+func checkSighting(p Patient, o Object) error {
+	c := &checker{}
+	c.text("patients", string(p), MaxID)
+	if o.Type != "" {
+		c.object(&o)
+	} else if o.ID != "" {
+		c.missing("objects.type")
+	}
+	return c.err()
+}
+
+// open returns the event that collects what is seen, with room for o.
+func (t *Trail) open(o *Object) *Event {
+	if n := len(t.pending); n > 0 && !t.pending[n-1].shown && t.pending[n-1].hasRoom(o) {
+		return &t.pending[n-1].Event
 	}
 	e := *t.last
 	e.ID = NewID(time.Now())
 	e.Patients, e.Objects = nil, nil
-	t.pending = append(t.pending, &e)
-	return &e
+	// What happened once is said once: nobody may count it twice.
+	e.Changes, e.Disclosure = nil, nil
+	e.Detail = map[string]string{"continues": t.last.ID}
+	next := &pending{Event: e}
+	t.pending = append(t.pending, next)
+	return &next.Event
+}
+
+// hasRoom reports whether one more patient and o fit, well below the limits of an event.
+func (e *Event) hasRoom(o *Object) bool {
+	if len(e.Patients) >= MaxPatients/2 || len(e.Objects) >= MaxObjects/2 {
+		return false
+	}
+	size := o.size()
+	for _, p := range e.Patients {
+		size += len(p)
+	}
+	for i := range e.Objects {
+		have := &e.Objects[i]
+		size += have.size()
+		if have.Type == o.Type && have.ID == o.ID && len(mergeSorted(have.Fields, o.Fields)) > MaxFields {
+			return false
+		}
+	}
+	return size <= MaxBody/4
+}
+
+// size is about the number of bytes that o takes.
+func (o *Object) size() int {
+	size := 64 + len(o.Type) + len(o.ID) + len(o.Version) + len(o.Category) + len(o.Origin)
+	for _, s := range o.Labels {
+		size += len(s) + 3
+	}
+	for _, s := range o.Fields {
+		size += len(s) + 3
+	}
+	return size
 }
 
 func (t *Trail) flush(ctx context.Context) error {
 	if len(t.pending) == 0 {
 		return nil
 	}
-	events := make([]Event, len(t.pending))
-	for i, e := range t.pending {
-		events[i] = *e
+	if t.rec == nil {
+		return errors.New("audit: the trail has no recorder")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), FlushTimeout)
+	events := make([]Event, len(t.pending))
+	for i, p := range t.pending {
+		p.shown = true
+		events[i] = p.Event
+	}
+	// The recorder gets a context without the trail: one that decided something itself would
+	// wait for this flush for ever.
+	ctx = context.WithValue(context.WithoutCancel(ctx), trailKey{}, (*Trail)(nil))
+	ctx, cancel := context.WithTimeout(ctx, FlushTimeout)
 	defer cancel()
 	if err := t.rec.Record(ctx, events...); err != nil {
 		return err

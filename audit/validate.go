@@ -2,6 +2,7 @@ package audit
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const (
 	MaxPrivate  = 4096  // a private value
 	MaxPatients = 256
 	MaxObjects  = 256
-	MaxFields   = 256 // of one object
+	MaxFields   = 128 // of one object
 	MaxList     = 64  // labels, roles, methods, changes, details
 )
 
@@ -111,14 +112,7 @@ func (e *Event) checkSubjects(c *checker) {
 		c.wrong("objects")
 	}
 	for i := range e.Objects {
-		o := &e.Objects[i]
-		c.required("objects.type", o.Type, MaxName)
-		c.text("objects.id", o.ID, MaxID)
-		c.text("objects.version", o.Version, MaxID)
-		c.text("objects.category", o.Category, MaxName)
-		c.text("objects.origin", o.Origin, MaxID)
-		c.list("objects.labels", o.Labels, MaxList, MaxName)
-		c.list("objects.fields", o.Fields, MaxFields, MaxName)
+		c.object(&e.Objects[i])
 	}
 	if len(e.Changes) > MaxList {
 		c.wrong("changes")
@@ -221,6 +215,16 @@ func (c *checker) list(field string, list []string, count, limit int) {
 	}
 }
 
+func (c *checker) object(o *Object) {
+	c.required("objects.type", o.Type, MaxName)
+	c.text("objects.id", o.ID, MaxID)
+	c.text("objects.version", o.Version, MaxID)
+	c.text("objects.category", o.Category, MaxName)
+	c.text("objects.origin", o.Origin, MaxID)
+	c.list("objects.labels", o.Labels, MaxList, MaxName)
+	c.list("objects.fields", o.Fields, MaxFields, MaxName)
+}
+
 func (c *checker) private(field string, p Private) {
 	if v, ok := p.Reveal(); ok && len(v) > MaxPrivate {
 		c.wrong(field)
@@ -274,4 +278,26 @@ func isUUID(s string) bool {
 		}
 	}
 	return true
+}
+
+// FitID returns s if an event can hold it as an identifier. Otherwise it returns a stand-in: a
+// readable rest of s, a tilde and a hash of s, so that two different texts stay different.
+// Use it for what a stranger can choose, such as an ID from a URL, so that hostile bytes do
+// not keep an attempt out of the log.
+func FitID(s string) string {
+	if clean(s, MaxID) {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	var rest strings.Builder
+	for _, r := range s {
+		if rest.Len() >= MaxName {
+			break
+		}
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			r = '_'
+		}
+		rest.WriteRune(r)
+	}
+	return rest.String() + "~" + hex.EncodeToString(sum[:16])
 }

@@ -1,0 +1,340 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/audittest"
+)
+
+// staff is a fictitious therapist.
+var staff = audit.Actor{ID: "u-9", Kind: audit.KindStaff, Tenant: "clinic-17", Session: "s-1"}
+
+func trail(t *testing.T) (context.Context, *audit.Trail, *audittest.Recorder) {
+	t.Helper()
+	rec := audittest.NewRecorder()
+	ctx := audit.WithActor(t.Context(), staff)
+	ctx, tr := audit.WithTrail(ctx, rec, audit.Event{
+		Correlation: audit.Correlation{Request: "req-1"},
+		Client:      audit.Client{App: "web"},
+		Server:      audit.Server{ID: "api-3"},
+	})
+	return ctx, tr, rec
+}
+
+func read() audit.Event {
+	return audit.Event{Action: "patient.read", Verb: audit.Read, Detail: map[string]string{"step": "1"}}
+}
+
+func note(id string, fields ...string) audit.Object {
+	return audit.Object{Type: "note", ID: id, Fields: fields}
+}
+
+func TestTrailNeedsTrailActorAndDecision(t *testing.T) {
+	t.Parallel()
+	require.ErrorIs(t, audit.Decide(t.Context(), read()), audit.ErrNoTrail)
+	require.ErrorIs(t, audit.Seen(t.Context(), "p", note("n")), audit.ErrNoTrail)
+	require.ErrorIs(t, audit.Flush(t.Context()), audit.ErrNoTrail)
+	require.ErrorIs(t, audit.Exempt(t.Context(), "probe"), audit.ErrNoTrail)
+	require.ErrorIs(t, audit.OnRecheck(t.Context(), nil), audit.ErrNoTrail)
+
+	rec := audittest.NewRecorder()
+	ctx, tr := audit.WithTrail(t.Context(), rec, audit.Event{})
+	require.ErrorIs(t, audit.Decide(ctx, read()), audit.ErrNoActor)
+	require.ErrorIs(t, audit.Seen(ctx, "p", note("n")), audit.ErrUndecided)
+	require.Error(t, audit.Exempt(ctx, ""))
+	require.False(t, tr.Decided())
+	require.NoError(t, tr.Flush(ctx))
+	require.Zero(t, rec.Calls())
+}
+
+func TestTrailCollectsIntoOneEvent(t *testing.T) {
+	t.Parallel()
+	ctx, tr, rec := trail(t)
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1", "text", "author")))
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1", "author", "date")))
+	require.NoError(t, audit.Seen(ctx, "p-2", audit.Object{}))
+	require.Zero(t, rec.Len(), "nothing is recorded before the flush")
+	require.NoError(t, audit.Flush(ctx))
+	require.NoError(t, tr.Flush(ctx), "an empty flush")
+
+	events := rec.Events()
+	require.Len(t, events, 1)
+	e := events[0]
+	require.Equal(t, []audit.Patient{"p-1", "p-2"}, e.Patients)
+	require.Equal(t, []audit.Object{note("n-1", "author", "date", "text")}, e.Objects)
+	require.Equal(t, audit.Tenant("clinic-17"), e.Tenant)
+	require.Equal(t, staff, e.Actor)
+	require.Equal(t, "req-1", e.Correlation.Request)
+	require.Equal(t, "web", e.Client.App)
+	require.Equal(t, "api-3", e.Server.ID)
+	require.NotEmpty(t, e.ID)
+}
+
+func TestTrailActorOfTheEventWins(t *testing.T) {
+	t.Parallel()
+	ctx, _, rec := trail(t)
+	e := read()
+	e.Actor = audit.System("clinic-17", "retention")
+	require.NoError(t, audit.Decide(ctx, e))
+	e = read()
+	e.Actor.Roles = []string{"therapist"} // evidence that rbac adds
+	require.NoError(t, audit.Decide(ctx, e))
+	require.NoError(t, audit.Flush(ctx))
+	require.Equal(t, audit.KindSystem, rec.Events()[0].Actor.Kind)
+	require.Equal(t, audit.ActorID("u-9"), rec.Events()[1].Actor.ID)
+	require.Equal(t, []string{"therapist"}, rec.Events()[1].Actor.Roles)
+}
+
+func TestTrailContinuesAfterFlush(t *testing.T) {
+	t.Parallel()
+	ctx, _, rec := trail(t)
+	e := read()
+	e.Disclosure = &audit.Disclosure{Recipient: audit.NewPrivate("court"), Description: "notes"}
+	e.Changes = []audit.Change{{Field: "phone"}}
+	require.NoError(t, audit.Decide(ctx, e))
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1", "text")))
+	require.NoError(t, audit.Flush(ctx))
+	require.NoError(t, audit.Seen(ctx, "p-2", note("n-2", "text")))
+	require.NoError(t, audit.Flush(ctx))
+
+	events := rec.Events()
+	require.Len(t, events, 2)
+	first, second := events[0], events[1]
+	require.Equal(t, []audit.Patient{"p-1"}, first.Patients)
+	require.Equal(t, []audit.Patient{"p-2"}, second.Patients)
+	require.NotEqual(t, first.ID, second.ID)
+	require.Equal(t, first.Action, second.Action)
+	require.Equal(t, map[string]string{"continues": first.ID}, second.Detail)
+	require.NotNil(t, first.Disclosure)
+	require.Nil(t, second.Disclosure, "a disclosure is counted once")
+	require.Nil(t, second.Changes)
+}
+
+func TestTrailFailingRecorderKeepsEverything(t *testing.T) {
+	t.Parallel()
+	ctx, _, rec := trail(t)
+	down := errors.New("down")
+	rec.FailWith(down)
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1")))
+	require.ErrorIs(t, audit.Flush(ctx), down)
+	require.NoError(t, audit.Seen(ctx, "p-2", note("n-2")))
+	require.ErrorIs(t, audit.Flush(ctx), down)
+	rec.FailWith(nil)
+	require.NoError(t, audit.Flush(ctx))
+
+	events := rec.Events()
+	require.Len(t, events, 2, "what a recorder has seen does not change any more")
+	require.Equal(t, []audit.Patient{"p-1"}, events[0].Patients)
+	require.Equal(t, []audit.Patient{"p-2"}, events[1].Patients)
+	require.Equal(t, events[0].ID, events[1].Detail["continues"])
+	require.NoError(t, audit.Flush(ctx))
+	require.Equal(t, 3, rec.Calls(), "nothing was pending any more")
+}
+
+// The first recorder keeps the events and still reports an error; recording the same IDs
+// again must be accepted by a real log.
+func TestTrailUnconfirmedFlushIsRepeatable(t *testing.T) {
+	t.Parallel()
+	log := newLog(t, audit.NewMemory(), nil)
+	failing := true
+	rec := recorderFunc(func(ctx context.Context, events ...audit.Event) error {
+		err := log.Record(ctx, events...)
+		if failing {
+			return errors.New("the answer was lost")
+		}
+		return err
+	})
+	ctx, tr := audit.WithTrail(audit.WithActor(t.Context(), staff), rec, audit.Event{})
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.Error(t, tr.Flush(ctx))
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1")))
+	failing = false
+	require.NoError(t, tr.Flush(ctx))
+	page, err := log.Query(t.Context(), audit.Query{Tenant: "clinic-17"})
+	require.NoError(t, err)
+	require.Len(t, page.Events, 2)
+}
+
+func TestTrailLateReveal(t *testing.T) {
+	t.Parallel()
+	ctx, tr, rec := trail(t)
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.NoError(t, tr.Flush(ctx))
+	tr.Return()
+	require.NoError(t, audit.Seen(ctx, "p-1", note("n-1")))
+	require.Equal(t, 2, rec.Len(), "recorded before Seen returns")
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.Equal(t, 3, rec.Len(), "recorded before Decide returns")
+
+	down := errors.New("down")
+	rec.FailWith(down)
+	require.ErrorIs(t, audit.Seen(ctx, "p-2", note("n-2")), down)
+	require.ErrorIs(t, audit.Decide(ctx, read()), down)
+}
+
+func TestTrailFlushOutlivesTheRequest(t *testing.T) {
+	t.Parallel()
+	ctx, _, rec := trail(t)
+	ctx, cancel := context.WithCancel(ctx)
+	require.NoError(t, audit.Decide(ctx, read()))
+	cancel()
+	require.NoError(t, audit.Flush(ctx), "the client went away; the record stays")
+	require.Equal(t, 1, rec.Len())
+}
+
+func TestTrailExempt(t *testing.T) {
+	t.Parallel()
+	ctx, tr, rec := trail(t)
+	require.NoError(t, audit.Exempt(ctx, "health probe"))
+	require.True(t, tr.Decided())
+	require.NoError(t, tr.Flush(ctx))
+	require.Zero(t, rec.Calls())
+	require.ErrorIs(t, audit.Seen(ctx, "p-1", note("n-1")), audit.ErrUndecided, "exempt is no licence to see")
+}
+
+func TestTrailSplitsBeforeAnEventIsFull(t *testing.T) {
+	t.Parallel()
+	const patients = 1000
+	ctx, tr, rec := trail(t)
+	require.NoError(t, audit.Decide(ctx, read()))
+	for i := range patients {
+		p := audit.Patient(fmt.Sprintf("p-%d", i))
+		require.NoError(t, audit.Seen(ctx, p, note(string(p), "name", "phone", "birth_date")))
+	}
+	for i := range 3 * audit.MaxFields { // one object that grows without end
+		require.NoError(t, audit.Seen(ctx, "", note("big", fmt.Sprintf("field_%d", i))))
+	}
+	require.NoError(t, tr.Flush(ctx), "the recorder refuses events beyond the limits")
+	seen, fields := map[audit.Patient]bool{}, map[string]bool{}
+	for _, e := range rec.Events() {
+		for _, p := range e.Patients {
+			seen[p] = true
+		}
+		for _, o := range e.Objects {
+			if o.ID == "big" {
+				for _, f := range o.Fields {
+					fields[f] = true
+				}
+			}
+		}
+	}
+	require.Len(t, seen, patients)
+	require.Len(t, fields, 3*audit.MaxFields)
+}
+
+func TestTrailRefusesWhatNoLogTakes(t *testing.T) {
+	t.Parallel()
+	ctx, tr, rec := trail(t)
+	require.ErrorIs(t, audit.Decide(ctx, audit.Event{Action: "patient.read"}), audit.ErrInvalid, "no verb")
+	require.False(t, tr.Decided())
+
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.ErrorIs(t, audit.Seen(ctx, "p\x00", note("n")), audit.ErrInvalid)
+	require.ErrorIs(t, audit.Seen(ctx, "p", audit.Object{ID: "n"}), audit.ErrInvalid)
+	require.ErrorIs(t, audit.Seen(ctx, "p", note("n", "bad\nfield")), audit.ErrInvalid)
+	require.NoError(t, audit.Flush(ctx), "one bad sighting does not spoil the event")
+	require.Empty(t, rec.Events()[0].Patients)
+}
+
+// What a stranger chooses must not keep the attempt out of the log.
+func TestTrailRecordsHostileIDs(t *testing.T) {
+	t.Parallel()
+	for _, hostile := range []string{"\x00", "\xff\xfe", "a\nb", strings.Repeat("é", 5000), "\u0085"} {
+		rec := audittest.NewRecorder()
+		ctx, tr := audit.WithTrail(audit.WithActor(t.Context(), audit.Actor{
+			ID: "u-9", Kind: audit.KindStaff, Tenant: "clinic-17", Device: hostile,
+		}), rec, audit.Event{
+			Correlation: audit.Correlation{Request: hostile, Trace: hostile},
+			Client:      audit.Client{App: hostile, Location: hostile},
+		})
+		e := read()
+		e.Outcome, e.Code = audit.Failure, "not_found"
+		e.Objects = []audit.Object{{Type: "patient", ID: hostile}}
+		require.NoError(t, audit.Decide(ctx, e))
+		require.NoError(t, audit.Seen(ctx, "", audit.Object{Type: "note", ID: hostile}))
+		require.NoError(t, tr.Flush(ctx))
+		require.Equal(t, hostile, e.Objects[0].ID, "the caller's event is not touched")
+		require.NotEqual(t, hostile, rec.Events()[0].Objects[0].ID)
+		require.Equal(t, rec.Events()[0].Objects[0].ID, rec.Events()[0].Objects[1].ID)
+	}
+	require.NotEqual(t, audit.FitID("\x00"), audit.FitID("\x01"), "different texts stay different")
+	require.Equal(t, "n-1", audit.FitID("n-1"))
+}
+
+func TestTrailRecorderMayNotUseTheTrail(t *testing.T) {
+	t.Parallel()
+	var inner error
+	rec := recorderFunc(func(ctx context.Context, _ ...audit.Event) error {
+		inner = audit.Decide(ctx, read())
+		return nil
+	})
+	ctx, tr := audit.WithTrail(audit.WithActor(t.Context(), staff), rec, audit.Event{})
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.NoError(t, tr.Flush(ctx))
+	require.ErrorIs(t, inner, audit.ErrNoTrail, "it would wait for itself")
+
+	ctx, tr = audit.WithTrail(audit.WithActor(t.Context(), staff), nil, audit.Event{})
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.Error(t, tr.Flush(ctx), "a trail without a recorder is closed")
+}
+
+func TestTrailRecheck(t *testing.T) {
+	t.Parallel()
+	ctx, tr, _ := trail(t)
+	ended := errors.New("session ended")
+	var answer error
+	require.NoError(t, tr.Recheck(ctx))
+	require.NoError(t, audit.OnRecheck(ctx, func(context.Context) error { return nil }))
+	require.NoError(t, audit.OnRecheck(ctx, func(context.Context) error { return answer }))
+	require.NoError(t, tr.Recheck(ctx))
+	answer = ended
+	require.ErrorIs(t, tr.Recheck(ctx), ended)
+}
+
+func TestTrailConcurrently(t *testing.T) {
+	t.Parallel()
+	ctx, tr, rec := trail(t)
+	var wg sync.WaitGroup
+	require.NoError(t, audit.Decide(ctx, read()))
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				p := audit.Patient(fmt.Sprintf("p-%d-%d", g, i))
+				if err := audit.Seen(ctx, p, note(string(p))); err != nil {
+					t.Error(err)
+				}
+				if i%10 == 0 {
+					if err := audit.Flush(ctx); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, tr.Flush(ctx))
+	seen := map[audit.Patient]bool{}
+	for _, e := range rec.Events() {
+		for _, p := range e.Patients {
+			require.False(t, seen[p], "seen once, recorded once")
+			seen[p] = true
+		}
+	}
+	require.Len(t, seen, 400)
+}
+
+type recorderFunc func(ctx context.Context, events ...audit.Event) error
+
+func (f recorderFunc) Record(ctx context.Context, events ...audit.Event) error {
+	return f(ctx, events...)
+}
