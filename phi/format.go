@@ -1,0 +1,147 @@
+package phi
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// The sealed format, version 1. It is final: every later release reads it.
+//
+//	 0   1   suite  0x01 = XAES-256-GCM of C2SP
+//	 1   1   flags  bits 0–1 scope (0 tenant, 1 patient), bit 2 padded, other bits 0
+//	 2  16   kid    HKDF-Expand(key, "phi/v1/kid", 16): names the key and commits to it
+//	18  12   salt   fresh for each row that is sealed
+//	30  12   nonce  fresh for each field
+//	42   n   ciphertext
+//	    16   tag
+//
+//	AAD = bytes 0–17 ‖ LP(namespace) ‖ LP(tenant) ‖ LP(field) ‖ LP(patient) ‖ LP(row) ‖ LP("")
+//
+// LP(s) is the length of s as 4 bytes, big endian, and s. In scope "patient" the key is the
+// patient's own; in scope "tenant" it is HKDF-Expand(root, "phi/v1/field/" ‖ field, 32) and
+// kid is that of the tenant's root, from which the field key follows.
+const (
+	suiteXAES = 0x01
+
+	flagPatient = 0x01
+	flagScope   = 0x03
+	flagPadded  = 0x04
+	flagsKnown  = flagPatient | flagPadded
+
+	kidAt      = 2
+	saltAt     = kidAt + kidSize
+	nonceAt    = saltAt + saltSize
+	ciphertext = nonceAt + nonceSize
+	overhead   = ciphertext + tagSize
+
+	padStep = 32
+)
+
+// MaxValue is the most bytes a sealed value may hold: 1 MiB. Files are not values.
+const MaxValue = 1 << 20
+
+const kidSize = 16
+
+// KeyID names a key and commits to it: the first 16 bytes of
+// HKDF-Expand-SHA-256(key, "phi/v1/kid").
+type KeyID [kidSize]byte
+
+func kidOf(key []byte) (id KeyID) {
+	copy(id[:], expand(key, "phi/v1/kid", kidSize))
+	return id
+}
+
+// expand is HKDF-Expand of RFC 5869, section 2.3, with SHA-256. The keys given to it are
+// uniformly random, so there is nothing to extract.
+func expand(key []byte, info string, size int) []byte {
+	out, err := hkdf.Expand(sha256.New, key, info, size)
+	if err != nil {
+		panic("phi: HKDF: " + err.Error()) // only for impossible sizes
+	}
+	return out
+}
+
+// header is the part of a sealed value that says how to open it.
+type header struct {
+	flags byte
+	kid   KeyID
+}
+
+// parse reads the header and refuses what cannot have been sealed by this package.
+func parse(s Sealed) (h header, err error) {
+	if len(s) < overhead {
+		if len(s) > 0 && s[0] != suiteXAES {
+			return h, ErrUnknownSuite
+		}
+		return h, ErrTruncated
+	}
+	h.flags = s[1]
+	if s[0] != suiteXAES || h.flags&^flagsKnown != 0 {
+		return h, ErrUnknownSuite
+	}
+	if n := len(s) - overhead; h.padded() && (n == 0 || n%padStep != 0) {
+		return h, ErrTruncated
+	}
+	copy(h.kid[:], s[kidAt:saltAt])
+	return h, nil
+}
+
+func (h header) patient() bool { return h.flags&flagScope == flagPatient }
+func (h header) padded() bool  { return h.flags&flagPadded != 0 }
+
+// At says where a sealed value lives. All of it is authenticated: the value opens there and
+// nowhere else. What it cannot notice is an older value of the same place put back.
+type At struct {
+	Tenant audit.Tenant
+	Field  string // logical name such as "patient.phone", which outlives renamed columns
+	// Patient, where it is set, makes the value sealed under that patient's own key, which can
+	// be erased. Without one the key is the tenant's.
+	Patient audit.Patient
+	Row     string // the host's row id, unique within Field
+}
+
+func (a At) check() error {
+	if a.Tenant == "" || a.Field == "" || a.Row == "" {
+		return ErrBinding
+	}
+	return nil
+}
+
+// appendAAD appends what the value is bound to; head is its bytes 0–17.
+func (a At) appendAAD(b, head []byte, namespace string) []byte {
+	b = append(b, head[:saltAt]...)
+	b = appendLP(b, namespace)
+	b = appendLP(b, string(a.Tenant))
+	b = appendLP(b, a.Field)
+	b = appendLP(b, string(a.Patient))
+	b = appendLP(b, a.Row)
+	return appendLP(b, "")
+}
+
+// appendLP appends s preceded by its length, which makes a sequence of them injective.
+func appendLP(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+// pad appends 0x80 and zeros up to the next multiple of 32 bytes (ISO/IEC 7816-4), so that
+// the length of a name, a phone number or a yes says little.
+func pad(b []byte) []byte {
+	n := (len(b)/padStep + 1) * padStep
+	out := make([]byte, n)
+	copy(out, b)
+	out[len(b)] = 0x80
+	return out
+}
+
+func unpad(b []byte) ([]byte, error) {
+	b = bytes.TrimRight(b, "\x00")
+	if len(b) == 0 || b[len(b)-1] != 0x80 {
+		return nil, ErrAltered
+	}
+	return b[:len(b)-1], nil
+}

@@ -1,0 +1,219 @@
+package phi
+
+import (
+	"context"
+	"crypto/cipher"
+	"errors"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// slot is a KeySlot of this vault's namespace.
+type slot struct {
+	tenant  audit.Tenant
+	purpose Purpose
+	patient audit.Patient
+}
+
+func (v *Vault) slot(s slot) KeySlot { return KeySlot{v.namespace, s.tenant, s.purpose, s.patient} }
+
+// key is an unwrapped key.
+type key struct {
+	id      KeyID
+	slot    slot
+	epoch   uint32
+	expires time.Time
+	seal    *xaes       // of a patient's key
+	root    []byte      // of roots, from which further keys follow
+	wrap    cipher.AEAD // of data roots: wraps patients' keys
+}
+
+// newKey prepares raw for its purpose.
+func newKey(raw []byte, rec Key, expires time.Time) *key {
+	k := &key{id: rec.ID, slot: slot{rec.Tenant, rec.Purpose, rec.Patient}, epoch: rec.Epoch, expires: expires}
+	switch rec.Purpose {
+	case PurposePatient:
+		k.seal = newXAES(raw)
+	case PurposeData:
+		k.root = raw
+		gcm, err := cipher.NewGCMWithRandomNonce(newBlock(expand(raw, "phi/v1/wrap", keySize)))
+		if err != nil {
+			panic("phi: AES-GCM: " + err.Error()) // only for a block that is not AES
+		}
+		k.wrap = gcm
+	case PurposeIndex:
+		k.root = raw
+	}
+	return k
+}
+
+// sealing returns the key of s that seals now, creating it where there is none.
+func (v *Vault) sealing(ctx context.Context, s slot) (*key, error) {
+	for {
+		if k, ok := v.current.get(s, v.now()); ok {
+			return k, nil
+		}
+		land, err := v.loading.enter(ctx, s)
+		if err != nil {
+			return nil, unavailable("waiting for a key", err)
+		}
+		if land == nil {
+			continue
+		}
+		k, err := v.load(ctx, s)
+		if err == nil {
+			v.current.put(s, k, k.expires)
+		}
+		land()
+		return k, err
+	}
+}
+
+// load reads the current key of s from the store, or creates the first. Two processes that
+// create at once end up with the same key: the one that comes second reads the winner's.
+func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
+	rec, err := v.keys.Current(ctx, v.slot(s))
+	if errors.Is(err, ErrKeyNotFound) {
+		err = v.create(ctx, s)
+		if err != nil && !errors.Is(err, ErrKeyExists) {
+			return nil, err
+		}
+		rec, err = v.keys.Current(ctx, v.slot(s))
+	}
+	if err != nil {
+		return nil, unavailable("reading the current key", err)
+	}
+	return v.open(ctx, rec)
+}
+
+// create stores a new first key for s.
+func (v *Vault) create(ctx context.Context, s slot) error {
+	raw := randomKey()
+	rec := Key{ID: kidOf(raw), KeySlot: v.slot(s), Epoch: 1, Created: v.now().UTC().Truncate(time.Microsecond)}
+	if err := v.wrap(ctx, raw, &rec); err != nil {
+		return err
+	}
+	if err := v.keys.Create(ctx, rec); err != nil && !errors.Is(err, ErrKeyExists) {
+		return unavailable("storing a new key", err)
+	}
+	return nil
+}
+
+// wrap sets rec.Wrapped and rec.Root.
+func (v *Vault) wrap(ctx context.Context, raw []byte, rec *Key) (err error) {
+	if rec.Purpose != PurposePatient {
+		rec.Wrapped, err = v.kms.Wrap(ctx, raw, kmsContext(*rec))
+		if err != nil {
+			return unavailable("wrapping a key", err)
+		}
+		return nil
+	}
+	root, err := v.sealing(ctx, slot{tenant: rec.Tenant, purpose: PurposeData})
+	if err != nil {
+		return err
+	}
+	rec.Root = root.id
+	rec.Wrapped = root.wrap.Seal(nil, nil, raw, wrapAAD(*rec))
+	return nil
+}
+
+// open unwraps rec, unless that is in the cache, and checks that its id commits to it.
+func (v *Vault) open(ctx context.Context, rec Key) (*key, error) {
+	if rec.Namespace != v.namespace {
+		return nil, ErrForeignTenant
+	}
+	if k, ok := v.byID.get(rec.ID, v.now()); ok && rec.Purpose != PurposeCanary {
+		return k, nil
+	}
+	raw, expires, err := v.unwrap(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) != keySize || kidOf(raw) != rec.ID {
+		return nil, ErrWrongKey
+	}
+	k := newKey(raw, rec, expires)
+	if rec.Purpose != PurposeCanary {
+		v.byID.put(k.id, k, expires)
+	}
+	return k, nil
+}
+
+func (v *Vault) unwrap(ctx context.Context, rec Key) (raw []byte, expires time.Time, err error) {
+	if rec.Purpose != PurposePatient {
+		expires = v.now().Add(v.ttl)
+		raw, err = v.kms.Unwrap(ctx, rec.Wrapped, kmsContext(rec))
+		if err != nil && !errors.Is(err, ErrWrongKey) {
+			err = unavailable("unwrapping a key", err)
+		}
+		return raw, expires, err
+	}
+	root, err := v.find(ctx, rec.Root)
+	if err != nil {
+		return nil, expires, err
+	}
+	if root.slot != (slot{tenant: rec.Tenant, purpose: PurposeData}) {
+		return nil, expires, ErrWrongKey
+	}
+	raw, err = root.wrap.Open(nil, nil, rec.Wrapped, wrapAAD(rec))
+	if err != nil {
+		return nil, expires, ErrWrongKey
+	}
+	return raw, root.expires, nil
+}
+
+// find returns the key with this id, from whatever tenant: the caller compares.
+func (v *Vault) find(ctx context.Context, id KeyID) (*key, error) {
+	if k, ok := v.byID.get(id, v.now()); ok {
+		return k, nil
+	}
+	found, err := v.keys.Get(ctx, id)
+	if err != nil {
+		return nil, unavailable("reading a key", err)
+	}
+	for _, rec := range found {
+		if rec.ID == id {
+			return v.open(ctx, rec)
+		}
+	}
+	return nil, ErrUnknownKey
+}
+
+// warm reads those of the keys that are not in the cache with one look-up. What it cannot
+// open is left for find to report.
+func (v *Vault) warm(ctx context.Context, ids []KeyID) error {
+	var missing []KeyID
+	for _, id := range ids {
+		if _, ok := v.byID.get(id, v.now()); !ok {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) < 2 {
+		return nil
+	}
+	found, err := v.keys.Get(ctx, missing...)
+	if err != nil {
+		return unavailable("reading keys", err)
+	}
+	for _, rec := range found {
+		if _, err := v.open(ctx, rec); errors.Is(err, ErrUnavailable) {
+			return err
+		}
+	}
+	return nil
+}
+
+func kmsContext(rec Key) KeyContext {
+	return KeyContext{rec.Namespace, rec.Tenant, rec.Purpose, rec.Epoch}
+}
+
+// wrapAAD binds a wrapped patient key to its place.
+func wrapAAD(rec Key) []byte {
+	b := appendLP(nil, "phi/v1/wrap")
+	b = appendLP(b, rec.Namespace)
+	b = appendLP(b, string(rec.Tenant))
+	b = appendLP(b, string(rec.Patient))
+	b = append(b, rec.ID[:]...)
+	return append(b, byte(rec.Epoch>>24), byte(rec.Epoch>>16), byte(rec.Epoch>>8), byte(rec.Epoch))
+}

@@ -1,0 +1,190 @@
+package phi
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// layout is what For learned about a struct.
+type layout struct {
+	entity  string
+	row     []int // index path of the row id
+	patient []int // of the patient id, nil for an entity that belongs to no patient
+	fields  []field
+}
+
+type field struct {
+	name  string // "phone"
+	id    string // "patient.phone"
+	class Class
+	path  []int
+	index *index
+}
+
+type index struct {
+	norm   Normaliser
+	unique bool
+}
+
+// Option configures a Codec.
+type Option func(*layout) error
+
+// WithIndex makes the field searchable by equality of its normal form.
+func WithIndex(field string, n Normaliser) Option {
+	return func(l *layout) error { return l.addIndex(field, index{n, false}) }
+}
+
+// WithUnique makes the field searchable and allows its normal form once per tenant.
+func WithUnique(field string, n Normaliser) Option {
+	return func(l *layout) error { return l.addIndex(field, index{n, true}) }
+}
+
+func (l *layout) addIndex(name string, ix index) error {
+	f := l.find(name)
+	switch {
+	case f == nil:
+		return fmt.Errorf("index of field %q, which does not exist", name)
+	case f.index != nil:
+		return fmt.Errorf("field %q has two indexes", name)
+	case ix.norm.err != nil:
+		return fmt.Errorf("index of field %q: %w", name, ix.norm.err)
+	case ix.norm.normal == nil:
+		return fmt.Errorf("index of field %q has no normaliser", name)
+	}
+	f.index = &ix
+	return nil
+}
+
+func (l *layout) find(name string) *field {
+	i := slices.IndexFunc(l.fields, func(f field) bool { return f.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &l.fields[i]
+}
+
+var nameRule = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// layoutOf reads the tags of t and reports everything that is wrong with them at once.
+func layoutOf(t reflect.Type, entity string, opts []Option) (*layout, error) {
+	l := &layout{entity: entity}
+	var errs []error
+	if !nameRule.MatchString(entity) {
+		errs = append(errs, fmt.Errorf("entity %q: names are a–z, 0–9 and _", entity))
+	}
+	if t.Kind() != reflect.Struct {
+		return nil, errors.Join(append(errs, fmt.Errorf("%w: not a struct", ErrCodec))...)
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		if err := l.read(t, f); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
+		}
+	}
+	if l.row == nil {
+		errs = append(errs, errors.New("no field is tagged as the row id"))
+	}
+	if len(l.fields) == 0 {
+		errs = append(errs, errors.New("no field is sealed"))
+	}
+	for _, o := range opts {
+		if o == nil {
+			errs = append(errs, errors.New("nil option"))
+		} else if err := o(l); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("%w for entity %q: %w", ErrCodec, entity, errors.Join(errs...))
+	}
+	return l, nil
+}
+
+// read takes one struct field into the layout.
+func (l *layout) read(t reflect.Type, f reflect.StructField) error {
+	tag, tagged := f.Tag.Lookup("phi")
+	isText := f.Type == reflect.TypeFor[Text]()
+	switch {
+	case tag == "-":
+		return nil
+	case !tagged && isText:
+		return errors.New(`a phi.Text without a tag; say phi:"-" to leave it out`)
+	case !tagged:
+		return nil
+	case !f.IsExported() || behindPointer(t, f.Index):
+		return errors.New("a tagged field must be exported and not behind a pointer")
+	}
+	name, rest, _ := strings.Cut(tag, ",")
+	if isText {
+		return l.readText(f, name, rest)
+	}
+	return l.readID(f, name, rest)
+}
+
+func (l *layout) readText(f reflect.StructField, name, rest string) error {
+	class, ok := strings.CutPrefix(rest, "class=")
+	switch {
+	case !nameRule.MatchString(name):
+		return fmt.Errorf("field name %q: names are a–z, 0–9 and _", name)
+	case l.find(name) != nil:
+		return fmt.Errorf("field name %q is taken", name)
+	case !ok || !slices.Contains(Classes(), Class(class)):
+		return fmt.Errorf(`tag %q: want "name,class=…" with one of the classes`, name+","+rest)
+	}
+	l.fields = append(l.fields, field{
+		name: name, id: l.entity + "." + name, class: Class(class), path: f.Index,
+	})
+	return nil
+}
+
+func (l *layout) readID(f reflect.StructField, name, rest string) error {
+	if name != "" || f.Type.Kind() != reflect.String {
+		return errors.New(`only a phi.Text has a name; ids are strings tagged ",row" or ",patient"`)
+	}
+	for opt := range strings.SplitSeq(rest, ",") {
+		var have *[]int
+		switch opt {
+		case "row":
+			have = &l.row
+		case "patient":
+			have = &l.patient
+		default:
+			return fmt.Errorf("unknown option %q", opt)
+		}
+		if *have != nil {
+			return fmt.Errorf("a second field is tagged %q", opt)
+		}
+		*have = f.Index
+	}
+	return nil
+}
+
+func behindPointer(t reflect.Type, path []int) bool {
+	for _, i := range path[:len(path)-1] {
+		f := t.Field(i)
+		if f.Type.Kind() != reflect.Struct || !f.IsExported() && !f.Anonymous {
+			return true
+		}
+		t = f.Type
+	}
+	return false
+}
+
+func (l *layout) rowID(v reflect.Value) string { return v.FieldByIndex(l.row).String() }
+
+func (l *layout) patientID(v reflect.Value) audit.Patient {
+	if l.patient == nil {
+		return ""
+	}
+	return audit.Patient(v.FieldByIndex(l.patient).String())
+}
+
+// text returns the i-th sealed field of the struct v.
+func (l *layout) text(v reflect.Value, i int) *Text {
+	return v.FieldByIndex(l.fields[i].path).Addr().Interface().(*Text)
+}

@@ -1,0 +1,98 @@
+package phi
+
+import (
+	"errors"
+	"strings"
+)
+
+// Phone normalises a telephone number to E.164, "+15555550123", as somebody in region would
+// dial it: "US", "CA" or "MX". Whether the number is in service, or could be, does not matter.
+// Extensions do not count.
+//
+// Mexican mobile numbers have one form: +52 55…, +52 1 55…, 044 55… and 045 55… are the
+// same, though services still send the old ones.
+func Phone(region string) Normaliser {
+	var national func(string) (string, error)
+	switch region {
+	case "US", "CA":
+		national = nationalNANP
+	case "MX":
+		national = nationalMX
+	}
+	n := NewNormaliser("phone."+strings.ToLower(region), 1, func(s string) (string, error) {
+		return normalPhone(s, national)
+	})
+	if national == nil {
+		n.err = errors.New("phone numbers of this region are not known; use NewNormaliser")
+	}
+	return n
+}
+
+func normalPhone(s string, national func(string) (string, error)) (string, error) {
+	s = strings.ReplaceAll(s, "＋", "+")
+	s = strings.TrimPrefix(strings.TrimSpace(s), "tel:")
+	s = cutExtension(s)
+	rest, plus := strings.CutPrefix(strings.TrimSpace(s), "+")
+	digits, err := digitsOf(rest, "-.()/")
+	if err != nil {
+		return "", err
+	}
+	if digits == "" && !plus {
+		return "", nil
+	}
+	if !plus {
+		return national(digits)
+	}
+	return international(digits)
+}
+
+// cutExtension drops "x12", "ext. 12", "#12" and the parameters of a tel: URI.
+func cutExtension(s string) string {
+	if i := strings.IndexAny(s, "xX#;,eE"); i > 0 {
+		ext := strings.TrimLeft(strings.ToLower(s[i:]), "ext.ension# ;,=:")
+		if _, err := digitsOf(ext, "-."); err == nil {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// international checks the length, E.164 section 6.2.1: at most 15 digits, and folds the
+// aliases of the country.
+func international(digits string) (string, error) {
+	if len(digits) < 8 || len(digits) > 15 || digits[0] == '0' {
+		return "", errNormal
+	}
+	if rest, ok := strings.CutPrefix(digits, "1"); ok && len(rest) != 10 {
+		return "", errNormal
+	}
+	if rest, ok := strings.CutPrefix(digits, "521"); ok && len(rest) == 10 {
+		digits = "52" + rest
+	}
+	return "+" + digits, nil
+}
+
+func nationalNANP(digits string) (string, error) {
+	if rest, ok := strings.CutPrefix(digits, "011"); ok {
+		return international(rest)
+	}
+	if len(digits) == 11 && digits[0] == '1' {
+		return "+" + digits, nil
+	}
+	if len(digits) == 10 && digits[0] != '0' {
+		return "+1" + digits, nil
+	}
+	return "", errNormal
+}
+
+func nationalMX(digits string) (string, error) {
+	if rest, ok := strings.CutPrefix(digits, "00"); ok {
+		return international(rest)
+	}
+	for _, prefix := range []string{"044", "045", "01", "521", "52", "1", ""} {
+		if rest, ok := strings.CutPrefix(digits, prefix); ok && len(rest) == 10 && rest[0] != '0' {
+			return "+52" + rest, nil
+		}
+	}
+	return "", errNormal
+}

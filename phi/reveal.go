@@ -1,0 +1,109 @@
+package phi
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Hidden is what View returns for a value that may not be seen at all.
+const Hidden = "[hidden]"
+
+// Level returns how much of t the Sight in ctx allows to see, Hide without one.
+func (t Text) Level(ctx context.Context) Level {
+	s, _ := SightFrom(ctx)
+	return s.Level(t.Class())
+}
+
+// Class returns the class of t's field, Unclassified for a Text of NewText.
+func (t Text) Class() Class {
+	if f := t.field(); f != nil {
+		return f.class
+	}
+	return Unclassified
+}
+
+// Reveal returns the plaintext, "" for no value. The context's Sight must allow Full for the
+// class, and the field is added to the request's audit event first.
+//
+// It returns ErrNoSight or ErrNotAllowed where it may not, ErrUnrecorded where the access
+// cannot be recorded, and the errors of Vault.Unseal, as a *FieldError, where the value
+// cannot be opened.
+func (t Text) Reveal(ctx context.Context) (string, error) {
+	if t.IsZero() {
+		return "", nil
+	}
+	if _, ok := SightFrom(ctx); !ok {
+		return "", ErrNoSight
+	}
+	if t.Level(ctx) < Full {
+		return "", ErrNotAllowed
+	}
+	return t.handOut(ctx, "", func(s string) string { return s })
+}
+
+// View returns as much as the context's Sight allows: the plaintext, an excerpt such as the
+// last four digits, the Mask, or Hidden; "" for no value. What it reveals is added to the
+// request's audit event first, an excerpt as "field:partial". It returns ErrNoSight without a
+// Sight and otherwise the errors of Reveal.
+func (t Text) View(ctx context.Context) (string, error) {
+	if t.IsZero() {
+		return "", nil
+	}
+	if _, ok := SightFrom(ctx); !ok {
+		return "", ErrNoSight
+	}
+	switch t.Level(ctx) {
+	case Full:
+		return t.Reveal(ctx)
+	case Partial:
+		return t.handOut(ctx, ":partial", t.Class().partial)
+	case Mask:
+		return t.Mask(), nil
+	}
+	return Hidden, nil
+}
+
+// Mask returns bullets in the shape of the class, the same for every value, and "" for no
+// value. It is always allowed and decrypts nothing.
+func (t Text) Mask() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Class().mask()
+}
+
+// handOut opens t, records that it was seen, and only then returns what show leaves of it.
+func (t Text) handOut(ctx context.Context, suffix string, show func(string) string) (string, error) {
+	plain, err := t.open()
+	if err != nil {
+		return "", err
+	}
+	if err := t.seen(ctx, suffix); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrUnrecorded, err)
+	}
+	return show(plain), nil
+}
+
+func (t Text) seen(ctx context.Context, suffix string) error {
+	f := t.field()
+	if f == nil {
+		return audit.Seen(ctx, "", audit.Object{})
+	}
+	r := t.held().row
+	return audit.Seen(ctx, r.patient, audit.Object{
+		Type: r.layout.entity, ID: r.id, Fields: []string{f.name + suffix},
+	})
+}
+
+// field returns the codec's field that t came from, nil for a loose one.
+func (t Text) field() *field {
+	if t.held == nil {
+		return nil
+	}
+	if r := t.held().row; r != nil {
+		return &r.layout.fields[t.i]
+	}
+	return nil
+}
