@@ -1,0 +1,114 @@
+package rbac
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Options are the settings of an Authorizer; nil means all defaults.
+type Options struct {
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// PHIAssurance is the least assurance level (NIST SP 800-63B-4, section 2) of an actor for
+	// actions marked PHI. The zero value means AAL2 for staff and AAL1 for everybody else.
+	PHIAssurance audit.Assurance
+}
+
+// Authorizer decides, from a policy and the grants in a store. It keeps nothing between
+// requests and is safe for concurrent use.
+type Authorizer struct {
+	policy *Policy
+	store  Store
+	rec    audit.Recorder
+	o      Options
+}
+
+// New returns an Authorizer. Policy, store and recorder are required; audit.Discard has to be
+// named.
+func New(p *Policy, store Store, rec audit.Recorder, o *Options) (*Authorizer, error) {
+	if p == nil || store == nil || rec == nil {
+		return nil, errors.New("rbac: policy, store and recorder are required")
+	}
+	z := &Authorizer{policy: p, store: store, rec: rec}
+	if o != nil {
+		z.o = *o
+	}
+	if z.o.PHIAssurance > audit.AAL3 {
+		return nil, errors.New("rbac: unknown assurance level")
+	}
+	if z.o.Now == nil {
+		z.o.Now = time.Now
+	}
+	return z, nil
+}
+
+// Policy returns the policy that z decides by.
+func (z *Authorizer) Policy() *Policy { return z.policy }
+
+func (z *Authorizer) now() time.Time { return z.o.Now().UTC().Truncate(time.Microsecond) }
+
+func (z *Authorizer) phiAssurance(k audit.Kind) audit.Assurance {
+	switch {
+	case z.o.PHIAssurance != audit.AAL0:
+		return z.o.PHIAssurance
+	case k == audit.KindStaff:
+		return audit.AAL2
+	}
+	return audit.AAL1
+}
+
+// Roles returns the names of the roles that the actor in ctx holds now, highest rank first.
+func (z *Authorizer) Roles(ctx context.Context) ([]RoleName, error) {
+	s, err := z.subject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return z.policy.names(s.inForce(z.now())), nil
+}
+
+// Label returns the label of the highest-ranking role that the actor in ctx holds now, ""
+// for none.
+func (z *Authorizer) Label(ctx context.Context) (string, error) {
+	names, err := z.Roles(ctx)
+	return z.policy.Label(names...), err
+}
+
+// Team yields the grants in force of the actor's tenant in order of ID. It is for the page on
+// which a team is managed: guard it.
+func (z *Authorizer) Team(ctx context.Context) iter.Seq2[Grant, error] {
+	return func(yield func(Grant, error) bool) {
+		a, ok := audit.ActorFrom(ctx)
+		if !ok || a.Tenant == "" {
+			yield(Grant{}, ErrUndecided)
+			return
+		}
+		now := z.now()
+		for g, err := range z.store.List(ctx, a.Tenant, "") {
+			if err != nil {
+				yield(Grant{}, err)
+				return
+			}
+			if g.InForce(now) && !yield(g, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Seats returns how many distinct people of the actor's tenant hold a role that takes a seat.
+func (z *Authorizer) Seats(ctx context.Context) (int, error) {
+	people := map[audit.ActorID]struct{}{}
+	for g, err := range z.Team(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if i, ok := z.policy.byName[g.Role]; ok && z.policy.roles[i].Seat {
+			people[g.Person] = struct{}{}
+		}
+	}
+	return len(people), nil
+}

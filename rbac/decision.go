@@ -1,0 +1,58 @@
+package rbac
+
+import "github.com/wardkit/wardkit/phi"
+
+// Code says why something was decided as it was. Codes are API and stored in events; words
+// for people are the host's.
+type Code string
+
+// The codes.
+const (
+	CodeAllowed      Code = "allowed"
+	CodeAnonymous    Code = "not_signed_in"      // there is no actor, or an anonymous one
+	CodeUnlisted     Code = "unlisted_action"    // a zero action, or one that the policy does not list
+	CodeAssurance    Code = "assurance_required" // the actor must prove more of who they are (RFC 9470)
+	CodeOtherTenant  Code = "other_tenant"       // the resource is another tenant's, or nobody's
+	CodeNoPermission Code = "no_permission"      // no role in force grants the action
+	CodeNothing      Code = "nothing"            // the same, asked of a list
+	CodeOutOfScope   Code = "out_of_scope"       // a role grants it, but not on this resource
+	CodeRank         Code = "above_own_rank"     // the role is above the actor's own
+	CodeReason       Code = "reason_required"    // the person has to say why
+	CodeNotFound     Code = "not_found"          // there is no such resource
+	CodeUndecided    Code = "undecided"          // a store failed: not an answer
+	CodeNoRoute      Code = "no_route"           // no such page
+	CodeNoMethod     Code = "no_method"          // the page does not take this method
+)
+
+// Decision is the answer to "may this actor do this to that?", with its reasons.
+// The zero Decision denies.
+type Decision struct {
+	Allowed bool
+	Code    Code
+	Scope   Base     // the scope that allowed it
+	Role    RoleName // the role that allowed it
+	Grant   string   // the id of the grant that was used
+
+	policy *Policy
+	def    *definition
+	roles  roleSet // every role in force that allows it here
+	held   roleSet // every role in force
+}
+
+// Policy returns the digest of the policy that decided, "" for the zero Decision.
+func (d Decision) Policy() string {
+	if d.policy == nil {
+		return ""
+	}
+	return d.policy.digest
+}
+
+// Sight returns how much of each class of data the decision lets the actor see: of every
+// role that allows the action here the widest level, plus what the action itself reveals.
+// A denial sees nothing.
+func (d Decision) Sight() phi.Sight {
+	if !d.Allowed || d.policy == nil {
+		return phi.Sight{}
+	}
+	return d.policy.sight(d.roles, d.def)
+}

@@ -1,0 +1,197 @@
+package rbac
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+)
+
+// Filter says which rows of R an actor may list. It is made by Visible from the same rule
+// that Check reads, and is good for the request in which it was made. The zero Filter lets
+// nothing through.
+type Filter[R Resource] struct{ *filter }
+
+// filter is a Filter without its type.
+type filter struct {
+	s     *subject
+	def   *definition
+	q     question
+	nodes []node
+	allow Decision // evidence: the highest role that contributes
+	list  listRoles
+}
+
+// listRoles are the roles that contribute rows: all of the tenant's, or some.
+type listRoles struct{ everywhere, somewhere roleSet }
+
+// Visible returns the filter for the rows on which the actor in ctx may do a, and records the
+// decision in the request's trail (verb Execute: a query). ErrNothing (an ErrDenied) says
+// that no row can match; ErrUndecided that it could not be found out or recorded.
+func Visible[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (Filter[R], error) {
+	if z == nil {
+		return Filter[R]{}, fmt.Errorf("%w: no authorizer", ErrUndecided)
+	}
+	f, err := z.visible(ctx, a.def)
+	if err != nil {
+		return Filter[R]{}, err
+	}
+	return Filter[R]{f}, nil
+}
+
+func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error) {
+	s, err := z.subject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f, code := reach(s, d)
+	if code == CodeAllowed && len(f.nodes) == 0 {
+		code = CodeNothing
+	}
+	f.allow.Allowed, f.allow.Code = code == CodeAllowed, code
+	e := f.allow.event(ctx, nil)
+	e.Verb = audit.Execute
+	if err := audit.Decide(ctx, e); err != nil {
+		return nil, fmt.Errorf("%w: recording: %w", ErrUndecided, err)
+	}
+	if !f.allow.Allowed {
+		return nil, &Denial{f.allow}
+	}
+	return f, nil
+}
+
+// reach collects the scopes in which s holds d. A code other than CodeAllowed is a denial.
+func reach(s *subject, d *definition) (*filter, Code) {
+	now := s.z.now()
+	dec, i := s.open(d, now)
+	f := &filter{s: s, def: d, allow: dec}
+	if dec.Code != "" {
+		return f, dec.Code
+	}
+	f.q = s.question(d, now)
+	for h := range s.held {
+		f.add(&s.held[h], i)
+	}
+	if len(f.nodes) == 0 {
+		return f, CodeNothing
+	}
+	return f, CodeAllowed
+}
+
+// add takes the scopes of one grant.
+func (f *filter) add(h *held, action int) {
+	p := f.s.z.policy
+	set := p.roles[h.role].scopes[action]
+	if set == 0 || !h.grant.InForce(f.q.now) {
+		return
+	}
+	for b := Tenant; b <= Self; b++ {
+		n := node{b, h.practices}
+		if !set.has(b) || b == Practice && len(h.practices) == 0 {
+			continue
+		}
+		f.allow.allow(p, h, b)
+		if b == Tenant {
+			f.list.everywhere |= 1 << h.role
+		}
+		f.list.somewhere |= 1 << h.role
+		f.merge(n)
+	}
+}
+
+// merge adds a node, unless its rows are in already.
+func (f *filter) merge(n node) {
+	for i := range f.nodes {
+		if f.nodes[i].base != n.base {
+			continue
+		}
+		if n.base == Practice {
+			f.nodes[i].practices = union(f.nodes[i].practices, n.practices)
+		}
+		return
+	}
+	f.nodes = append(f.nodes, n)
+}
+
+// SQL returns the filter as a condition for a WHERE clause, in parentheses, and its
+// arguments. alias is the table's name or alias in the statement, "" for none. firstArg is
+// the number of the first placeholder on Postgres, from 1, and is not used with dialects that
+// write ?. The tenant is always part of the condition, and every value is an argument.
+//
+// The zero Filter, an unknown dialect and an alias that is no identifier yield a condition
+// that no row meets.
+func (f Filter[R]) SQL(d Dialect, alias string, firstArg int) (string, []any) {
+	if f.filter == nil || !validTarget(d, alias, firstArg) {
+		return never, nil
+	}
+	return f.filter.sql(d, alias, firstArg)
+}
+
+func validTarget(d Dialect, alias string, firstArg int) bool {
+	return (d == SQLite || d == Postgres && firstArg > 0 || d == PostgresQ) && (alias == "" || isIdentifier(alias))
+}
+
+func (f *filter) sql(d Dialect, alias string, firstArg int) (string, []any) {
+	prefix := ""
+	if alias != "" {
+		prefix = alias + "."
+	}
+	if f.q.columns.Tenant == "" { // a tenant-level action has no rows
+		return never, nil
+	}
+	args := &Args{dialect: d, next: firstArg}
+	tenant := prefix + f.q.columns.Tenant + " = " + args.Add(string(f.q.tenant))
+	var any []string
+	for i := range f.nodes {
+		if f.nodes[i].base == Tenant {
+			return "(" + tenant + ")", args.values
+		}
+	}
+	for i := range f.nodes {
+		any = append(any, f.nodes[i].sql(&f.q, args, prefix))
+	}
+	return "(" + tenant + " AND " + either(any) + ")", args.values
+}
+
+// Match reports whether the filter lets r through: the same rule for what does not come out
+// of a query, such as search hits or messages. An error wraps ErrUndecided and means no.
+func (f Filter[R]) Match(ctx context.Context, r R) (bool, error) {
+	if f.filter == nil {
+		return false, nil
+	}
+	a := r.RBAC()
+	return f.filter.match(ctx, &a)
+}
+
+func (f *filter) match(ctx context.Context, a *Attrs) (bool, error) {
+	if a.Tenant == "" || a.Tenant != f.q.tenant {
+		return false, nil
+	}
+	q := f.q
+	for i := range f.nodes {
+		ok, err := f.nodes[i].match(ctx, &q, a)
+		if err != nil {
+			return false, fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
+		}
+		if ok {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Sight returns how much of each class the list may show. It holds for every row: where rows
+// are there because of different roles, the narrowest.
+func (f Filter[R]) Sight() phi.Sight {
+	if f.filter == nil {
+		return phi.Sight{}
+	}
+	return f.s.z.policy.listSight(f.list.everywhere, f.list.somewhere, f.def)
+}
+
+// Context returns ctx with the list's sight: what phi reveals under it is added to the
+// recorded decision. HandleList does it for its handlers.
+func (f Filter[R]) Context(ctx context.Context) context.Context {
+	return phi.WithSight(ctx, f.Sight())
+}

@@ -1,0 +1,257 @@
+package rbac
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// enter is how every guarded route begins: it takes the reason from the request, reads the
+// actor's grants, once, and turns strangers away.
+func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*http.Request, *subject, bool) {
+	ctx := r.Context()
+	if d != nil && d.reason {
+		ctx = WithReason(ctx, m.o.Reason(r))
+	}
+	ctx, err := m.z.Load(ctx)
+	r = r.WithContext(ctx)
+	if err != nil {
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
+		return r, nil, false
+	}
+	s, err := m.z.subject(ctx)
+	if err != nil {
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
+		return r, nil, false
+	}
+	dec, _ := s.open(d, m.z.now())
+	if dec.Code != "" {
+		m.deny(w, r, dec, nil, d != nil && d.tenantLevel())
+		return r, nil, false
+	}
+	return r, s, true
+}
+
+// signedIn is the guard of a SignedIn route.
+func (m *Mux) signedIn(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	ctx, err := m.z.Load(r.Context())
+	if err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return
+	}
+	r = r.WithContext(ctx)
+	dec := Decision{Allowed: true, Code: CodeAllowed, policy: m.z.policy}
+	if s, err := m.z.subject(ctx); err != nil || !s.known() {
+		dec = Decision{Code: CodeAnonymous, policy: m.z.policy}
+	}
+	e := dec.event(ctx, nil)
+	e.Action = ActionSignedIn
+	if !m.record(w, r, e) {
+		return
+	}
+	if !dec.Allowed {
+		m.refuse(w, r, dec, http.StatusUnauthorized)
+		return
+	}
+	if m.durable(w, r) {
+		h.ServeHTTP(w, r)
+	}
+}
+
+// mayKnow reports whether s holds d, or may read resources of the type, anywhere: otherwise
+// the answer does not depend on the resource, and it is not loaded.
+func (s *subject) mayKnow(d *definition) bool {
+	if _, code := reach(s, d); code == CodeAllowed {
+		return true
+	}
+	return s.reads(d, func(read *definition) bool {
+		_, code := reach(s, read)
+		return code == CodeAllowed
+	})
+}
+
+// reads reports whether f holds for an action that reads d's type of resource.
+func (s *subject) reads(d *definition, f func(*definition) bool) bool {
+	for _, other := range s.z.policy.actions {
+		if other.resource == d.resource && other.verb == audit.Read && other != d && f(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// conclude records the decision about a loaded resource and answers if it is a denial.
+func (m *Mux) conclude(w http.ResponseWriter, r *http.Request, s *subject, dec Decision, a *Attrs) (Decision, bool) {
+	ctx := r.Context()
+	out, err := m.z.conclude(ctx, dec, a)
+	var denial *Denial
+	switch {
+	case err == nil:
+		return out, m.durable(w, r)
+	case errors.As(err, &denial):
+		m.refuse(w, r, denial.Decision, m.status(ctx, s, denial.Decision, a))
+	default:
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+	}
+	return Decision{}, false
+}
+
+// status is the answer to a denial: 403 tells only those who may read the resource, or where
+// there is none, that it is there.
+func (m *Mux) status(ctx context.Context, s *subject, dec Decision, a *Attrs) int {
+	switch {
+	case dec.Code == CodeReason:
+		return http.StatusUnprocessableEntity
+	case dec.def.tenantLevel():
+		return http.StatusForbidden
+	}
+	visible := s.reads(dec.def, func(read *definition) bool {
+		d, err := s.decide(ctx, read, a)
+		return err == nil && d.Allowed
+	})
+	if visible {
+		return http.StatusForbidden
+	}
+	return http.StatusNotFound
+}
+
+// deny records a denial that does not depend on a resource and answers it.
+func (m *Mux) deny(w http.ResponseWriter, r *http.Request, dec Decision, a *Attrs, tenantLevel bool) {
+	if !m.record(w, r, dec.event(r.Context(), a)) {
+		return
+	}
+	status := http.StatusNotFound
+	switch {
+	case dec.Code == CodeAnonymous, dec.Code == CodeAssurance:
+		status = http.StatusUnauthorized
+	case tenantLevel:
+		status = http.StatusForbidden
+	}
+	m.refuse(w, r, dec, status)
+}
+
+// notLoaded answers for a resource that is not there as for one that is denied.
+func (m *Mux) notLoaded(w http.ResponseWriter, r *http.Request, s *subject, d *definition, err error) {
+	dec := Decision{Code: CodeNotFound, policy: m.z.policy, def: d, held: s.inForce(m.z.now())}
+	if !errors.Is(err, ErrNotFound) {
+		dec.Code = CodeUndecided
+		m.undecided(w, r, dec)
+		return
+	}
+	m.deny(w, r, dec, nil, false)
+}
+
+// undecided records that there was no answer, as well as that goes, and says 503.
+func (m *Mux) undecided(w http.ResponseWriter, r *http.Request, dec Decision) {
+	e := dec.event(r.Context(), nil)
+	e.Outcome = audit.MajorFailure
+	if m.record(w, r, e) {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+	}
+}
+
+// record puts a denial into the trail. A stranger of no tenant goes to the log of
+// HTTPOptions.Tenant, or there is no log that could take it.
+func (m *Mux) record(w http.ResponseWriter, r *http.Request, e audit.Event) bool {
+	ctx := r.Context()
+	a, ok := audit.ActorFrom(ctx)
+	if !ok {
+		a = audit.Actor{Kind: audit.KindAnonymous}
+	}
+	var err error
+	switch {
+	case a.Tenant != "":
+	case m.o.Tenant != "":
+		a.Tenant = m.o.Tenant
+	default:
+		err = audit.Exempt(ctx, "a stranger of no tenant, turned away")
+	}
+	if err == nil && a.Tenant != "" {
+		err = audit.Decide(audit.WithActor(ctx, a), e)
+	}
+	if err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return false
+	}
+	return true
+}
+
+// durable makes the decision durable before the handler of an unsafe method runs.
+func (m *Mux) durable(w http.ResponseWriter, r *http.Request) bool {
+	if safe(r.Method) {
+		return true
+	}
+	if err := audit.Flush(r.Context()); err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return false
+	}
+	return true
+}
+
+// recheck has long responses ask again, from the store, whether the grant still holds.
+func (m *Mux) recheck(ctx context.Context, d *definition, a *Attrs) error {
+	return audit.OnRecheck(ctx, func(ctx context.Context) error {
+		s, err := m.z.read(ctx)
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			if _, code := reach(s, d); code != CodeAllowed {
+				return ErrDenied
+			}
+			return nil
+		}
+		dec, err := s.decide(ctx, d, a)
+		if err == nil && !dec.Allowed {
+			err = ErrDenied
+		}
+		return err
+	})
+}
+
+// refuse answers a recorded denial.
+func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, status int) {
+	switch dec.Code {
+	case CodeAnonymous:
+		if m.o.SignIn != nil {
+			w.Header().Set("Cache-Control", "no-store")
+			m.o.SignIn(w, r)
+			return
+		}
+		status = http.StatusUnauthorized
+	case CodeAssurance:
+		kind := actor(r.Context()).Kind
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(
+			`Bearer error="insufficient_user_authentication", acr_values="aal%d"`, m.z.phiAssurance(kind)))
+		status = http.StatusUnauthorized
+	}
+	m.fail(w, r, status, dec.Code)
+}
+
+// fail answers with a status. A denial of a resource and a resource that is not there must
+// look the same, so the code of a 404 is always the same.
+func (m *Mux) fail(w http.ResponseWriter, r *http.Request, status int, code Code) {
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case status == http.StatusNotFound:
+		code = CodeNotFound
+	case status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	}
+	if m.o.Error != nil {
+		m.o.Error(w, r, status, code)
+		return
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+// postedReason is the field "reason" of a posted form.
+func postedReason(r *http.Request) string {
+	if safe(r.Method) || r.ParseForm() != nil {
+		return ""
+	}
+	return r.PostForm.Get("reason")
+}

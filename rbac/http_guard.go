@@ -1,0 +1,189 @@
+package rbac
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+)
+
+// route is a handler of ours: what it serves is decided in it.
+type route struct{ serve http.HandlerFunc }
+
+func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) { rt.serve(w, r) }
+
+// add registers a route and notes what is wrong with it.
+func (m *Mux) add(rt Route, pattern string, serve http.HandlerFunc) {
+	method, path, ok := strings.Cut(strings.TrimSpace(pattern), " ")
+	if !ok {
+		method, path = "", method
+	}
+	rt.Method, rt.Path = method, strings.TrimSpace(path)
+	m.inner.Handle(pattern, &route{serve})
+	m.routes = append(m.routes, rt)
+	switch guarded := rt.Guard == "action" || rt.Guard == "list"; {
+	case guarded && rt.Verb == "":
+		m.problem(pattern, "the policy does not list its action")
+	case guarded && rt.writes() && (method == "" || safe(method)):
+		m.problem(pattern, "its action writes, but the method may be a safe one")
+	case !guarded && rt.Because == "":
+		m.problem(pattern, "no reason why it is "+rt.Guard)
+	}
+}
+
+func (m *Mux) problem(pattern, what string) {
+	m.wrong = append(m.wrong, fmt.Errorf("rbac: route %s: %s", pattern, what))
+}
+
+// writes reports whether the route's action changes stored data.
+func (r Route) writes() bool {
+	return r.Guard == "action" && (r.Verb == audit.Create || r.Verb == audit.Update || r.Verb == audit.Delete)
+}
+
+// safe reports whether a method is safe (RFC 9110, section 9.2.1).
+func safe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// describe returns the route of an action; an unlisted one has no verb.
+func (m *Mux) describe(guard string, d *definition) Route {
+	if _, ok := m.z.policy.index[d]; !ok {
+		return Route{Guard: guard}
+	}
+	rt := Route{Guard: guard, Action: d.name, Verb: d.verb}
+	if d.phi {
+		rt.Duties = append(rt.Duties, "phi")
+	}
+	if d.destructive {
+		rt.Duties = append(rt.Duties, "destructive")
+	}
+	if d.reason {
+		rt.Duties = append(rt.Duties, "reason")
+	}
+	for _, c := range d.reveals {
+		rt.Duties = append(rt.Duties, "reveals:"+string(c))
+	}
+	return rt
+}
+
+// ServeHTTP loads the actor's grants once and serves the route. What is no route of its own
+// (404, 405, a redirect to the clean path) is exempt from the trail.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, _ := m.inner.Handler(r)
+	if _, ours := h.(*route); ours && r.RequestURI != "*" {
+		m.inner.ServeHTTP(w, r)
+		return
+	}
+	if err := audit.Exempt(r.Context(), "no route"); err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return
+	}
+	m.unrouted(w, r, h)
+}
+
+// unrouted answers what no route takes: as http.ServeMux would, in the host's words.
+func (m *Mux) unrouted(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	probe := &probe{header: http.Header{}}
+	if r.RequestURI == "*" {
+		m.fail(w, r, http.StatusNotFound, CodeNoRoute)
+		return
+	}
+	h.ServeHTTP(probe, r)
+	switch probe.status {
+	case http.StatusNotFound:
+		m.fail(w, r, http.StatusNotFound, CodeNoRoute)
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		m.fail(w, r, http.StatusMethodNotAllowed, CodeNoMethod)
+	default:
+		h.ServeHTTP(w, r)
+	}
+}
+
+// probe sees what http.ServeMux would answer.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header { return p.header }
+
+func (p *probe) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+func (p *probe) WriteHeader(status int) {
+	if p.status == 0 {
+		p.status = status
+	}
+}
+
+// admit is the guard of a resource route: the request it returns carries the decision.
+func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Action[R]) (Granted[R], *http.Request, bool) {
+	m := g.mux
+	r, s, ok := m.enter(w, r, a.def)
+	if !ok {
+		return Granted[R]{}, r, false
+	}
+	ctx := r.Context()
+	if !s.mayKnow(a.def) {
+		m.deny(w, r, Decision{Code: CodeNoPermission, policy: m.z.policy, def: a.def, held: s.inForce(m.z.now())}, nil, false)
+		return Granted[R]{}, r, false
+	}
+	res, err := g.load(ctx, r)
+	if err != nil {
+		m.notLoaded(w, r, s, a.def, err)
+		return Granted[R]{}, r, false
+	}
+	attrs := res.RBAC()
+	dec, err := s.decide(ctx, a.def, &attrs)
+	if err != nil {
+		m.undecided(w, r, dec)
+		return Granted[R]{}, r, false
+	}
+	if dec, ok = m.conclude(w, r, s, dec, &attrs); !ok {
+		return Granted[R]{}, r, false
+	}
+	ctx = phi.WithSight(ctx, dec.Sight())
+	if err := m.recheck(ctx, a.def, &attrs); err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return Granted[R]{}, r, false
+	}
+	return Granted[R]{res, dec}, r.WithContext(ctx), true
+}
+
+// admitList is the guard of a list route.
+func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (*filter, *http.Request, bool) {
+	r, _, ok := m.enter(w, r, d)
+	if !ok {
+		return nil, r, false
+	}
+	ctx := r.Context()
+	f, err := m.z.visible(ctx, d)
+	var denial *Denial
+	switch {
+	case errors.As(err, &denial):
+		m.refuse(w, r, denial.Decision, http.StatusForbidden)
+		return nil, r, false
+	case err != nil:
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return nil, r, false
+	}
+	if !m.durable(w, r) {
+		return nil, r, false
+	}
+	if err := m.recheck(ctx, d, nil); err != nil {
+		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		return nil, r, false
+	}
+	sight := m.z.policy.listSight(f.list.everywhere, f.list.somewhere, d)
+	return f, r.WithContext(phi.WithSight(ctx, sight)), true
+}

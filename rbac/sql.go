@@ -1,0 +1,110 @@
+package rbac
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Dialect is the SQL that a Filter is written in.
+type Dialect uint8
+
+// The dialects.
+const (
+	// SQLite writes ? for each argument, in order.
+	SQLite Dialect = iota + 1
+	// Postgres writes $n, counting from the firstArg given to Filter.SQL.
+	Postgres
+	// PostgresQ is PostgreSQL behind a library that turns each ? into $n.
+	PostgresQ
+)
+
+const (
+	always = "1 = 1"
+	never  = "1 = 0"
+)
+
+// Args collects the arguments of a condition and hands out their placeholders. The text must
+// use them in the order in which they were added.
+type Args struct {
+	dialect Dialect
+	next    int
+	values  []any
+}
+
+// NewArgs returns an Args whose first placeholder on Postgres is $firstArg.
+func NewArgs(d Dialect, firstArg int) *Args { return &Args{dialect: d, next: firstArg} }
+
+// Values returns the arguments in the order in which they were added.
+func (a *Args) Values() []any { return a.values }
+
+// Dialect returns the SQL to be written.
+func (a *Args) Dialect() Dialect { return a.dialect }
+
+// Add appends a value and returns its placeholder.
+func (a *Args) Add(v any) string {
+	a.values = append(a.values, v)
+	if a.dialect != Postgres {
+		return "?"
+	}
+	a.next++
+	return "$" + strconv.Itoa(a.next-1)
+}
+
+// Among returns a condition that column is one of list, as one argument whatever its length,
+// so that the statement's text stays the same and can stay prepared.
+func (a *Args) Among(column string, list []string) string {
+	if a.dialect == SQLite {
+		text, err := json.Marshal(list) // a list of strings always has a JSON form
+		if err != nil {
+			return never
+		}
+		return column + " IN (SELECT value FROM json_each(" + a.Add(string(text)) + "))"
+	}
+	return column + " = ANY(CAST(" + a.Add(arrayLiteral(list)) + " AS text[]))"
+}
+
+// arrayLiteral writes a list as PostgreSQL's text form of an array.
+func arrayLiteral(list []string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, v := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		b.WriteString(escape.Replace(v))
+		b.WriteByte('"')
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// either joins conditions by OR, leaving out empty ones; none at all can never be met.
+func either(conditions []string) string {
+	var kept []string
+	for _, c := range conditions {
+		if c == always {
+			return always
+		}
+		if c != "" {
+			kept = append(kept, c)
+		}
+	}
+	switch len(kept) {
+	case 0:
+		return never
+	case 1:
+		return kept[0]
+	}
+	return "(" + strings.Join(kept, " OR ") + ")"
+}
+
+func texts(ids []PracticeID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}

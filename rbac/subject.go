@@ -1,0 +1,125 @@
+package rbac
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// subject is who asks, with the grants as one read returned them.
+type subject struct {
+	z          *Authorizer
+	tenant     audit.Tenant
+	id         audit.ActorID
+	kind       audit.Kind
+	assurance  audit.Assurance
+	held       []held
+	everything roleSet // the roles of held, in force or not
+}
+
+// held is one grant whose role the policy knows and the actor may use.
+type held struct {
+	grant     Grant
+	role      int
+	practices []PracticeID
+}
+
+type subjectKey struct{}
+
+// Load reads the grants of the actor in ctx and returns a context that carries them: what
+// asks with it needs no further read. It belongs to one request. A revocation that comes
+// after Load is effective from the next request on; long responses are rechecked.
+//
+// NewMux does it for each request; jobs and tests that ask many questions call it once. It
+// returns an error that wraps ErrUndecided if the store failed.
+func (z *Authorizer) Load(ctx context.Context) (context.Context, error) {
+	if s, ok := ctx.Value(subjectKey{}).(*subject); ok && s.is(z, ctx) {
+		return ctx, nil
+	}
+	s, err := z.read(ctx)
+	if err != nil {
+		return ctx, err
+	}
+	return context.WithValue(ctx, subjectKey{}, s), nil
+}
+
+// is reports whether s was loaded by z for the actor that ctx carries now.
+func (s *subject) is(z *Authorizer, ctx context.Context) bool {
+	a, _ := audit.ActorFrom(ctx)
+	return s.z == z && s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
+}
+
+// subject returns the subject in ctx, or reads it.
+func (z *Authorizer) subject(ctx context.Context) (*subject, error) {
+	if s, ok := ctx.Value(subjectKey{}).(*subject); ok && s.is(z, ctx) {
+		return s, nil
+	}
+	return z.read(ctx)
+}
+
+// read loads the actor's grants: the only place where a decision reads the store.
+func (z *Authorizer) read(ctx context.Context) (*subject, error) {
+	a, _ := audit.ActorFrom(ctx)
+	s := &subject{z: z, tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance}
+	if !s.known() {
+		return s, nil
+	}
+	grants, err := z.store.Grants(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
+	}
+	for _, g := range grants {
+		s.add(g)
+	}
+	return s, nil
+}
+
+// known reports whether somebody is signed in.
+func (s *subject) known() bool {
+	return s.id != "" && s.tenant != "" && s.kind != "" && s.kind != audit.KindAnonymous
+}
+
+// add takes a grant, unless it is somebody else's, names a role that the policy does not
+// have, or one that is not for this kind of actor.
+func (s *subject) add(g Grant) {
+	i, ok := s.z.policy.byName[g.Role]
+	if !ok || g.Tenant != s.tenant || g.Person != s.id || s.z.policy.roles[i].Kind != s.kind {
+		return
+	}
+	practices := slices.DeleteFunc(slices.Clone(g.Practices), func(p PracticeID) bool { return !validID(string(p)) })
+	slices.Sort(practices)
+	s.held = append(s.held, held{g, i, slices.Compact(practices)})
+	s.everything |= 1 << i
+	slices.SortStableFunc(s.held, func(a, b held) int {
+		return cmp.Compare(s.z.policy.roles[b.role].Rank, s.z.policy.roles[a.role].Rank)
+	})
+}
+
+// validID reports whether an id means the same in Go and in SQL: not empty, UTF-8, no NUL.
+func validID(id string) bool {
+	if id == "" || !utf8.ValidString(id) {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inForce returns the roles whose grants count at now.
+func (s *subject) inForce(now time.Time) roleSet {
+	var set roleSet
+	for i := range s.held {
+		if s.held[i].grant.InForce(now) {
+			set |= 1 << s.held[i].role
+		}
+	}
+	return set
+}
