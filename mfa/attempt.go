@@ -48,9 +48,8 @@ func (f *Factors) spend(ctx context.Context, t audit.Tenant, person audit.ActorI
 // ErrLocked where it was one too many.
 func (f *Factors) step(ctx context.Context, c Credential, code string, now time.Time) (int64, error) {
 	secret, err := f.vault.Unseal(ctx, place(c.Tenant, c.Person), phi.Sealed(c.Secret))
-	if err != nil { // altered, moved from somewhere else, or the key store is down
-		err = unavailable("opening a key", err)
-		return 0, errors.Join(err, f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.MajorFailure, "unreadable"))
+	if err != nil {
+		return 0, f.unopened(ctx, c, err)
 	}
 	defer clear(secret)
 	step, err := match(secret, code, now)
@@ -61,6 +60,16 @@ func (f *Factors) step(ctx context.Context, c Credential, code string, now time.
 		return 0, f.wrong(ctx, c, now)
 	}
 	return step, nil
+}
+
+// unopened says that a key could not be opened, and records it unless the key store or the
+// KMS was merely out of reach: the row was altered, or moved here from somewhere else.
+func (f *Factors) unopened(ctx context.Context, c Credential, err error) error {
+	cause := unavailable("opening a key", err)
+	if errors.Is(err, phi.ErrUnavailable) {
+		return cause
+	}
+	return errors.Join(cause, f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.MajorFailure, "unreadable"))
 }
 
 // wrong counts a wrong code. It never returns nil.

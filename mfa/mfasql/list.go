@@ -10,7 +10,7 @@ import (
 )
 
 // page is how many rows one query of List reads.
-const page = 200
+const page = 100
 
 // List implements mfa.Credentials. It reads page by page and holds no connection while it
 // yields.

@@ -131,13 +131,21 @@ func put(ctx context.Context, tx *sqlkit.Tx, c mfa.Change) (int64, error) {
 	}
 	p := c.Put
 	values := []any{
-		p.ID, c.Version + 1, p.Secret, p.Step, p.Failures,
+		p.ID, c.Version + 1, blob(p.Secret), p.Step, p.Failures,
 		sqlkit.Micros(p.Created), sqlkit.Micros(p.Confirmed), sqlkit.Micros(p.Used), sqlkit.Micros(p.Locked),
 	}
 	if c.Was.ID == "" && c.Version == 0 {
 		return tx.Exec(ctx, insert, append(where[:2:2], values...)...)
 	}
 	return tx.Exec(ctx, update, append(values, where...)...)
+}
+
+// blob is b as a value that is not NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // Advance implements mfa.Credentials.

@@ -12,11 +12,7 @@ import (
 func enqueue(ctx context.Context, tx *sqlkit.Tx, m audit.Message, due time.Time) error {
 	const insert = `INSERT INTO mfa_outbox (tenant, id, kind, person, topic, body, created, attempts, due)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	body := m.Body
-	if body == nil {
-		body = []byte{}
-	}
-	_, err := tx.Exec(ctx, insert, string(m.Tenant), m.ID, string(m.Kind), string(m.Person), m.Topic, body,
+	_, err := tx.Exec(ctx, insert, string(m.Tenant), m.ID, string(m.Kind), string(m.Person), m.Topic, blob(m.Body),
 		sqlkit.Micros(m.Created), m.Attempts, sqlkit.Micros(due))
 	return err
 }
