@@ -100,14 +100,16 @@ type Row struct {
 	Cols    map[string]Sealed // by field name; nil is NULL
 }
 
-// Dest returns destinations for sql.Rows.Scan, one for each field, that fill r.Cols.
-func (r *Row) Dest(fields ...string) []any {
-	if r.Cols == nil {
-		r.Cols = make(map[string]Sealed, len(fields))
-	}
-	dest := make([]any, len(fields))
-	for i, f := range fields {
-		dest[i] = &colScanner{r.Cols, f}
+// Dest returns what rows.Scan needs for a SELECT of the host's own columns followed by those
+// of Columns: own, then one destination for each field, which fill row.Cols.
+//
+//	err := rows.Scan(patients.Dest(&row, &row.ID, &therapist)...)
+func (c *Codec[T]) Dest(row *Row, own ...any) []any {
+	row.Cols = make(map[string]Sealed, len(c.layout.fields))
+	dest := make([]any, 0, len(own)+len(c.layout.fields))
+	dest = append(dest, own...)
+	for _, f := range c.layout.fields {
+		dest = append(dest, &colScanner{row.Cols, f.name})
 	}
 	return dest
 }
@@ -145,12 +147,15 @@ func (r *Record) Col(name string) Sealed {
 	return r.cols[i]
 }
 
-// Args returns every sealed value in the order of Codec.Fields, as arguments of an INSERT or
-// UPDATE.
-func (r *Record) Args() []any {
-	args := make([]any, len(r.cols))
-	for i, c := range r.cols {
-		args[i] = c
+// Args returns the arguments of an INSERT or UPDATE of the host's own columns followed by
+// those of Codec.Columns: own, then every sealed value.
+//
+//	_, err := tx.ExecContext(ctx, insert, rec.Args(tenant, p.ID, p.Therapist)...)
+func (r *Record) Args(own ...any) []any {
+	args := make([]any, 0, len(own)+len(r.cols))
+	args = append(args, own...)
+	for _, c := range r.cols {
+		args = append(args, c)
 	}
 	return args
 }

@@ -62,6 +62,8 @@ var (
 
 	// ErrCodec is the root of every error of For: tags, options or types that make no sense.
 	ErrCodec = errors.New("phi: invalid codec")
+	// ErrNoField: the codec has no field of this name.
+	ErrNoField = errors.New("phi: no such field")
 	// ErrNoIndex: the field has no index, so it cannot be looked up.
 	ErrNoIndex = errors.New("phi: field has no index")
 	// ErrNotNormal: the value cannot be brought into the index's normal form.

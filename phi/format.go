@@ -5,6 +5,8 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -109,6 +111,16 @@ func (a At) check() error {
 		return ErrBinding
 	}
 	return nil
+}
+
+// storable reports whether every database can keep the ids as text.
+func storable(ids ...string) bool {
+	for _, id := range ids {
+		if !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // appendAAD appends what the value is bound to; head is its bytes 0–17.

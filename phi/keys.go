@@ -61,18 +61,25 @@ func (v *Vault) sealing(ctx context.Context, s slot) (*key, error) {
 		if land == nil {
 			continue
 		}
-		k, err := v.load(ctx, s)
-		if err == nil {
-			v.current.put(s, k, k.expires)
-		}
-		land()
-		return k, err
+		return v.loadOnce(ctx, s, land)
 	}
+}
+
+func (v *Vault) loadOnce(ctx context.Context, s slot, land func()) (*key, error) {
+	defer land()
+	k, err := v.load(ctx, s)
+	if err == nil {
+		v.current.put(s, k, k.expires)
+	}
+	return k, err
 }
 
 // load reads the current key of s from the store, or creates the first. Two processes that
 // create at once end up with the same key: the one that comes second reads the winner's.
 func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
+	if !storable(v.namespace, string(s.tenant), string(s.patient)) {
+		return nil, ErrBinding
+	}
 	rec, err := v.keys.Current(ctx, v.slot(s))
 	if errors.Is(err, ErrKeyNotFound) {
 		err = v.create(ctx, s)

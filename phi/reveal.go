@@ -34,8 +34,8 @@ func (t Text) Reveal(ctx context.Context) (string, error) {
 	if t.IsZero() {
 		return "", nil
 	}
-	if _, ok := SightFrom(ctx); !ok {
-		return "", ErrNoSight
+	if err := t.admit(ctx); err != nil {
+		return "", err
 	}
 	if t.Level(ctx) < Full {
 		return "", ErrNotAllowed
@@ -51,8 +51,8 @@ func (t Text) View(ctx context.Context) (string, error) {
 	if t.IsZero() {
 		return "", nil
 	}
-	if _, ok := SightFrom(ctx); !ok {
-		return "", ErrNoSight
+	if err := t.admit(ctx); err != nil {
+		return "", err
 	}
 	switch t.Level(ctx) {
 	case Full:
@@ -72,6 +72,19 @@ func (t Text) Mask() string {
 		return ""
 	}
 	return t.Class().mask()
+}
+
+// admit asks for a Sight in ctx and for an actor, where there is one, of the row's tenant:
+// the access would otherwise be recorded in another tenant's log.
+func (t Text) admit(ctx context.Context) error {
+	if _, ok := SightFrom(ctx); !ok {
+		return ErrNoSight
+	}
+	row := t.held().row
+	if a, ok := audit.ActorFrom(ctx); ok && row != nil && a.Tenant != row.tenant {
+		return ErrNotAllowed
+	}
+	return nil
 }
 
 // handOut opens t, records that it was seen, and only then returns what show leaves of it.

@@ -131,6 +131,11 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 	if err := r.bind(v); err != nil {
 		return nil, err
 	}
+	for name := range row.Cols {
+		if l.find(name) == nil {
+			return nil, &FieldError{l.entity + "." + name, ErrNoField}
+		}
+	}
 	r.cells = make([]cell, len(l.fields))
 	h := &held{row: r}
 	get := func() *held { return h }

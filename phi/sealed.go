@@ -3,7 +3,7 @@ package phi
 import (
 	"database/sql/driver"
 	"encoding/base64"
-	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -56,7 +56,7 @@ func (s Sealed) Value() (driver.Value, error) {
 		return nil, nil
 	}
 	if _, err := parse(s); err != nil {
-		return nil, errors.Join(ErrUnsealed, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnsealed, err)
 	}
 	return []byte(s), nil
 }

@@ -13,10 +13,10 @@ type Terms struct {
 	List   []Term // at most one for each index
 }
 
-// Check refuses, with ErrBinding, terms without tenant, entity, row or field, and terms that
-// are not of the length that Vault.Term gives. Stores call it first.
+// Check refuses, with ErrBinding, terms without tenant, entity, row or field, ids that not
+// every database can store, and terms that are not of the length that Vault.Term gives. Stores call it first.
 func (t Terms) Check(tenant audit.Tenant) error {
-	if tenant == "" || t.Entity == "" || t.Row == "" {
+	if tenant == "" || t.Entity == "" || t.Row == "" || !storable(string(tenant), t.Row) {
 		return ErrBinding
 	}
 	for _, term := range t.List {

@@ -46,7 +46,7 @@ type Vault struct {
 // wrong or lost key-encryption key it returns ErrWrongKey before anything is written, and
 // ErrUnavailable where the KMS or the store could not be asked.
 func Open(ctx context.Context, namespace string, kms KMS, keys KeyStore, o *Options) (*Vault, error) {
-	if namespace == "" || kms == nil || keys == nil {
+	if namespace == "" || !storable(namespace) || kms == nil || keys == nil {
 		return nil, errors.New("phi: opening a vault: namespace, KMS and key store are required")
 	}
 	if o == nil {

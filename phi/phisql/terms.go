@@ -30,15 +30,13 @@ func (s *Terms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) 
 		return cmp.Or(strings.Compare(a.Field, b.Field), bytes.Compare(a.Value, b.Value))
 	})
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		if err := deleteTerms(ctx, tx, t, terms.Entity, terms.Row); err != nil {
+		if err := s.lockRow(ctx, tx, t, terms); err != nil {
 			return err
 		}
-		for _, term := range list {
-			if err := insert(ctx, tx, t, terms, term); err != nil {
-				return err
-			}
+		if err := insertPlain(ctx, tx, t, terms, list); err != nil {
+			return err
 		}
-		return nil
+		return insertUnique(ctx, tx, t, terms, list)
 	})
 	if err != nil {
 		return fmt.Errorf("phisql: saving index terms: %w", err)
@@ -46,17 +44,64 @@ func (s *Terms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) 
 	return nil
 }
 
-func insert(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, term phi.Term) error {
-	table := `phi_term`
-	if term.Unique {
-		table = `phi_unique`
+// lockRow makes writers of one row's terms follow each other: each must see what the one
+// before it left. SQLite has one writer anyway.
+func (s *Terms) lockRow(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms) error {
+	if s.db.Dialect() != sqlkit.Postgres {
+		return nil
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO `+table+` (tenant, entity, field, term, row_id)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		string(t), terms.Entity, term.Field, term.Value, terms.Row)
-	if err == nil && n == 0 && term.Unique {
-		return &phi.DuplicateError{Field: term.Field}
+	place := strings.Join([]string{"phi_term", string(t), terms.Entity, terms.Row}, "\x1f")
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, place)
+	return err
+}
+
+// insertPlain brings the row's terms that others may share up to date.
+func insertPlain(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(term phi.Term) bool { return term.Unique })
+	if err := deleteOthers(ctx, tx, `phi_term`, t, terms, list); err != nil || len(list) == 0 {
+		return err
 	}
+	var args []any
+	for _, term := range list {
+		args = append(args, string(t), terms.Entity, term.Field, term.Value, terms.Row)
+	}
+	values := strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?), `, len(list)), `, `)
+	_, err := tx.Exec(ctx, `INSERT INTO phi_term (tenant, entity, field, term, row_id) VALUES `+values+
+		` ON CONFLICT DO NOTHING`, args...)
+	return err
+}
+
+// insertUnique brings the row's unique terms up to date. The update in the statement concerns
+// only a row that is this one already, so that no affected row means a duplicate.
+func insertUnique(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(term phi.Term) bool { return !term.Unique })
+	if err := deleteOthers(ctx, tx, `phi_unique`, t, terms, list); err != nil {
+		return err
+	}
+	for _, term := range list {
+		n, err := tx.Exec(ctx, `INSERT INTO phi_unique (tenant, entity, field, term, row_id)
+			VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, entity, field, term)
+			DO UPDATE SET row_id = excluded.row_id WHERE phi_unique.row_id = excluded.row_id`,
+			string(t), terms.Entity, term.Field, term.Value, terms.Row)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &phi.DuplicateError{Field: term.Field}
+		}
+	}
+	return nil
+}
+
+// deleteOthers removes the row's terms that are not in keep.
+func deleteOthers(ctx context.Context, tx *sqlkit.Tx, table string, t audit.Tenant, terms phi.Terms, keep []phi.Term) error {
+	query := `DELETE FROM ` + table + ` WHERE tenant = ? AND entity = ? AND row_id = ?`
+	args := []any{string(t), terms.Entity, terms.Row}
+	for _, term := range keep {
+		query += ` AND NOT (field = ? AND term = ?)`
+		args = append(args, term.Field, term.Value)
+	}
+	_, err := tx.Exec(ctx, query, args...)
 	return err
 }
 
