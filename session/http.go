@@ -120,7 +120,7 @@ func (v *visit) actor(m *Manager, r *http.Request) audit.Actor {
 
 // recheck is asked again and again while a response lasts. It does not count as activity.
 func (v *visit) recheck(ctx context.Context) error {
-	_, _, state, err := v.manager.look(ctx, v.key, v.manager.clock.now())
+	_, _, _, state, err := v.manager.look(ctx, v.key)
 	if err != nil {
 		return err
 	}

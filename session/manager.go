@@ -171,27 +171,27 @@ func (m *Manager) Health(ctx context.Context) error {
 	return nil
 }
 
-// look reads the session of a key and judges it: one indexed read.
-func (m *Manager) look(ctx context.Context, k Key, now time.Time) (s Session, l Limits, state State, err error) {
+// look reads the session of a key, one indexed read, and judges it by the time it has then:
+// a slow store makes a session end earlier, not later.
+func (m *Manager) look(ctx context.Context, k Key) (s Session, l Limits, now time.Time, state State, err error) {
 	s, err = m.get(ctx, k)
 	if errors.Is(err, ErrNotFound) {
-		return Session{}, l, StateInvalid, nil
+		return Session{}, l, now, StateInvalid, nil
+	}
+	if err == nil {
+		l, err = m.limits(ctx, s)
 	}
 	if err != nil {
-		return Session{}, l, StateNone, err
+		return Session{}, l, now, StateNone, err
 	}
-	if l, err = m.limits(ctx, s); err != nil {
-		return Session{}, l, StateNone, err
-	}
-	s = l.narrow(s)
-	return s, l, l.judge(s, now), nil
+	s, now = l.narrow(s), m.clock.now()
+	return s, l, now, l.judge(s, now), nil
 }
 
 // use is look that counts as activity: once per grain it writes that the session was seen,
 // on the condition that it is still live.
 func (m *Manager) use(ctx context.Context, k Key) (Session, State, error) {
-	now := m.clock.now()
-	s, l, state, err := m.look(ctx, k, now)
+	s, l, now, state, err := m.look(ctx, k)
 	if err != nil || state != StateLive {
 		return s, state, err
 	}

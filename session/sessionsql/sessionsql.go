@@ -125,7 +125,7 @@ const revoke = `UPDATE session_row SET ended = ?, reason = ? WHERE tenant = ? AN
 
 // Revoke implements session.Store.
 func (s *Store) Revoke(ctx context.Context, which session.Selection, at time.Time, reason string) (int, error) {
-	if at.IsZero() {
+	if sqlkit.Micros(at) == 0 { // means not ended
 		return 0, errors.New("sessionsql: revoking at the zero time")
 	}
 	query, args := revoke, []any{sqlkit.Micros(at), reason, string(which.Tenant), string(which.Person)}

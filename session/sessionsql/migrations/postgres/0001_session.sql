@@ -1,4 +1,4 @@
--- One row for each sign-in. hash is the SHA-256 of the token; ended is 0 while it lasts.
+-- One row for each sign-in. hash is the SHA-256 of the token, ended is 0 while it lasts.
 -- Times are microseconds since 1970 UTC. The fill factor leaves room to note activity in place.
 CREATE TABLE session_row (
 	hash BYTEA NOT NULL PRIMARY KEY,

@@ -1,4 +1,4 @@
--- One row for each sign-in. hash is the SHA-256 of the token; ended is 0 while it lasts.
+-- One row for each sign-in. hash is the SHA-256 of the token, ended is 0 while it lasts.
 -- Times are microseconds since 1970 UTC.
 CREATE TABLE session_row (
 	hash BLOB NOT NULL PRIMARY KEY,
