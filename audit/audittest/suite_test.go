@@ -1,0 +1,53 @@
+package audittest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/audittest"
+	"github.com/wardkit/wardkit/internal/conform"
+)
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	audittest.TestStore(t, func(testing.TB) audit.Store { return audit.NewMemory() })
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, audittest.Check(t.Context(), func() (audit.Store, error) { return audit.NewMemory(), nil }))
+
+	err := audittest.Check(t.Context(), func() (audit.Store, error) { return mutants()["erase"](), nil })
+	require.ErrorContains(t, err, "erase: ")
+	require.NotContains(t, err.Error(), "filter")
+
+	none := errors.New("no store today")
+	err = audittest.Check(t.Context(), func() (audit.Store, error) { return nil, none })
+	require.ErrorIs(t, err, none)
+}
+
+// TestMutants proves the suite: each rule catches the store that is broken in its way, and
+// only that one.
+func TestMutants(t *testing.T) {
+	t.Parallel()
+	conform.Mutants(t, audittest.Rules(), mutants())
+}
+
+// broken is a memory store with one method replaced.
+type broken struct {
+	audit.Store
+	append func(ctx context.Context, s audit.Store, entries []audit.Entry) error
+	get    func(ctx context.Context, s audit.Store, t audit.Tenant, id string) (audit.Entry, error)
+	list   func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error)
+	erase  func(ctx context.Context, s audit.Store, t audit.Tenant, ids []string) error
+}
+
+type listArgs struct {
+	f     audit.Filter
+	after audit.Position
+	limit int
+}
