@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/auditsql"
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/authn/authnsql"
+	"github.com/wardkit/wardkit/internal/sqlkit"
+	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/mfa/mfasql"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/phi/phisql"
+	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/rbacsql"
+	"github.com/wardkit/wardkit/session"
+	"github.com/wardkit/wardkit/session/sessionsql"
+)
+
+// app is the clinic: wardkit's parts wired together, and the host's own tables.
+type app struct {
+	config config
+	logger *slog.Logger
+	pages  pages
+	db     *database
+
+	vault    *phi.Vault
+	log      *audit.Log
+	sessions *session.Manager
+	factors  *mfa.Factors
+	people   *authn.Manager
+	access   *rbac.Authorizer
+
+	patients *patients
+	staff    *staff
+	demo     *demo // nil without -demo
+	handler  http.Handler
+}
+
+// stores are wardkit's tables in the clinic's database.
+type stores struct {
+	phi     *phisql.Store
+	audit   *auditsql.Store
+	session *sessionsql.Store
+	mfa     *mfasql.Store
+	authn   *authnsql.Store
+	rbac    *rbacsql.Store
+}
+
+// open wires the clinic. What can fail without touching anything comes first.
+func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error) {
+	a := &app{config: c, logger: logger}
+	if a.pages, err = loadPages(); err != nil {
+		return nil, err
+	}
+	keyFile := filepath.Join(c.data, "clinic.key")
+	if err := prepareFolder(c, keyFile); err != nil {
+		return nil, err
+	}
+	if a.db, err = connect(ctx, c); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	s, err := a.db.stores()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx, a.db); err != nil {
+		return nil, fmt.Errorf("the database's tables: %w", err)
+	}
+	kms, err := openKey(ctx, keyFile, a.db)
+	if err != nil {
+		return nil, err
+	}
+	if a.vault, err = phi.Open(ctx, "wardkit-clinic", kms, s.phi, nil); err != nil {
+		return nil, err
+	}
+	if err := a.wire(s); err != nil {
+		return nil, err
+	}
+	a.handler, err = a.routes()
+	return a, err
+}
+
+// wire builds the parts from the ground floor up.
+func (a *app) wire(s *stores) (err error) {
+	if a.patients, err = newPatients(a.db, a.vault, s.phi); err != nil {
+		return err
+	}
+	a.staff = &staff{a.db, a.vault}
+	host, _ := os.Hostname()
+	a.log, err = audit.New(s.audit, phi.NewSealer(a.vault), &audit.Options{Server: audit.Server{ID: host}})
+	if err != nil {
+		return err
+	}
+	a.sessions, err = session.New(s.session, a.log, session.RemoteAddr, &session.Options{
+		Tenant: func(*http.Request) audit.Tenant { return tenant },
+		Refuse: func(w http.ResponseWriter, r *http.Request, status int, _ string) { a.fail(w, r, status) },
+		Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{Sessions: a.sessions, Notices: a})
+	if err != nil {
+		return err
+	}
+	if err := a.wirePeople(s); err != nil {
+		return err
+	}
+	policy, err := rules(s.rbac)
+	if err != nil {
+		return err
+	}
+	a.access, err = rbac.New(policy, s.rbac, a.log, nil)
+	return err
+}
+
+func (a *app) wirePeople(s *stores) (err error) {
+	parts := authn.Parts{
+		Store: s.authn, Vault: a.vault, Sessions: a.sessions, Factor: a.factors,
+		Recorder: a.log, Mailer: mailer{a.config.smtp, a.config.mailFrom}, BaseURL: a.config.baseURL,
+	}
+	if a.config.demo {
+		a.demo = &demo{a.db, a.vault}
+		parts.Mailer = a.demo
+		parts.Factor = phone{a.factors, a.demo}
+	}
+	a.people, err = authn.New(parts, &authn.Options{Context: []string{"harbor", "clinic"}, Logger: a.logger})
+	return err
+}
+
+// pick opens a store for the dialect in use.
+func pick[S any](d *database, sqlite, postgres func(*sql.DB) (S, error), err *error) (s S) {
+	if *err != nil {
+		return s
+	}
+	open := sqlite
+	if d.postgres {
+		open = postgres
+	}
+	s, *err = open(d.pool)
+	return s
+}
+
+func (d *database) stores() (*stores, error) {
+	var err error
+	s := &stores{
+		phi:     pick(d, phisql.SQLite, phisql.Postgres, &err),
+		audit:   pick(d, auditsql.SQLite, auditsql.Postgres, &err),
+		session: pick(d, sessionsql.SQLite, sessionsql.Postgres, &err),
+		mfa:     pick(d, mfasql.SQLite, mfasql.Postgres, &err),
+		authn:   pick(d, authnsql.SQLite, authnsql.Postgres, &err),
+		rbac:    pick(d, rbacsql.SQLite, rbacsql.Postgres, &err),
+	}
+	return s, err
+}
+
+// migrate creates or updates every table. The order does not matter; running it again, from
+// several processes at once, does no harm.
+func (s *stores) migrate(ctx context.Context, d *database) error {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.audit, s.phi, s.session, s.mfa, s.authn, s.rbac} {
+		if err := m.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	dialect := sqlkit.SQLite
+	if d.postgres {
+		dialect = sqlkit.Postgres
+	}
+	own, err := sqlkit.Open(d.pool, dialect) // here a host uses whatever tool it migrates with
+	if err != nil {
+		return err
+	}
+	return own.Migrate(ctx, "clinic", migrations, "migrations")
+}
+
+// prepareFolder makes the data folder, and refuses one whose key was lost: a new key could
+// never open what the old one sealed.
+func prepareFolder(c config, keyFile string) error {
+	if err := os.MkdirAll(c.data, 0o700); err != nil {
+		return fmt.Errorf("-data: %w", err)
+	}
+	_, err := os.Stat(keyFile)
+	switch {
+	case err == nil:
+		_, err = phi.OpenKeyFile(keyFile) // a loose or damaged one is refused before anything opens
+		return err
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("-data: %w", err)
+	}
+	if c.db != "" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Join(c.data, "clinic.db")); err == nil && info.Size() > 0 {
+		return errors.New("-data: the folder has a database but no clinic.key; put the key file back")
+	}
+	return nil
+}
+
+// openKey opens the key file, or makes one for a database that has no keys yet.
+func openKey(ctx context.Context, path string, d *database) (*phi.KeyFile, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		var n int
+		if err := d.pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM phi_key").Scan(&n); err != nil {
+			return nil, errors.New("the database's keys cannot be read")
+		}
+		if n > 0 {
+			return nil, errors.New("-data: the database holds keys but the folder has no clinic.key; put the key file back")
+		}
+		if err := phi.CreateKeyFile(path); err != nil {
+			return nil, err
+		}
+	}
+	return phi.OpenKeyFile(path)
+}
+
+// background delivers what lifecycle changes left to deliver, until ctx ends.
+func (a *app) background(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.people.Run(ctx) })
+	group.Go(func() error { return a.factors.Run(ctx) })
+	return group.Wait()
+}
+
+func (a *app) close() {
+	if a.db != nil {
+		_ = a.db.pool.Close()
+	}
+}
+
+// greet seeds what a first start needs and says where to go.
+func (a *app) greet(ctx context.Context, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(audit.WithActor(ctx, audit.System(tenant, "setup")), 5*time.Minute)
+	defer cancel()
+	if a.demo != nil {
+		if err := a.seed(ctx); err != nil {
+			return fmt.Errorf("seeding the demo: %w", err)
+		}
+		fmt.Fprintf(stdout, "The clinic is open at %s\nAccounts, mailbox and phone of the demo: %s/demo\n", a.config.baseURL, a.config.baseURL)
+		return nil
+	}
+	link, err := a.firstAdmin(ctx)
+	switch {
+	case errors.Is(err, authn.ErrSetUpDone):
+		fmt.Fprintf(stdout, "The clinic is open at %s\n", a.config.baseURL)
+		return nil
+	case err != nil:
+		return fmt.Errorf("preparing the first administrator: %w", err)
+	}
+	fmt.Fprintf(stdout, "The clinic is open at %s\nSet up the first administrator, once, within 24 hours: %s\n", a.config.baseURL, link.Reveal())
+	return nil
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+// option is a choice of a select box.
+type option struct{ ID, Name string }
+
+type auditPatient struct{ ID, Name string }
+
+type auditRow struct {
+	ID, Time, Who, What, More, Seen, Outcome, Tag string
+	Patients                                      []auditPatient
+}
+
+type auditData struct {
+	Who, Period, Action, Outcome, Patient, PatientName string
+	People                                             []option
+	Periods, Actions, Outcomes                         []option
+	Caption, Next                                      string
+	Rows                                               []auditRow
+}
+
+var periods = map[string]time.Duration{"24h": audit.Last24h, "7d": audit.Last7d, "30d": audit.Last30d, "90d": audit.Last90d}
+
+// auditPage answers "who did what?". The route's own decision records that it was asked.
+func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
+	ctx, form := r.Context(), r.URL.Query()
+	d := auditData{
+		Who: form.Get("who"), Period: form.Get("period"), Action: form.Get("action"),
+		Outcome: form.Get("outcome"), Patient: form.Get("patient"),
+		Periods:  []option{{"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}, {"90d", "Last 90 days"}},
+		Outcomes: []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}},
+		Actions:  actionOptions(),
+	}
+	if _, ok := periods[d.Period]; !ok {
+		d.Period = "24h"
+	}
+	page, err := a.log.Query(ctx, d.query(form.Get("page")))
+	switch {
+	case errors.Is(err, audit.ErrBadCursor), errors.Is(err, audit.ErrBadQuery):
+		a.fail(w, r, http.StatusBadRequest)
+		return
+	case err != nil:
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	if err := a.fillAudit(ctx, &d, page); err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	if page.Next != "" {
+		form.Set("page", page.Next)
+		d.Next = "/audit?" + form.Encode()
+	}
+	a.render(w, r, http.StatusOK, "audit", view{Title: "Audit", Data: d})
+}
+
+func (d *auditData) query(cursor string) audit.Query {
+	q := audit.Query{Tenant: tenant, Last: periods[d.Period], Patient: audit.Patient(d.Patient), Limit: 50, Cursor: cursor}
+	if d.Who != "" {
+		q.Actors = []audit.ActorID{audit.ActorID(d.Who)}
+	}
+	if d.Action != "" {
+		q.Actions = []audit.Action{audit.Action(d.Action)}
+	}
+	switch d.Outcome {
+	case "ok":
+		q.Outcomes = []audit.Outcome{audit.Success}
+	case "no":
+		q.Outcomes = []audit.Outcome{audit.MinorFailure, audit.Failure, audit.MajorFailure}
+	}
+	return q
+}
+
+// fillAudit puts names to identifiers: the team's, and the patients' as far as the reader may
+// see them.
+func (a *app) fillAudit(ctx context.Context, d *auditData, page audit.Page) error {
+	team, err := a.staff.all(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range byName(team) {
+		d.People = append(d.People, option{string(m.ID), m.Name})
+	}
+	names := patientNames{a: a, known: map[audit.Patient]string{}}
+	if d.Patient != "" {
+		if d.PatientName, err = names.of(ctx, audit.Patient(d.Patient)); err != nil {
+			return err
+		}
+	}
+	for _, e := range page.Events {
+		row, err := a.auditRow(ctx, e.Event, team, &names)
+		if err != nil {
+			return err
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	d.Caption = fmt.Sprintf("%d events on this page", len(d.Rows))
+	return nil
+}
+
+// maxNamed is how many patients of one event a row names.
+const maxNamed = 3
+
+func (a *app) auditRow(ctx context.Context, e audit.Event, team map[audit.ActorID]member, names *patientNames) (auditRow, error) {
+	row := auditRow{ID: e.ID, Time: e.Recorded.UTC().Format("2 Jan 15:04:05"), Who: whoText(e.Actor, team), What: actionText(e.Action)}
+	row.Outcome, row.Tag = outcomeText(e)
+	var fields []string
+	for _, o := range e.Objects {
+		fields = append(fields, o.Fields...)
+	}
+	slices.Sort(fields)
+	row.Seen = strings.ReplaceAll(strings.Join(slices.Compact(fields), ", "), "_", " ")
+	for i, p := range e.Patients {
+		if i == maxNamed {
+			row.More = fmt.Sprintf("and %d more", len(e.Patients)-maxNamed)
+			break
+		}
+		name, err := names.of(ctx, p)
+		if err != nil {
+			return row, err
+		}
+		row.Patients = append(row.Patients, auditPatient{string(p), name})
+	}
+	return row, nil
+}
+
+// patientNames reveals each patient's name once for a page.
+type patientNames struct {
+	a     *app
+	known map[audit.Patient]string
+}
+
+func (n *patientNames) of(ctx context.Context, id audit.Patient) (string, error) {
+	if name, ok := n.known[id]; ok {
+		return name, nil
+	}
+	name := "a patient who is not in the records"
+	p, err := n.a.patients.get(ctx, string(id))
+	switch {
+	case errors.Is(err, rbac.ErrNotFound):
+	case err != nil:
+		return "", err
+	default:
+		if err := show(ctx, into{p.Name, &name}); err != nil {
+			return "", err
+		}
+	}
+	n.known[id] = name
+	return name, nil
+}
+
+func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
+	if m, ok := team[actor.ID]; ok {
+		return m.Name
+	}
+	switch actor.Kind {
+	case audit.KindAnonymous:
+		return "not signed in"
+	case audit.KindSystem:
+		return "the clinic's server"
+	}
+	return string(actor.ID)
+}
+
+func outcomeText(e audit.Event) (text, tag string) {
+	switch {
+	case e.Outcome == audit.Success:
+		return "Allowed", "tag-good"
+	case e.Outcome == audit.MajorFailure:
+		return "Failed", "tag-bad"
+	}
+	return "Refused", "tag-bad"
+}
+
+// actionWords are the clinic's words for what the library and the clinic record.
+var actionWords = []option{
+	{"patient.read", "Looked at patients"},
+	{"patient.reveal_ssn", "Revealed a social security number"},
+	{"note.read", "Read a clinical note"},
+	{"note.write", "Wrote a clinical note"},
+	{"patient.register_open", "Opened the registration form"},
+	{"patient.register", "Registered a patient"},
+	{"team.read", "Looked at the team"},
+	{"team.manage", "Changed the team"},
+	{"audit.read", "Read the audit"},
+	{"authn.sign_in", "Signed in"},
+	{"authn.step", "Passed a step of signing in"},
+	{"authn.invite", "Invited somebody"},
+	{"authn.resend", "Sent an invitation again"},
+	{"authn.join", "Accepted an invitation"},
+	{"authn.suspend", "Suspended an account"},
+	{"authn.reinstate", "Reinstated an account"},
+	{"authn.link", "Opened a link"},
+	{"mfa.begun", "Began to set up a second factor"},
+	{"mfa.enrolled", "Set up a second factor"},
+	{"mfa.verified", "Gave a right code"},
+	{"mfa.failed", "Gave a wrong code"},
+	{"mfa.replayed", "Used a code twice"},
+	{"mfa.reset", "Reset a second factor"},
+	{"session.start", "Session began"},
+	{"session.end", "Session ended"},
+	{"rbac.grant", "Gave a role"},
+	{"rbac.revoke", "Took a role away"},
+	{"rbac.signed_in", "Opened a page of their own"},
+	{"demo.seeded", "Filled the demo"},
+}
+
+func actionOptions() []option { return slices.Clone(actionWords) }
+
+func actionText(action audit.Action) string {
+	for _, o := range actionWords {
+		if o.ID == string(action) {
+			return o.Name
+		}
+	}
+	return string(action)
+}
+
+type auditFact struct{ Name, Value string }
+
+// auditEvent shows one event with its typed reason and its address, which are sealed.
+func (a *app) auditEvent(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
+	ctx := r.Context()
+	e, err := a.log.Open(ctx, tenant, r.PathValue("event"))
+	if errors.Is(err, audit.ErrNotFound) || errors.Is(err, audit.ErrBadQuery) {
+		a.fail(w, r, http.StatusNotFound)
+		return
+	}
+	var facts []auditFact
+	if err == nil {
+		facts, err = a.auditFacts(ctx, e)
+	}
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	a.render(w, r, http.StatusOK, "auditevent", view{Title: "Event", Data: struct {
+		What  string
+		Facts []auditFact
+	}{actionText(e.Action), facts}})
+}
+
+func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]auditFact, error) {
+	team, err := a.staff.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := a.auditRow(ctx, e, team, &patientNames{a: a, known: map[audit.Patient]string{}})
+	if err != nil {
+		return nil, err
+	}
+	var patients []string
+	for _, p := range row.Patients {
+		patients = append(patients, p.Name)
+	}
+	if row.More != "" {
+		patients = append(patients, row.More)
+	}
+	why, _ := e.Why.Reveal()
+	address := ""
+	if e.Actor.Origin.IsValid() {
+		address = e.Actor.Origin.String()
+	}
+	var objects []string
+	for _, o := range e.Objects {
+		if m, ok := team[audit.ActorID(o.ID)]; ok && o.Type == "person" {
+			objects = append(objects, m.Name)
+		}
+	}
+	facts := []auditFact{
+		{"Time", e.Recorded.UTC().Format("2 January 2006 15:04:05.000000 UTC")},
+		{"Who", row.Who}, {"As", strings.Join(e.Actor.Roles, ", ")}, {"Proven by", strings.Join(e.Actor.Methods, ", ")},
+		{"From address", address}, {"Device", e.Actor.Device},
+		{"About", strings.Join(objects, ", ")}, {"Patients", strings.Join(patients, ", ")}, {"Seen", row.Seen},
+		{"Reason given", why}, {"Outcome", row.Outcome}, {"Code", e.Code},
+		{"Decided by", strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)}, {"Event", e.ID},
+	}
+	return slices.DeleteFunc(facts, func(f auditFact) bool { return f.Value == "" }), nil
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// config is what the command line says.
+type config struct {
+	addr     string // host:port to listen on
+	data     string // folder of the key file and, without db, of the SQLite file
+	db       string // postgres://…, empty for SQLite
+	demo     bool
+	baseURL  string // how browsers reach the clinic, for the links it sends
+	tlsCert  string
+	tlsKey   string
+	smtp     string // host:port of the mail server
+	mailFrom string
+}
+
+func (c config) tls() bool { return c.tlsCert != "" }
+
+// parseConfig reads the flags. Its errors are one line each.
+func parseConfig(args []string) (config, error) {
+	var c config
+	flags := flag.NewFlagSet("clinic", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "address to listen on")
+	flags.StringVar(&c.data, "data", "./clinic-data", "folder for the key file and the SQLite file, created 0700")
+	flags.StringVar(&c.db, "db", "", "postgres://… instead of SQLite")
+	flags.BoolVar(&c.demo, "demo", true, "seed invented people and serve /demo; loopback only")
+	flags.StringVar(&c.baseURL, "url", "", "how browsers reach the clinic; needed when -addr is not loopback")
+	flags.StringVar(&c.tlsCert, "tls-cert", "", "PEM certificate chain")
+	flags.StringVar(&c.tlsKey, "tls-key", "", "PEM private key")
+	flags.StringVar(&c.smtp, "smtp", "", "host:port of a mail server for invitations; the demo has its own mailbox")
+	flags.StringVar(&c.mailFrom, "mail-from", "clinic@example.com", "sender of those mails")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return c, helpError{usage(flags)}
+		}
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, errors.New("unexpected argument; all settings are flags, see -help")
+	}
+	return c, c.validate()
+}
+
+// helpError carries the text that -help prints.
+type helpError struct{ text string }
+
+func (helpError) Error() string { return "help requested" }
+
+func usage(flags *flag.FlagSet) string {
+	var b strings.Builder
+	b.WriteString("clinic: a clinic's web application on wardkit\n\n")
+	flags.SetOutput(&b)
+	flags.PrintDefaults()
+	return b.String()
+}
+
+func (c *config) validate() error {
+	host, _, err := net.SplitHostPort(c.addr)
+	if err != nil {
+		return fmt.Errorf("-addr: want host:port: %w", err)
+	}
+	local := isLoopback(host)
+	switch {
+	case (c.tlsCert == "") != (c.tlsKey == ""):
+		return errors.New("-tls-cert and -tls-key go together")
+	case c.demo && !local:
+		return errors.New("-demo shows passwords and codes, so it listens on loopback only; use -demo=false")
+	case !local && !c.tls():
+		return errors.New("plain HTTP is for loopback only; give -tls-cert and -tls-key")
+	case !local && c.baseURL == "":
+		return errors.New("-url: needed when -addr is not loopback")
+	case c.data == "":
+		return errors.New("-data: no folder given")
+	case c.db != "" && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://"):
+		return errors.New("-db: want postgres://…")
+	}
+	if c.baseURL != "" {
+		u, err := url.Parse(c.baseURL)
+		if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || (u.Scheme != "https" && !isLoopback(u.Hostname())) {
+			return errors.New("-url: want https://host[:port]")
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether a listener on host is reachable from this machine only.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

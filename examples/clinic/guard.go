@@ -1,0 +1,42 @@
+package main
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// maxBody is the largest form the clinic accepts, in bytes.
+const maxBody = 64 << 10
+
+func tlsConfig() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }
+
+// guard refuses foreign Host headers, which is how a web page elsewhere would reach a
+// server on loopback (DNS rebinding), and bounds every body.
+func (a *app) guard(next http.Handler) http.Handler {
+	base, _ := url.Parse(a.config.baseURL)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.hostAllowed(base, r.Host) {
+			_ = audit.Exempt(r.Context(), "a foreign Host header reaches no handler")
+			http.Error(w, "This server does not answer to that name.", http.StatusMisdirectedRequest)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *app) hostAllowed(base *url.URL, host string) bool {
+	if host == base.Host {
+		return true
+	}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	listen, _, _ := net.SplitHostPort(a.config.addr)
+	return isLoopback(listen) && isLoopback(name)
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/internal/enginetest"
+)
+
+// childVariable makes the test binary run the clinic instead of the tests: the end-to-end
+// tests start real processes, so that they can kill them.
+const childVariable = "WARDKIT_TEST_CLINIC_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// engines runs f with the clinic's arguments for each SQL engine, and with what dumps the
+// database those arguments use.
+func engines(t *testing.T, f func(t *testing.T, args []string, dump func() []byte)) {
+	t.Run("sqlite", func(t *testing.T) {
+		dir := t.TempDir()
+		f(t, []string{"-data", dir}, func() []byte { return dumpFolder(t, dir) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		pool, url := enginetest.PostgresSchema(t)
+		dir := t.TempDir()
+		f(t, []string{"-data", dir, "-db", url}, func() []byte { return dumpPostgres(t, pool) })
+	})
+}
+
+// clinic is a running clinic process.
+type clinic struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	base string
+	log  *lockedBuffer // everything it printed
+	done chan struct{}
+}
+
+// start runs the clinic and waits until it is ready.
+func start(t *testing.T, args ...string) *clinic {
+	t.Helper()
+	c := &clinic{t: t, log: &lockedBuffer{}, done: make(chan struct{})}
+	c.cmd = exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	c.cmd.Env = append(os.Environ(), childVariable+"=1")
+	out, err := c.cmd.StdoutPipe()
+	require.NoError(t, err)
+	c.cmd.Stderr = c.log
+	require.NoError(t, c.cmd.Start())
+	found := make(chan string, 1)
+	go func() {
+		defer close(c.done)
+		lines := bufio.NewScanner(io.TeeReader(out, c.log))
+		for lines.Scan() {
+			if m := regexp.MustCompile(`https?://localhost:\d+`).FindString(lines.Text()); m != "" {
+				select {
+				case found <- m:
+				default:
+				}
+			}
+		}
+	}()
+	t.Cleanup(c.kill)
+	select {
+	case c.base = <-found:
+	case <-c.done:
+		t.Fatalf("the clinic ended at once:\n%s", c.log)
+	case <-time.After(60 * time.Second):
+		t.Fatalf("the clinic did not start:\n%s", c.log)
+	}
+	return c
+}
+
+// kill ends the process the hard way, kill -9, and waits for it.
+func (c *clinic) kill() { c.end(os.Kill) }
+
+// stop ends the process the polite way.
+func (c *clinic) stop() { c.end(syscall.SIGTERM) }
+
+func (c *clinic) end(sig os.Signal) {
+	if c.cmd.ProcessState != nil {
+		return
+	}
+	_ = c.cmd.Process.Signal(sig)
+	<-c.done
+	_ = c.cmd.Wait()
+}
+
+// runClinic runs the clinic with arguments that should make it refuse and returns what it
+// said and its exit code.
+func runClinic(t *testing.T, args ...string) (stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), childVariable+"=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	_ = cmd.Run()
+	return errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// lockedBuffer is a bytes.Buffer that two goroutines may use.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// person is somebody with a browser: cookies, and the phone that makes codes.
+type person struct {
+	t       *testing.T
+	clinic  *clinic
+	cookies map[string]string
+	secret  string // TOTP key after enrolment
+	step    int64  // last step whose code was used
+}
+
+func newPerson(t *testing.T, c *clinic) *person {
+	return &person{t: t, clinic: c, cookies: map[string]string{}}
+}
+
+// page is what a request answered after its redirects.
+type page struct {
+	status int
+	path   string // where it ended
+	body   string
+	header http.Header
+}
+
+// text returns the page without its tags.
+func (p page) text() string {
+	s := regexp.MustCompile(`(?s)<[^>]*>`).ReplaceAllString(p.body, " ")
+	return html.UnescapeString(strings.Join(strings.Fields(s), " "))
+}
+
+// match returns the first group of the pattern.
+func (p page) match(t *testing.T, pattern string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(p.body)
+	require.NotNil(t, m, "the page at %s has no %s:\n%s", p.path, pattern, p.text())
+	return html.UnescapeString(m[1])
+}
+
+func (p *person) get(path string) page { return p.do(http.MethodGet, path, nil) }
+
+func (p *person) post(path string, form url.Values) page { return p.do(http.MethodPost, path, form) }
+
+// do sends a request and follows redirects the way a browser does.
+func (p *person) do(method, path string, form url.Values) page {
+	p.t.Helper()
+	for range 10 {
+		r := p.request(method, path, form)
+		client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}
+		res, err := client.Do(r)
+		require.NoError(p.t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(p.t, err)
+		require.NoError(p.t, res.Body.Close())
+		p.keep(res.Cookies())
+		if res.StatusCode == http.StatusSeeOther {
+			next, err := r.URL.Parse(res.Header.Get("Location"))
+			require.NoError(p.t, err)
+			method, path, form = http.MethodGet, next.RequestURI(), nil
+			continue
+		}
+		return page{res.StatusCode, path, string(body), res.Header}
+	}
+	p.t.Fatalf("too many redirects at %s", path)
+	return page{}
+}
+
+func (p *person) request(method, path string, form url.Values) *http.Request {
+	p.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(p.t.Context(), method, p.clinic.base+path, body)
+	require.NoError(p.t, err)
+	if method != http.MethodGet {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", p.clinic.base)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	for name, value := range p.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	return r
+}
+
+// keep stores cookies as a browser on localhost does, Secure ones included.
+func (p *person) keep(cookies []*http.Cookie) {
+	for _, c := range cookies {
+		if c.MaxAge < 0 || c.Value == "" {
+			delete(p.cookies, c.Name)
+			continue
+		}
+		p.cookies[c.Name] = c.Value
+	}
+}
+
+// signIn walks the whole sign-in and ends on the dashboard.
+func (p *person) signIn(email, password string) page {
+	p.t.Helper()
+	at := p.post("/sign-in", url.Values{"email": {email}, "password": {password}})
+	return p.secondStep(at)
+}
+
+// secondStep enrols or gives a code, whatever the page asks for.
+func (p *person) secondStep(at page) page {
+	p.t.Helper()
+	switch at.path {
+	case "/sign-in/enrol":
+		p.secret = strings.ReplaceAll(at.match(p.t, `id="manual-key">([^<]+)<`), " ", "")
+		at = p.post("/sign-in/enrol", url.Values{"code": {p.code()}})
+	case "/sign-in/code":
+		at = p.post("/sign-in/code", url.Values{"code": {p.code()}})
+	}
+	require.Equal(p.t, http.StatusOK, at.status, at.text())
+	require.Equal(p.t, "/dashboard", at.path, at.text())
+	return at
+}
+
+// code makes the next code that was not used yet; the clinic accepts one step ahead.
+func (p *person) code() string {
+	p.t.Helper()
+	now := time.Now().Unix() / 30
+	p.step = max(p.step+1, now)
+	require.LessOrEqual(p.t, p.step, now+1, "the test signs in more often than codes are valid")
+	code, err := totp.GenerateCodeCustom(p.secret, time.Unix(p.step*30, 0), totp.ValidateOpts{Period: 30, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+	require.NoError(p.t, err)
+	return fmt.Sprintf("%s %s", code[:3], code[3:])
+}

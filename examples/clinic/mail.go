@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/smtp"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+)
+
+// mailer sends notices through a mail server of the clinic's own. Without one, notices stay
+// in the outbox: nothing is lost, and /readyz says so.
+type mailer struct{ server, from string }
+
+// Send mails one notice.
+func (m mailer) Send(_ context.Context, n authn.Notice) error {
+	if m.server == "" {
+		return errors.New("no mail server: start with -smtp")
+	}
+	to := n.Address.Reveal()
+	if strings.ContainsAny(to, "\r\n") {
+		return errors.New("the address cannot be used")
+	}
+	text := noticeText(string(n.Topic))
+	if link := n.Link.Reveal(); link != "" {
+		text += "\r\n\r\n" + link + "\r\n\r\nThe link works once, until " + when(n.Expires) + " UTC."
+	}
+	body := fmt.Sprintf("From: %s\r\nTo: %s\r\nMessage-ID: <%s@harbor-clinic.example.com>\r\nSubject: Harbor Clinic\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n", m.from, to, n.ID, text)
+	return smtp.SendMail(m.server, nil, m.from, []string{to}, []byte(body))
+}
+
+// noticeText is what the clinic says to a person. The mail itself names nobody and nothing
+// about anybody's health.
+func noticeText(topic string) string {
+	switch topic {
+	case string(authn.TopicInvitation):
+		return "You are invited to work with Harbor Clinic. Open this link to choose a password:"
+	case string(authn.TopicReset):
+		return "Somebody asked for a new password for your account. If it was you, open this link:"
+	case string(authn.TopicPasswordChanged):
+		return "The password of your account was changed. If it was not you, call the clinic."
+	case string(authn.TopicPasswordExpired):
+		return "You have to choose a new password the next time you sign in."
+	case string(authn.TopicFactorAdded), "mfa.enrolled":
+		return "A second factor was added to your account. If it was not you, call the clinic."
+	case string(authn.TopicFactorReset), "mfa.reset", "mfa.disabled":
+		return "The second factor of your account was removed. You set up a new one at the next sign-in."
+	case string(authn.TopicSuspended):
+		return "Your account was suspended."
+	case string(authn.TopicReinstated):
+		return "Your account is active again."
+	case string(authn.TopicRemoved):
+		return "Your account was closed."
+	}
+	return "Something about your account changed. If it was not you, call the clinic."
+}
+
+// Notify tells a person what happened to their second factor, at the address the clinic
+// knows.
+func (a *app) Notify(ctx context.Context, m audit.Message) error {
+	who, err := a.staff.get(ctx, m.Person)
+	if err != nil {
+		return err
+	}
+	n := authn.Notice{
+		ID: m.ID, Topic: authn.Topic(m.Topic), Tenant: m.Tenant, Person: m.Person,
+		Address: authn.NewSecret(who.Email), Created: m.Created,
+	}
+	if a.demo != nil {
+		return a.demo.Send(ctx, n)
+	}
+	return mailer{a.config.smtp, a.config.mailFrom}.Send(ctx, n)
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/session"
+)
+
+type tile struct{ Href, Title, Text, Count string }
+
+func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	var tiles []tile
+	f, err := rbac.Visible(ctx, a.access, patientRead)
+	switch {
+	case err == nil:
+		n, err := a.patients.count(ctx, f)
+		if err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+		tiles = append(tiles, tile{"/patients", "Patients", "The records you may open", strconv.Itoa(n)})
+	case !errors.Is(err, rbac.ErrDenied):
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	if holds(ctx, a, registerOpen) {
+		tiles = append(tiles, tile{"/patients/new", "Register a patient", "A new record with its therapist", ""})
+	}
+	if holds(ctx, a, teamRead) {
+		tiles = append(tiles, tile{"/team", "Team", "Invite people, end sessions, suspend accounts", ""})
+	}
+	if holds(ctx, a, auditRead) {
+		tiles = append(tiles, tile{"/audit", "Audit", "Who saw and did what", ""})
+	}
+	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})
+	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
+}
+
+type patientRow struct{ ID, Name, Birth, Phone, Therapist string }
+
+type patientListData struct {
+	Lead, Query, Caption, Empty, Next string
+	MayCreate                         bool
+	Rows                              []patientRow
+}
+
+func (a *app) patientList(w http.ResponseWriter, r *http.Request, f rbac.Filter[Patient]) {
+	ctx := r.Context()
+	find := strings.TrimSpace(r.URL.Query().Get("q"))
+	total, err := a.patients.count(ctx, f)
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	found, err := a.patients.list(ctx, f, find, r.URL.Query().Get("after"))
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	d := patientListData{
+		Lead: fmt.Sprintf("You may open %d records.", total), Query: find, MayCreate: holds(ctx, a, registerOpen),
+		Caption: fmt.Sprintf("%d patients, by name", len(found)), Empty: "No patients yet.",
+	}
+	if find != "" {
+		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number or e-mail address."
+	}
+	if len(found) == pageSize {
+		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}, "q": {find}}.Encode()
+	}
+	if d.Rows, err = a.patientRows(ctx, found); err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	a.render(w, r, http.StatusOK, "patients", view{Title: "Patients", Data: d})
+}
+
+// patientRows reveals what a list shows: names and phones, nothing else.
+func (a *app) patientRows(ctx context.Context, found []*Patient) ([]patientRow, error) {
+	team, err := a.staff.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []patientRow
+	for _, p := range found {
+		row := patientRow{ID: p.ID, Therapist: team[p.Therapist].Name}
+		if err := show(ctx, into{p.Name, &row.Name}, into{p.Birth, &row.Birth}, into{p.Phone, &row.Phone}); err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	slices.SortFunc(all, func(a, b patientRow) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// into is a value and where its visible form goes.
+type into struct {
+	from phi.Text
+	to   *string
+}
+
+// show reveals values as far as the decision in ctx allows, and records that it did.
+func show(ctx context.Context, fields ...into) error {
+	for _, f := range fields {
+		if f.from.IsZero() {
+			*f.to = "–"
+			continue
+		}
+		text, err := f.from.View(ctx)
+		if err != nil {
+			return err
+		}
+		*f.to = text
+	}
+	return nil
+}
+
+type patientData struct {
+	ID, Name, Birth, Phone, Email, SSN, Note, Therapist, Reason string
+	Version                                                     int64
+	MayReveal, MayReadNote, MayWriteNote                        bool
+	Revealed, ReasonMissing                                     bool
+}
+
+func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
+	v := view{}
+	missing := r.URL.Query().Get("reason") == "missing"
+	if missing {
+		v.Problem = "Please type a reason. It is kept with the record of who saw the number."
+	}
+	a.showPatient(w, r, g.Resource(), v, patientData{ReasonMissing: missing})
+}
+
+// reveal shows the page with the whole social security number. The reason is in the audit
+// before this runs.
+func (a *app) reveal(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
+	a.showPatient(w, r, g.Resource(), view{}, patientData{Revealed: true})
+}
+
+func (a *app) showPatient(w http.ResponseWriter, r *http.Request, p Patient, v view, d patientData) {
+	ctx := r.Context()
+	may, err := rbac.May(ctx, a.access, p, patientReveal, noteRead, noteWrite)
+	if err == nil {
+		d.MayReveal, d.MayReadNote, d.MayWriteNote = may.Allows(patientReveal), may.Allows(noteRead), may.Allows(noteWrite)
+		err = show(ctx, into{p.Name, &d.Name}, into{p.Birth, &d.Birth}, into{p.Phone, &d.Phone}, into{p.Email, &d.Email}, into{p.SSN, &d.SSN})
+	}
+	if err == nil && d.MayReadNote {
+		d.Note, err = a.readNote(ctx, p)
+	}
+	if err == nil && p.Therapist != "" {
+		var therapist member
+		therapist, err = a.staff.get(ctx, p.Therapist)
+		d.Therapist = therapist.Name
+	}
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	d.ID, d.Version = p.ID, p.Version
+	v.Title, v.Data = d.Name, d
+	a.render(w, r, http.StatusOK, "patient", v)
+}
+
+// readNote is a decision and an event of its own: clinical notes are another category.
+func (a *app) readNote(ctx context.Context, p Patient) (string, error) {
+	g, err := rbac.Authorize(ctx, a.access, noteRead, p)
+	if err != nil || p.Note.IsZero() {
+		return "", err
+	}
+	return p.Note.View(g.Context(ctx))
+}
+
+func (a *app) saveNote(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
+	if !a.form(w, r) {
+		return
+	}
+	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
+	note := strings.TrimSpace(r.PostForm.Get("note"))
+	if err != nil || len(note) > 8000 {
+		a.fail(w, r, http.StatusUnprocessableEntity)
+		return
+	}
+	err = a.patients.saveNote(r.Context(), g, version, note)
+	switch {
+	case errors.Is(err, errChanged):
+		a.fail(w, r, http.StatusConflict)
+	case err != nil:
+		a.fail(w, r, http.StatusServiceUnavailable)
+	default:
+		http.Redirect(w, r, "/patients/"+g.Resource().ID+"?done=note", http.StatusSeeOther)
+	}
+}
+
+type registerData struct {
+	registration
+	Therapists []member
+}
+
+func (a *app) registerPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
+	a.showRegister(w, r, http.StatusOK, view{}, registration{})
+}
+
+func (a *app) showRegister(w http.ResponseWriter, r *http.Request, status int, v view, f registration) {
+	therapists, err := a.therapists(r.Context())
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	v.Title, v.Data = "Register a patient", registerData{f, therapists}
+	a.render(w, r, status, "patientnew", v)
+}
+
+// therapists are the people whom a patient can be given to.
+func (a *app) therapists(ctx context.Context) ([]member, error) {
+	team, err := a.staff.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[audit.ActorID]member{}
+	for g, err := range a.access.Team(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := team[g.Person]; ok && g.Role == roleTherapist {
+			chosen[m.ID] = m
+		}
+	}
+	return byName(chosen), nil
+}
+
+func (a *app) register(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
+	if !a.form(w, r) {
+		return
+	}
+	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
+	f := registration{
+		Name: field("name"), Birth: field("birth"), Phone: field("phone"), Email: field("email"),
+		SSN: field("ssn"), Therapist: audit.ActorID(field("therapist")),
+	}
+	known, err := a.therapists(r.Context())
+	if err == nil && !slices.ContainsFunc(known, func(m member) bool { return m.ID == f.Therapist }) {
+		f.Therapist = ""
+	}
+	if err == nil {
+		_, err = a.patients.register(r.Context(), f)
+	}
+	var duplicate *phi.DuplicateError
+	switch {
+	case errors.As(err, &duplicate):
+		a.showRegister(w, r, http.StatusConflict, view{Problem: "Another patient of this clinic already has this e-mail address. Search for it before you register a second record."}, f)
+	case errors.Is(err, phi.ErrNotNormal):
+		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "The phone number or the e-mail address cannot be right. Please check them."}, f)
+	case errors.Is(err, errInput):
+		_, words, _ := strings.Cut(err.Error(), ": ")
+		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "Please check the form: " + words + "."}, f)
+	case err != nil:
+		a.fail(w, r, http.StatusServiceUnavailable)
+	default:
+		http.Redirect(w, r, "/patients?done=registered", http.StatusSeeOther)
+	}
+}
+
+// sessionRow is a session as the pages show it.
+type sessionRow struct {
+	ID, Device, Address, Since, Seen string
+	Current                          bool
+}
+
+// sessionRows lists the live sessions of a person.
+func (a *app) sessionRows(ctx context.Context, person audit.ActorID) ([]sessionRow, error) {
+	mine, _ := session.From(ctx)
+	var all []sessionRow
+	for s, err := range a.sessions.List(ctx, tenant, person) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sessionRow{s.ID, s.Device, s.Origin.String(), when(s.Created), when(s.LastSeen), s.ID == mine.ID})
+	}
+	return all, nil
+}
+
+func (a *app) security(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	s, _ := session.From(ctx)
+	rows, err := a.sessionRows(ctx, s.Person)
+	enrolled, err2 := a.factors.Enrolled(ctx, tenant, s.Person)
+	if errors.Join(err, err2) != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	a.render(w, r, http.StatusOK, "security", view{Title: "My security", Data: struct {
+		Sessions []sessionRow
+		Enrolled bool
+	}{rows, enrolled}})
+}
+
+func (a *app) endOwnSession(w http.ResponseWriter, r *http.Request) {
+	s, _ := session.From(r.Context())
+	err := a.sessions.EndOne(r.Context(), tenant, s.Person, r.PathValue("session"), session.ReasonSignOut)
+	switch {
+	case errors.Is(err, session.ErrNoSession):
+		a.fail(w, r, http.StatusNotFound)
+	case err != nil:
+		a.fail(w, r, http.StatusServiceUnavailable)
+	default:
+		http.Redirect(w, r, "/security?done=session-ended", http.StatusSeeOther)
+	}
+}
+
+func (a *app) endAllOwn(w http.ResponseWriter, r *http.Request) {
+	s, _ := session.From(r.Context())
+	if err := a.sessions.EndAll(r.Context(), tenant, s.Person, session.ReasonSignOut); err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	a.sessions.ClearCookie(w)
+	http.Redirect(w, r, "/sign-in?done=signed-out", http.StatusSeeOther)
+}

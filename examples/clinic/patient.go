@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/phi/phisql"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+// Patient is a patient's record. Everything that says who it is or what it is about is
+// sealed in the database and cannot be printed from here.
+type Patient struct {
+	ID      string `phi:",row,patient"`
+	Tenant  audit.Tenant
+	Version int64
+	Created time.Time
+
+	Name  phi.Text `phi:"name,class=name"`
+	Birth phi.Text `phi:"birth,class=date"`
+	Phone phi.Text `phi:"phone,class=phone"`
+	Email phi.Text `phi:"email,class=email"`
+	SSN   phi.Text `phi:"ssn,class=ssn"`
+	Note  phi.Text `phi:"note,class=clinical"`
+
+	Therapist audit.ActorID // who cares for the patient now
+}
+
+// RBAC says where the record belongs.
+func (p Patient) RBAC() rbac.Attrs {
+	return rbac.Attrs{ID: p.ID, Tenant: p.Tenant, Patient: audit.Patient(p.ID)}
+}
+
+var (
+	// errInput: a form is not filled in properly. Its text is fit for people.
+	errInput = errors.New("please check what you typed")
+	// errChanged: somebody else saved the record in the meantime.
+	errChanged = errors.New("somebody else changed this record meanwhile")
+)
+
+// patients keeps the patients' records.
+type patients struct {
+	db    *database
+	codec *phi.Codec[Patient]
+	terms *phisql.Store
+	now   func() time.Time
+}
+
+func newPatients(db *database, vault *phi.Vault, terms *phisql.Store) (*patients, error) {
+	codec, err := phi.For[Patient](vault, "patient",
+		phi.WithIndex("phone", phi.Phone("US")), phi.WithUnique("email", phi.Email()))
+	if err != nil {
+		return nil, err
+	}
+	return &patients{db, codec, terms, time.Now}, nil
+}
+
+// pageSize is how many patients a list shows.
+const pageSize = 100
+
+// current selects the therapist in charge, none for a patient without one.
+const current = `(SELECT MIN(c.therapist) FROM clinic_care c
+	WHERE c.tenant = p.tenant AND c.patient = p.id AND (c.until = 0 OR c.until > ?))`
+
+// list returns a page of the patients that the filter lets through, after the given id.
+// With find, only patients with that phone number or e-mail address.
+func (s *patients) list(ctx context.Context, f rbac.Filter[Patient], find, after string) ([]*Patient, error) {
+	where, args := f.SQL(s.db.dialect(), "p", 0)
+	args = append([]any{s.now().UnixMicro()}, args...)
+	if find != "" {
+		ids, err := s.find(ctx, find)
+		if err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		where += " AND p.id IN (?" + strings.Repeat(", ?", len(ids)-1) + ")"
+		for _, id := range ids {
+			args = append(args, id)
+		}
+	}
+	args = append(args, after, pageSize)
+	return s.query(ctx, where+" AND p.id > ? ORDER BY p.id LIMIT ?", args)
+}
+
+func (s *patients) query(ctx context.Context, where string, args []any) ([]*Patient, error) {
+	rows, err := s.db.pool.QueryContext(ctx, s.db.q(`SELECT p.id, p.version, p.created, `+current+`, `+
+		s.codec.Columns("p.")+` FROM clinic_patient p WHERE `+where), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*Patient
+	for rows.Next() {
+		p, err := s.scan(ctx, rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+func (s *patients) scan(ctx context.Context, rows *sql.Rows) (*Patient, error) {
+	var row phi.Row
+	var version, created int64
+	var therapist sql.NullString
+	dest := append([]any{&row.ID, &version, &created, &therapist}, row.Dest(s.codec.Fields()...)...)
+	if err := rows.Scan(dest...); err != nil {
+		return nil, err
+	}
+	p, err := s.codec.Open(ctx, tenant, row)
+	if err != nil {
+		return nil, err
+	}
+	p.Tenant, p.Version, p.Created = tenant, version, time.UnixMicro(created).UTC()
+	p.Therapist = audit.ActorID(therapist.String)
+	return p, nil
+}
+
+// count returns how many patients the filter lets through.
+func (s *patients) count(ctx context.Context, f rbac.Filter[Patient]) (n int, err error) {
+	where, args := f.SQL(s.db.dialect(), "p", 0)
+	err = s.db.pool.QueryRowContext(ctx, s.db.q(`SELECT COUNT(*) FROM clinic_patient p WHERE `+where), args...).Scan(&n)
+	return n, err
+}
+
+// find returns the ids of the patients with this phone number or e-mail address, however it
+// is written. Whether the asker may see them is for the filter to say.
+func (s *patients) find(ctx context.Context, text string) ([]string, error) {
+	field := "phone"
+	if strings.Contains(text, "@") {
+		field = "email"
+	}
+	query, err := s.codec.Lookup(ctx, tenant, field, text)
+	if errors.Is(err, phi.ErrNotNormal) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.terms.Lookup(ctx, tenant, query)
+}
+
+// get returns one record, or rbac.ErrNotFound.
+func (s *patients) get(ctx context.Context, id string) (Patient, error) {
+	all, err := s.query(ctx, "p.tenant = ? AND p.id = ?", []any{s.now().UnixMicro(), string(tenant), id})
+	if err != nil {
+		return Patient{}, err
+	}
+	if len(all) == 0 {
+		return Patient{}, rbac.ErrNotFound
+	}
+	return *all[0], nil
+}
+
+// registration is what the front desk types.
+type registration struct {
+	Name, Birth, Phone, Email, SSN string
+	Therapist                      audit.ActorID
+}
+
+var (
+	datePattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+	ssnPattern  = regexp.MustCompile(`^\d{3}-?\d{2}-?\d{4}$`)
+)
+
+// check says what is wrong with the form, in words for people.
+func (f registration) check() error {
+	born, err := time.Parse(time.DateOnly, f.Birth)
+	switch {
+	case f.Name == "" || len(f.Name) > 120:
+		return fmt.Errorf("%w: the name is missing or too long", errInput)
+	case err != nil || !datePattern.MatchString(f.Birth) || born.After(time.Now()) || born.Year() < 1880:
+		return fmt.Errorf("%w: the date of birth is not a date in the past", errInput)
+	case f.Phone == "":
+		return fmt.Errorf("%w: the phone number is missing", errInput)
+	case f.Email == "":
+		return fmt.Errorf("%w: the e-mail address is missing", errInput)
+	case f.SSN != "" && !ssnPattern.MatchString(f.SSN):
+		return fmt.Errorf("%w: a social security number has nine digits", errInput)
+	case f.Therapist == "":
+		return fmt.Errorf("%w: choose a therapist", errInput)
+	}
+	return nil
+}
+
+// register writes a new record with its search terms and its therapist, all or nothing. An
+// e-mail address that another patient has is a *phi.DuplicateError.
+func (s *patients) register(ctx context.Context, f registration) (id string, err error) {
+	if err := f.check(); err != nil {
+		return "", err
+	}
+	p := &Patient{
+		ID: newPatientID(), Name: phi.NewText(f.Name), Birth: phi.NewText(f.Birth),
+		Phone: phi.NewText(f.Phone), Email: phi.NewText(f.Email), SSN: phi.NewText(f.SSN),
+	}
+	record, err := s.codec.Seal(ctx, tenant, p)
+	if err != nil {
+		return "", err
+	}
+	err = s.db.inTx(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, p.ID, f.Therapist, record) })
+	return p.ID, err
+}
+
+func (s *patients) insert(ctx context.Context, tx *sql.Tx, id string, therapist audit.ActorID, r *phi.Record) error {
+	if err := s.terms.WithTx(tx).SaveTerms(ctx, tenant, r.Terms()); err != nil {
+		return err
+	}
+	now := s.now().UnixMicro()
+	args := []any{string(tenant), id, 1, now}
+	for _, field := range s.codec.Fields() {
+		args = append(args, r.Col(field))
+	}
+	_, err := tx.ExecContext(ctx, s.db.q(`INSERT INTO clinic_patient (tenant, id, version, created, `+s.codec.Columns("")+
+		`) VALUES (?, ?, ?, ?`+strings.Repeat(", ?", len(s.codec.Fields()))+`)`), args...)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, s.db.q(`INSERT INTO clinic_care (tenant, therapist, patient, since, until) VALUES (?, ?, ?, ?, 0)`),
+		string(tenant), string(therapist), id, now)
+	return err
+}
+
+// saveNote replaces the clinical note. It takes the proof that somebody may, and refuses
+// with errChanged if the record is not the version that was read.
+func (s *patients) saveNote(ctx context.Context, g rbac.Granted[Patient], version int64, note string) error {
+	if !g.Allows(noteWrite) {
+		return rbac.ErrDenied
+	}
+	p := g.Resource()
+	p.Note = phi.NewText(note)
+	record, err := s.codec.Seal(ctx, tenant, &p)
+	if err != nil {
+		return err
+	}
+	res, err := s.db.pool.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ?, version = version + 1
+		WHERE tenant = ? AND id = ? AND version = ?`), record.Col("note"), string(tenant), p.ID, version)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(errChanged, err)
+	}
+	return nil
+}
+
+func newPatientID() string { return "p-" + strings.ToLower(rand.Text()) }
+
+// seedNote writes the first note of an invented patient.
+func (s *patients) seedNote(ctx context.Context, id, note string) error {
+	p, err := s.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	p.Note = phi.NewText(note)
+	record, err := s.codec.Seal(ctx, tenant, &p)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.pool.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ? WHERE tenant = ? AND id = ?`),
+		record.Col("note"), string(tenant), id)
+	return err
+}

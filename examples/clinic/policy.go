@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/rbacsql"
+)
+
+// The roles of this clinic are the presets.
+const (
+	roleAdmin     = rbac.ClinicAdmin
+	roleTherapist = rbac.Therapist
+	roleFrontDesk = rbac.FrontDesk
+	roleFinance   = rbac.Finance
+)
+
+// tenant is the one customer of this clinic's own server.
+const tenant audit.Tenant = "harbor-clinic"
+
+// patientColumns are the columns of clinic_patient by which rules select rows.
+var patientColumns = rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+
+// What can be done in this clinic.
+var (
+	patientRead    = rbac.Define[Patient]("patient.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Demographics))
+	patientReveal  = rbac.Define[Patient]("patient.reveal_ssn", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.NeedReason(), rbac.Reveals(phi.ClassSSN), rbac.InCategory(rbac.Identifiers))
+	noteRead       = rbac.Define[Patient]("note.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Notes))
+	noteWrite      = rbac.Define[Patient]("note.write", patientColumns, rbac.Verb(audit.Update), rbac.PHI(), rbac.InCategory(rbac.Notes))
+	registerOpen   = rbac.Define[rbac.InTenant]("patient.register_open", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.CareTeam))
+	registerSubmit = rbac.Define[rbac.InTenant]("patient.register", rbac.Columns{}, rbac.Verb(audit.Create), rbac.PHI(), rbac.InCategory(rbac.Demographics))
+	teamRead       = rbac.Define[rbac.InTenant]("team.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.Users))
+	teamManage     = rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(rbac.Users))
+	auditRead      = rbac.Define[rbac.InTenant]("audit.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+)
+
+// rules compiles the policy: the presets over this clinic's actions, and who cares for whom.
+func rules(store *rbacsql.Store) (*rbac.Policy, error) {
+	care, err := store.Relation(rbac.TableRelation{
+		Table: "clinic_care", Tenant: "tenant", Subject: "therapist", Object: "patient", From: "since", Until: "until",
+	})
+	if err != nil {
+		return nil, err
+	}
+	actions := []rbac.AnyAction{
+		patientRead, patientReveal, noteRead, noteWrite, registerOpen, registerSubmit, teamRead, teamManage, auditRead,
+	}
+	return rbac.Compile(rbac.Rules{Actions: actions, Roles: rbac.Presets(actions, nil), Relations: rbac.Relations{Own: care}})
+}

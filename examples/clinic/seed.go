@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+// demoPassword is every demo account's password.
+const demoPassword = "maple river lantern"
+
+// demoAccount is an invented member of the team.
+type demoAccount struct {
+	ID    audit.ActorID
+	Name  string
+	Email string
+	Role  string
+	role  rbac.RoleName
+}
+
+func demoAccounts() []demoAccount {
+	return []demoAccount{
+		{"demo-admin", "Alma Reyes", "alma.reyes@example.com", "Clinic Admin", roleAdmin},
+		{"demo-therapist-1", "Tomas Berg", "tomas.berg@example.com", "Therapist", roleTherapist},
+		{"demo-therapist-2", "Nadia Okafor", "nadia.okafor@example.com", "Therapist", roleTherapist},
+		{"demo-desk", "Iris Lund", "iris.lund@example.com", "Front Desk", roleFrontDesk},
+		{"demo-finance", "Paul Serra", "paul.serra@example.com", "Finance", roleFinance},
+	}
+}
+
+// demoPatients is how many invented patients there are.
+const demoPatients = 60
+
+// demoPatient invents patient n: names from two lists, a reserved phone number (555-01xx), a
+// reserved e-mail domain and a social security number that is never issued (area 900).
+func demoPatient(n int) registration {
+	given := []string{"Ava", "Bruno", "Celia", "Dario", "Elsa", "Felix", "Greta", "Hugo", "Ines", "Jonas"}
+	family := []string{"Abara", "Brandt", "Castell", "Dufour", "Eklund", "Farrow"}
+	g, f := given[n%10], family[n/10%6]
+	therapist := audit.ActorID("demo-therapist-1")
+	if n%2 == 1 {
+		therapist = "demo-therapist-2"
+	}
+	return registration{
+		Name:      g + " " + f,
+		Birth:     fmt.Sprintf("%d-%02d-%02d", 1945+n, 1+n%12, 1+n%28),
+		Phone:     fmt.Sprintf("+1 212 555 %04d", 100+n),
+		Email:     fmt.Sprintf("%s.%s@example.com", lower(g), lower(f)),
+		SSN:       fmt.Sprintf("900-%02d-%04d", 10+n, 1000+37*n),
+		Therapist: therapist,
+	}
+}
+
+func demoNote(n int) string {
+	return []string{
+		"Sleeps better since the walks in the evening. Continue weekly.",
+		"Panic on the train twice this month; breathing exercise helped.",
+		"Grief work after the loss in spring. Sister may be called in a crisis.",
+		"Back at work half days. Next session: plan for full days.",
+	}[n%4]
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] |= 0x20 // ASCII names only
+	}
+	return string(b)
+}
+
+// seed fills an empty database with invented people. Interrupted, it goes on where it was.
+func (a *app) seed(ctx context.Context) error {
+	done, err := rows[string](ctx, a.demo, kindSeed)
+	if err != nil || len(done) > 0 {
+		return err
+	}
+	for _, account := range demoAccounts() {
+		if err := a.seedAccount(ctx, account); err != nil {
+			return err
+		}
+	}
+	for n := range demoPatients {
+		if err := a.seedPatient(ctx, n); err != nil {
+			return err
+		}
+	}
+	err = a.log.Record(ctx, audit.Event{
+		Tenant: tenant, Actor: audit.System(tenant, "setup"), Action: "demo.seeded", Verb: audit.Create,
+		Objects: []audit.Object{{Type: "demo", ID: "seed"}},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := a.db.pool.ExecContext(ctx, a.db.q(`DELETE FROM clinic_demo WHERE tenant = ? AND kind = ?`), string(tenant), kindMail); err != nil {
+		return err
+	}
+	return a.demo.put(ctx, kindSeed, "done", "done", false)
+}
+
+// seedAccount takes the way that everybody takes: an invitation, its mail, its link.
+func (a *app) seedAccount(ctx context.Context, account demoAccount) error {
+	found, err := a.people.Account(ctx, tenant, account.ID)
+	switch {
+	case errors.Is(err, authn.ErrNotFound):
+		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: audit.KindStaff, Identifier: account.Email})
+	case err == nil && found.Person.State == authn.Invited:
+		err = a.people.Resend(ctx, tenant, account.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if found.Person.State != authn.Active {
+		if err := a.acceptInvitation(ctx, account); err != nil {
+			return err
+		}
+	}
+	if err := a.staff.put(ctx, member{account.ID, account.Name, account.Email}); err != nil {
+		return err
+	}
+	return a.ensureGrant(ctx, account.ID, account.role)
+}
+
+func (a *app) acceptInvitation(ctx context.Context, account demoAccount) error {
+	if _, err := a.people.Deliver(ctx); err != nil {
+		return err
+	}
+	mails, err := rows[demoMail](ctx, a.demo, kindMail)
+	if err != nil {
+		return err
+	}
+	for _, m := range mails {
+		if m.To == account.Email && m.Link != "" {
+			_, err := a.people.CompleteSetUp(ctx, path.Base(m.Link), authn.Answer{Password: authn.NewPassword(demoPassword)}, authn.Client{Device: "demo"})
+			return err
+		}
+	}
+	return errors.New("an invitation did not arrive")
+}
+
+func (a *app) seedPatient(ctx context.Context, n int) error {
+	f := demoPatient(n)
+	id, err := a.patients.register(ctx, f)
+	var duplicate *phi.DuplicateError
+	if errors.As(err, &duplicate) {
+		return nil // an interrupted start had come this far
+	}
+	if err != nil {
+		return err
+	}
+	return a.patients.seedNote(ctx, id, demoNote(n))
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/session"
+)
+
+// stepPaths are the pages of a sign-in in progress.
+var stepPaths = map[authn.Need]string{
+	authn.NeedSecondFactor: "/sign-in/code",
+	authn.NeedEnrolment:    "/sign-in/enrol",
+	authn.NeedPassword:     "/sign-in/password",
+	authn.Done:             "/dashboard",
+}
+
+type signInData struct{ Email string }
+
+func (a *app) client(r *http.Request) authn.Client {
+	return authn.Client{Addr: session.RemoteAddr(r), Device: session.DeviceLabel(r.UserAgent())}
+}
+
+func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
+	if _, ok := session.From(r.Context()); ok {
+		http.Redirect(w, r, "/dashboard", http.StatusSeeOther)
+		return
+	}
+	v := view{Title: "Sign in", Data: signInData{}}
+	switch session.Status(r.Context()) {
+	case session.StateExpired:
+		v.Problem = "You were signed out because nothing happened for a while. Nothing was lost that you had saved."
+	case session.StateEnded:
+		v.Problem = "This session was ended. Please sign in again."
+	}
+	if r.URL.Query().Has("over") {
+		v.Problem = "That took too long or was opened twice. Please start again."
+	}
+	a.render(w, r, http.StatusOK, "signin", v)
+}
+
+func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	email := strings.TrimSpace(r.PostForm.Get("email"))
+	step, err := a.people.SignIn(r.Context(), tenant, email, authn.NewPassword(r.PostForm.Get("password")), a.client(r))
+	if err != nil {
+		retryAfter(w, err)
+		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{email}})
+		return
+	}
+	a.next(w, r, step)
+}
+
+// next keeps the step in the browser and goes to its page; the last step is signed in.
+func (a *app) next(w http.ResponseWriter, r *http.Request, step authn.Step) {
+	authn.SetTicket(w, step)
+	if step.Need == authn.Done {
+		a.sessions.SetCookie(w, step.Token.Reveal())
+	}
+	http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+}
+
+// stepPage shows where the sign-in stands, for a page that is loaded or loaded again.
+func (a *app) stepPage(w http.ResponseWriter, r *http.Request) {
+	step, err := a.people.Show(r.Context(), authn.TicketFrom(r))
+	switch {
+	case errors.Is(err, authn.ErrTicket):
+		http.Redirect(w, r, "/sign-in?over", http.StatusSeeOther)
+	case err != nil:
+		a.fail(w, r, authn.Status(err))
+	case stepPaths[step.Need] != r.URL.Path:
+		http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+	default:
+		a.showStep(w, r, http.StatusOK, step)
+	}
+}
+
+// continueSignIn takes the answer to a step.
+func (a *app) continueSignIn(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	answer := authn.Answer{Code: r.PostForm.Get("code"), Password: authn.NewPassword(r.PostForm.Get("password"))}
+	step, err := a.people.Continue(r.Context(), authn.TicketFrom(r), answer, a.client(r))
+	switch {
+	case errors.Is(err, authn.ErrTicket):
+		http.Redirect(w, r, "/sign-in?over", http.StatusSeeOther)
+	case errors.Is(err, authn.ErrDenied), errors.Is(err, authn.ErrThrottled):
+		authn.SetTicket(w, authn.Step{})
+		retryAfter(w, err)
+		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{}})
+	case err != nil:
+		a.fail(w, r, authn.Status(err))
+	case step.Problem != nil:
+		authn.SetTicket(w, step)
+		retryAfter(w, step.Problem)
+		a.showStep(w, r, http.StatusUnprocessableEntity, step)
+	default:
+		a.next(w, r, step)
+	}
+}
+
+type enrolData struct {
+	QR     template.URL // data: address of the PNG that this server made
+	Manual string
+}
+
+func (a *app) showStep(w http.ResponseWriter, r *http.Request, status int, step authn.Step) {
+	v := view{}
+	if step.Problem != nil {
+		v.Problem = signInProblem(step.Problem)
+	}
+	switch step.Need {
+	case authn.NeedSecondFactor:
+		v.Title = "Enter your code"
+		a.render(w, r, status, "code", v)
+	case authn.NeedEnrolment:
+		png, err := mfa.PNG(step.Enrolment.URI.Reveal())
+		if err != nil {
+			a.fail(w, r, http.StatusInternalServerError)
+			return
+		}
+		v.Title = "Protect your account"
+		v.Data = enrolData{template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)), step.Enrolment.Manual.Reveal()} //nolint:gosec // made here
+		a.render(w, r, status, "enrol", v)
+	case authn.NeedPassword:
+		v.Title = "Choose a new password"
+		v.Data = struct{ Why string }{"Your password has to be changed before you go on."}
+		a.render(w, r, status, "newpassword", v)
+	default:
+		http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+	}
+}
+
+type setUpData struct {
+	Heading, Lead, Action string
+	AskIdentity           bool
+	Name, Email           string
+}
+
+// linkPage shows what a link is for. It changes nothing: mail scanners follow links.
+func (a *app) linkPage(w http.ResponseWriter, r *http.Request) {
+	link, err := a.people.PeekLink(r.Context(), r.PathValue("token"))
+	if err != nil {
+		a.deadLink(w, r, err)
+		return
+	}
+	a.showLink(w, r, http.StatusOK, link, view{}, setUpData{})
+}
+
+func (a *app) showLink(w http.ResponseWriter, r *http.Request, status int, link authn.Link, v view, d setUpData) {
+	d.Action = r.URL.Path
+	v.Title = "Set up your account"
+	d.Heading, d.Lead = "Welcome", "Choose a password for your new account. After that you set up a code on your phone."
+	switch link.Purpose {
+	case authn.PurposeSetUp:
+		d.AskIdentity = true
+		d.Heading, d.Lead = "Set up the clinic", "You are the first administrator. Choose how you sign in."
+	case authn.PurposeReset:
+		v.Title = "New password"
+		d.Heading, d.Lead = "New password", "Choose a new password. Every session of your account ends."
+	}
+	v.Data = d
+	a.render(w, r, status, "setup", v)
+}
+
+// useLink consumes a link: the person gets a password and goes on signing in.
+func (a *app) useLink(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	ctx, token := r.Context(), r.PathValue("token")
+	link, err := a.people.PeekLink(ctx, token)
+	if err != nil {
+		a.deadLink(w, r, err)
+		return
+	}
+	d := setUpData{Name: strings.TrimSpace(r.PostForm.Get("name")), Email: strings.TrimSpace(r.PostForm.Get("email"))}
+	password := authn.NewPassword(r.PostForm.Get("password"))
+	var step authn.Step
+	switch link.Purpose {
+	case authn.PurposeReset:
+		step, err = a.people.ResetPassword(ctx, token, password, a.client(r))
+	case authn.PurposeSetUp:
+		if err = a.nameFirstAdmin(ctx, link.Person, d.Name, d.Email); err == nil {
+			step, err = a.people.CompleteSetUp(ctx, token, authn.Answer{Password: password, Identifier: d.Email}, a.client(r))
+		}
+	default:
+		step, err = a.people.CompleteSetUp(ctx, token, authn.Answer{Password: password}, a.client(r))
+	}
+	switch {
+	case errors.Is(err, authn.ErrPassword), errors.Is(err, authn.ErrIdentifier), errors.Is(err, errInput), errors.Is(err, authn.ErrBusy), errors.Is(err, authn.ErrThrottled):
+		retryAfter(w, err)
+		a.showLink(w, r, statusOf(err), link, view{Problem: signInProblem(err)}, d)
+	case errors.Is(err, authn.ErrLink):
+		a.deadLink(w, r, err)
+	case err != nil:
+		a.fail(w, r, authn.Status(err))
+	default:
+		a.next(w, r, step)
+	}
+}
+
+func (a *app) deadLink(w http.ResponseWriter, r *http.Request, err error) {
+	m := message{Text: "This link is not valid.", Href: "/sign-in", Link: "Go to sign in", Hint: "Ask the person who invited you to send a new one."}
+	switch {
+	case errors.Is(err, authn.ErrLinkExpired):
+		m.Text = "This link is too old. Links work for a limited time only."
+	case errors.Is(err, authn.ErrLinkUsed):
+		m.Text = "This link was used already. If that was you, sign in."
+	case !errors.Is(err, authn.ErrLink):
+		a.fail(w, r, authn.Status(err))
+		return
+	}
+	a.render(w, r, authn.Status(err), "message", view{Title: "This link does not work", Data: m})
+}
+
+func (a *app) signOut(w http.ResponseWriter, r *http.Request) {
+	if s, ok := session.From(r.Context()); ok {
+		if err := a.sessions.EndOne(r.Context(), s.Tenant, s.Person, s.ID, session.ReasonSignOut); err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+	}
+	a.sessions.ClearCookie(w)
+	http.Redirect(w, r, "/sign-in?done=signed-out", http.StatusSeeOther)
+}
+
+// signInProblem turns an error into plain words.
+func signInProblem(err error) string {
+	var policy *authn.PolicyError
+	var throttled *authn.ThrottledError
+	switch {
+	case errors.As(err, &policy):
+		return passwordProblem(policy)
+	case errors.As(err, &throttled) && throttled.Disabled:
+		return "This account is locked after too many tries. An administrator can unlock it."
+	case errors.As(err, &throttled):
+		return "Too many tries. Please wait " + strconv.Itoa(int(throttled.RetryAfter.Seconds())) + " seconds and try again."
+	case errors.Is(err, authn.ErrThrottled):
+		return "Too many tries. Please wait a moment and try again."
+	case errors.Is(err, authn.ErrDenied):
+		return "That e-mail address and password do not go together, or the account is not active."
+	case errors.Is(err, authn.ErrWrongCode):
+		return "That code is not right, or it was used already. Wait for the next one and type it again."
+	case errors.Is(err, authn.ErrIdentifier), errors.Is(err, errInput):
+		return "Please fill in your name and a valid e-mail address."
+	case errors.Is(err, authn.ErrBusy):
+		return "The clinic is busy. Please try again in a few seconds."
+	}
+	return "Signing in does not work right now. Please try again in a moment."
+}
+
+func passwordProblem(p *authn.PolicyError) string {
+	switch p.Reason {
+	case authn.TooShort:
+		return "The password is too short: use at least " + strconv.Itoa(p.Min) + " characters."
+	case authn.TooLong:
+		return "The password is too long: use at most " + strconv.Itoa(p.Max) + " characters."
+	case authn.Common:
+		return "Many people use this password, so it is easily guessed. Choose another one."
+	case authn.Context:
+		return "The password is too close to your name, your address or the clinic's name. Choose another one."
+	case authn.Same:
+		return "This is the password you had before. Choose another one."
+	}
+	return "This password cannot be used. Choose another one."
+}
+
+// retryAfter tells the browser when to come back, where the error knows.
+func retryAfter(w http.ResponseWriter, err error) {
+	var throttled *authn.ThrottledError
+	var busy *authn.BusyError
+	switch {
+	case errors.As(err, &throttled) && !throttled.Disabled:
+		w.Header().Set("Retry-After", strconv.Itoa(int(throttled.RetryAfter.Seconds())))
+	case errors.As(err, &busy):
+		w.Header().Set("Retry-After", strconv.Itoa(int(busy.RetryAfter.Seconds())))
+	}
+}

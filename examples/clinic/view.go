@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// view is what every page gets.
+type view struct {
+	Title   string
+	User    *viewUser
+	Nav     []navItem
+	Demo    bool
+	Done    string // what was just done
+	Problem string // what went wrong, in plain words
+	Data    any
+}
+
+type viewUser struct{ Name, Role string }
+
+type navItem struct {
+	Href, Text string
+	Current    bool
+}
+
+// pages are the parsed templates, one set per page.
+type pages map[string]*template.Template
+
+func loadPages() (pages, error) {
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := pages{}
+	for _, name := range names {
+		page := strings.TrimSuffix(path.Base(name), ".html")
+		if page == "layout" {
+			continue
+		}
+		t, err := template.ParseFS(files, "templates/layout.html", name)
+		if err != nil {
+			return nil, fmt.Errorf("page %s: %w", page, err)
+		}
+		all[page] = t
+	}
+	return all, nil
+}
+
+// doneTexts are the messages a redirect may ask for with ?done=…; the words never come
+// from the address itself.
+func doneText(code string) string {
+	switch code {
+	case "signed-out":
+		return "You are signed out."
+	case "registered":
+		return "The patient is registered."
+	case "note":
+		return "The note is saved."
+	case "invited":
+		return "The invitation is on its way."
+	case "session-ended":
+		return "The session is ended. It is dead from its next click on."
+	case "suspended":
+		return "The account is suspended and signed out everywhere."
+	case "reinstated":
+		return "The account is active again."
+	case "factor-reset":
+		return "The second factor is reset. The person sets up a new one at the next sign-in."
+	}
+	return ""
+}
+
+// render writes a page. A template that fails shows nothing half-written.
+func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
+	v.Demo = a.config.demo
+	if v.Done == "" {
+		v.Done = doneText(r.URL.Query().Get("done"))
+	}
+	if v.User == nil {
+		v.User, v.Nav = a.whoami(r)
+	}
+	var b bytes.Buffer
+	if err := a.pages[page].ExecuteTemplate(&b, "layout", v); err != nil {
+		a.logger.Error("rendering a page failed", "page", page)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+// message is a page with a sentence and one way on.
+type message struct{ Text, Hint, Href, Link string }
+
+// when formats a time the way the pages show it.
+func when(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") }

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/audithttp"
+	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/session"
+)
+
+// routes builds the whole handler, outermost first: headers, the audit's hold on every
+// response, the guard, the session, the routes.
+func (a *app) routes() (http.Handler, error) {
+	mux := a.mux()
+	if err := mux.Err(); err != nil {
+		return nil, err
+	}
+	hold, err := audithttp.Hold(a.log, a.guard(a.sessions.Handler(mux)), &audithttp.Options{Logger: a.logger})
+	if err != nil {
+		return nil, err
+	}
+	return session.SecurityHeaders(hold, nil), nil
+}
+
+func (a *app) mux() *rbac.Mux {
+	mux := rbac.NewMux(a.access, &rbac.HTTPOptions{
+		Tenant: tenant,
+		SignIn: func(w http.ResponseWriter, r *http.Request) { a.toSignIn(w, r) },
+		Error:  func(w http.ResponseWriter, r *http.Request, status int, code rbac.Code) { a.refuse(w, r, status, code) },
+	})
+	a.publicRoutes(mux)
+	a.personalRoutes(mux)
+	a.patientRoutes(mux)
+	a.adminRoutes(mux)
+	return mux
+}
+
+func (a *app) publicRoutes(mux *rbac.Mux) {
+	const signingIn = "nobody is signed in yet; authn records every try"
+	static, _ := fs.Sub(files, "static")
+	mux.Public("GET /static/", "style sheet and icon hold no data", cached(http.StripPrefix("/static/", http.FileServerFS(static))))
+	mux.Public("GET /healthz", "says that the process runs", http.HandlerFunc(a.healthz))
+	mux.Public("GET /readyz", "says whether the parts answer", http.HandlerFunc(a.readyz))
+	mux.Public("GET /{$}", "leads to the dashboard or to signing in", http.RedirectHandler("/dashboard", http.StatusSeeOther))
+	mux.Public("GET /sign-in", signingIn, http.HandlerFunc(a.signInPage))
+	mux.Public("POST /sign-in", signingIn, http.HandlerFunc(a.signIn))
+	for _, step := range []string{"code", "enrol", "password"} {
+		mux.Public("GET /sign-in/"+step, signingIn, http.HandlerFunc(a.stepPage))
+		mux.Public("POST /sign-in/"+step, signingIn, http.HandlerFunc(a.continueSignIn))
+	}
+	mux.Public("GET /link/{token}", signingIn, http.HandlerFunc(a.linkPage))
+	mux.Public("POST /link/{token}", signingIn, http.HandlerFunc(a.useLink))
+	if a.demo != nil {
+		mux.Public("GET /demo", "invented people only, on loopback only", http.HandlerFunc(a.demoPage))
+	}
+}
+
+func (a *app) personalRoutes(mux *rbac.Mux) {
+	mux.SignedIn("GET /dashboard", "the first page of everybody", http.HandlerFunc(a.dashboard))
+	mux.SignedIn("POST /sign-out", "everybody may leave", http.HandlerFunc(a.signOut))
+	mux.SignedIn("GET /security", "one's own sessions", http.HandlerFunc(a.security))
+	mux.SignedIn("POST /security/sessions/{session}/end", "one's own sessions", http.HandlerFunc(a.endOwnSession))
+	mux.SignedIn("POST /security/end-all", "one's own sessions", http.HandlerFunc(a.endAllOwn))
+}
+
+func (a *app) patientRoutes(mux *rbac.Mux) {
+	rbac.HandleList(mux, "GET /patients", patientRead, a.patientList)
+	here := rbac.For(mux, rbac.TenantOf)
+	here.Handle("GET /patients/new", registerOpen, a.registerPage)
+	here.Handle("POST /patients", registerSubmit, a.register)
+	one := rbac.For(mux, func(ctx context.Context, r *http.Request) (Patient, error) {
+		return a.patients.get(ctx, r.PathValue("patient"))
+	})
+	one.Handle("GET /patients/{patient}", patientRead, a.patientPage)
+	one.Handle("POST /patients/{patient}/reveal", patientReveal, a.reveal)
+	one.Handle("POST /patients/{patient}/note", noteWrite, a.saveNote)
+}
+
+func (a *app) adminRoutes(mux *rbac.Mux) {
+	here := rbac.For(mux, rbac.TenantOf)
+	here.Handle("GET /team", teamRead, a.teamPage)
+	here.Handle("GET /team/{member}", teamRead, a.memberPage)
+	here.Handle("POST /team/invite", teamManage, a.inviteMember)
+	here.Handle("POST /team/{member}/sessions/{session}/end", teamManage, a.endMemberSession)
+	here.Handle("POST /team/{member}/{change}", teamManage, a.changeMember)
+	here.Handle("GET /audit", auditRead, a.auditPage)
+	here.Handle("GET /audit/{event}", auditRead, a.auditEvent)
+}
+
+// toSignIn leads a page to the sign-in page and tells everything else 401.
+func (a *app) toSignIn(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+		return
+	}
+	a.fail(w, r, http.StatusUnauthorized)
+}
+
+// refuse answers what rbac does not let through. A missing reason is asked for again.
+func (a *app) refuse(w http.ResponseWriter, r *http.Request, status int, code rbac.Code) {
+	if code == rbac.CodeReason {
+		http.Redirect(w, r, "/patients/"+r.PathValue("patient")+"?reason=missing#reveal", http.StatusSeeOther)
+		return
+	}
+	a.fail(w, r, status)
+}
+
+// fail is a page for everything that did not work, in plain words.
+func (a *app) fail(w http.ResponseWriter, r *http.Request, status int) {
+	title, text := "That did not work", "Something went wrong on our side. Nothing was changed. Please try again in a moment."
+	switch status {
+	case http.StatusUnauthorized:
+		title, text = "Please sign in again", "You are not signed in any more, so nothing was changed."
+	case http.StatusForbidden:
+		title, text = "Not for your role", "Your role does not include this page. An administrator can change that."
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		title, text = "Not found", "There is no such page, or it is not yours to see."
+	case http.StatusConflict:
+		title, text = "Somebody was faster", "This was changed meanwhile, so nothing was saved. Go back, reload and try again."
+	case http.StatusRequestEntityTooLarge:
+		title, text = "Too large", "What you sent is larger than this clinic accepts."
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		title, text = "Not understood", "The form did not arrive complete. Nothing was changed."
+	}
+	m := message{Text: text, Href: "/", Link: "Go to the first page"}
+	a.render(w, r, status, "message", view{Title: title, Data: m})
+}
+
+// form parses a posted form; what is too large or malformed is answered here.
+func (a *app) form(w http.ResponseWriter, r *http.Request) bool {
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		a.fail(w, r, http.StatusRequestEntityTooLarge)
+	case err != nil:
+		a.fail(w, r, http.StatusBadRequest)
+	}
+	return err == nil
+}
+
+// cached lets browsers keep what holds no data.
+func cached(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
+
+// readyz asks every part that a request needs.
+func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if !a.log.Health(ctx).OK || a.sessions.Health(ctx) != nil || a.vault.Health(ctx) != nil || a.people.Health(ctx) != nil {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// whoami returns whom the page greets and the navigation: only what the person may open.
+func (a *app) whoami(r *http.Request) (*viewUser, []navItem) {
+	ctx := r.Context()
+	actor, ok := audit.ActorFrom(ctx)
+	if !ok || actor.ID == "" {
+		return nil, nil
+	}
+	label, err := a.access.Label(ctx)
+	if err != nil {
+		return nil, nil
+	}
+	m, err := a.staff.get(ctx, actor.ID)
+	if err != nil {
+		m.Name = "colleague"
+	}
+	items := []navItem{{Href: "/dashboard", Text: "Dashboard"}}
+	if holds(ctx, a, patientRead) {
+		items = append(items, navItem{Href: "/patients", Text: "Patients"})
+	}
+	if holds(ctx, a, teamRead) {
+		items = append(items, navItem{Href: "/team", Text: "Team"})
+	}
+	if holds(ctx, a, auditRead) {
+		items = append(items, navItem{Href: "/audit", Text: "Audit"})
+	}
+	items = append(items, navItem{Href: "/security", Text: "My security"})
+	for i := range items {
+		items[i].Current = r.URL.Path == items[i].Href
+	}
+	return &viewUser{m.Name, label}, items
+}
+
+// holds reports whether the person has the action anywhere; what cannot be decided is hidden.
+func holds[R rbac.Resource](ctx context.Context, a *app, action rbac.Action[R]) bool {
+	ok, err := rbac.Holds(ctx, a.access, action)
+	return ok && err == nil
+}
