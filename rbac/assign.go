@@ -28,7 +28,8 @@ const attempts = 5
 //
 // The change is recorded before it is made, so that no privilege exists without its record;
 // should the store then fail, a second event says so. People cannot grant a role of a higher
-// rank than their own highest; audit.System can, for setting up. Guard the route with an
+// rank than their own highest, and only staff grant roles at all; audit.System can grant
+// every role, for setting up. Guard the route with an
 // action of your own.
 //
 // It returns ErrBadGrant for a grant that could not mean anything, ErrDenied for a role above
@@ -113,14 +114,19 @@ func (r *role) practiceScoped() bool {
 
 // outranks refuses changes to roles above the actor's own highest.
 func (z *Authorizer) outranks(ctx context.Context, a audit.Actor, name RoleName) error {
-	if a.Kind == audit.KindSystem {
+	switch a.Kind {
+	case audit.KindSystem:
 		return nil
+	case audit.KindStaff:
+	default:
+		return &Denial{Decision{Code: CodeRank, policy: z.policy}}
 	}
-	s, err := z.read(ctx)
+	now := z.now()
+	s, err := z.read(ctx, now)
 	if err != nil {
 		return err
 	}
-	held := s.inForce(z.now())
+	held := s.inForce(now)
 	best := z.policy.highest(held)
 	if i, ok := z.policy.byName[name]; ok && best >= 0 && z.policy.roles[i].Rank <= z.policy.roles[best].Rank {
 		return nil

@@ -61,9 +61,6 @@ func reasonFrom(ctx context.Context) string {
 // It returns a *Denial, which is an ErrDenied (ErrReason if only a reason is missing), or an
 // error that wraps ErrUndecided.
 func Authorize[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (Granted[R], error) {
-	if z == nil {
-		return Granted[R]{}, fmt.Errorf("%w: no authorizer", ErrUndecided)
-	}
 	dec, err := Check(ctx, z, a, r)
 	if err != nil {
 		return Granted[R]{}, err

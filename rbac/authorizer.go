@@ -49,7 +49,12 @@ func New(p *Policy, store Store, rec audit.Recorder, o *Options) (*Authorizer, e
 // Policy returns the policy that z decides by.
 func (z *Authorizer) Policy() *Policy { return z.policy }
 
-func (z *Authorizer) now() time.Time { return z.o.Now().UTC().Truncate(time.Microsecond) }
+func (z *Authorizer) now() time.Time {
+	if z == nil || z.o.Now == nil {
+		return time.Time{}
+	}
+	return z.o.Now().UTC().Truncate(time.Microsecond)
+}
 
 func (z *Authorizer) phiAssurance(k audit.Kind) audit.Assurance {
 	switch {
@@ -63,11 +68,12 @@ func (z *Authorizer) phiAssurance(k audit.Kind) audit.Assurance {
 
 // Roles returns the names of the roles that the actor in ctx holds now, highest rank first.
 func (z *Authorizer) Roles(ctx context.Context) ([]RoleName, error) {
-	s, err := z.subject(ctx)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	return z.policy.names(s.inForce(z.now())), nil
+	return z.policy.names(s.inForce(now)), nil
 }
 
 // Label returns the label of the highest-ranking role that the actor in ctx holds now, ""

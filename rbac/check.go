@@ -15,20 +15,17 @@ import (
 // A denial is a Decision that is not Allowed and no error. An error wraps ErrUndecided: there
 // is no answer, and the Decision denies.
 func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (Decision, error) {
-	if z == nil {
-		return Decision{}, fmt.Errorf("%w: no authorizer", ErrUndecided)
-	}
-	s, err := z.subject(ctx)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return Decision{Code: CodeUndecided, def: a.def}, err
 	}
 	attrs := r.RBAC()
-	return s.decide(ctx, a.def, &attrs)
+	return s.decide(ctx, a.def, &attrs, now)
 }
 
 // decide answers for one resource.
-func (s *subject) decide(ctx context.Context, d *definition, a *Attrs) (Decision, error) {
-	now := s.z.now()
+func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.Time) (Decision, error) {
 	dec, i := s.open(d, now)
 	if dec.Code != "" {
 		return dec, nil
@@ -117,15 +114,12 @@ func (s *subject) question(d *definition, now time.Time) question {
 // Holds reports whether the actor in ctx holds a anywhere: whether a link to the list is
 // worth showing. Like Check it only asks.
 func Holds[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (bool, error) {
-	if z == nil {
-		return false, fmt.Errorf("%w: no authorizer", ErrUndecided)
-	}
-	s, err := z.subject(ctx)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return false, err
 	}
-	f, code := reach(s, a.def)
-	return code == CodeAllowed && len(f.nodes) > 0, nil
+	return s.holds(a.def, now), nil
 }
 
 // Permitted is a set of actions.
@@ -145,17 +139,15 @@ func (p Permitted) Allows(a AnyAction) bool { return a != nil && p.Has(a.Name())
 // actions it asks about every action that the policy lists for type R. Like Check it only
 // asks; an error wraps ErrUndecided and comes with the empty set.
 func May[R Resource](ctx context.Context, z *Authorizer, r R, actions ...Action[R]) (Permitted, error) {
-	if z == nil {
-		return Permitted{}, fmt.Errorf("%w: no authorizer", ErrUndecided)
-	}
-	s, err := z.subject(ctx)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return Permitted{}, err
 	}
 	attrs := r.RBAC()
 	out := Permitted{map[audit.Action]struct{}{}}
 	for _, d := range candidates(z.policy, actions) {
-		dec, err := s.decide(ctx, d, &attrs)
+		dec, err := s.decide(ctx, d, &attrs, now)
 		if err != nil {
 			return Permitted{}, err
 		}

@@ -48,10 +48,10 @@ func (c *compiler) errorf(format string, args ...any) {
 }
 
 func (c *compiler) relations(r Relations) {
-	for name, rel := range map[string]Relation{"own": r.Own, "self": r.Self} {
+	for i, rel := range []Relation{r.Own, r.Self} {
 		if v, ok := rel.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
-				c.errorf("relation %s: %w", name, err)
+				c.errorf("relation %s: %w", []string{"own", "self"}[i], err)
 			}
 		}
 	}
@@ -87,6 +87,12 @@ func (c *compiler) action(d *definition) {
 	case audit.Create, audit.Read, audit.Update, audit.Delete, audit.Execute:
 	default:
 		c.errorf("action %s: unknown verb %q", d.name, d.verb)
+	}
+	if d.object == "" {
+		c.errorf("action %s: no object type", d.name)
+	}
+	if slices.Contains(d.reveals, phi.Unclassified) {
+		c.errorf("action %s: reveals no class", d.name)
 	}
 	if d.destructive && !d.reason {
 		c.errorf("action %s: destructive without a reason", d.name)

@@ -20,7 +20,6 @@ const (
 	CodeReason       Code = "reason_required"    // the person has to say why
 	CodeNotFound     Code = "not_found"          // there is no such resource
 	CodeUndecided    Code = "undecided"          // a store failed: not an answer
-	CodeNoRoute      Code = "no_route"           // no such page
 	CodeNoMethod     Code = "no_method"          // the page does not take this method
 )
 

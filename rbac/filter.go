@@ -3,6 +3,7 @@ package rbac
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
@@ -30,9 +31,6 @@ type listRoles struct{ everywhere, somewhere roleSet }
 // decision in the request's trail (verb Execute: a query). ErrNothing (an ErrDenied) says
 // that no row can match; ErrUndecided that it could not be found out or recorded.
 func Visible[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (Filter[R], error) {
-	if z == nil {
-		return Filter[R]{}, fmt.Errorf("%w: no authorizer", ErrUndecided)
-	}
 	f, err := z.visible(ctx, a.def)
 	if err != nil {
 		return Filter[R]{}, err
@@ -41,14 +39,12 @@ func Visible[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (Filte
 }
 
 func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error) {
-	s, err := z.subject(ctx)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	f, code := reach(s, d)
-	if code == CodeAllowed && len(f.nodes) == 0 {
-		code = CodeNothing
-	}
+	f, code := s.reach(d, now)
 	f.allow.Allowed, f.allow.Code = code == CodeAllowed, code
 	e := f.allow.event(ctx, nil)
 	e.Verb = audit.Execute
@@ -62,8 +58,7 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 }
 
 // reach collects the scopes in which s holds d. A code other than CodeAllowed is a denial.
-func reach(s *subject, d *definition) (*filter, Code) {
-	now := s.z.now()
+func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	dec, i := s.open(d, now)
 	f := &filter{s: s, def: d, allow: dec}
 	if dec.Code != "" {
@@ -77,6 +72,12 @@ func reach(s *subject, d *definition) (*filter, Code) {
 		return f, CodeNothing
 	}
 	return f, CodeAllowed
+}
+
+// holds reports whether s holds d anywhere.
+func (s *subject) holds(d *definition, now time.Time) bool {
+	_, code := s.reach(d, now)
+	return code == CodeAllowed
 }
 
 // add takes the scopes of one grant.

@@ -16,18 +16,19 @@ func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*htt
 	if d != nil && d.reason {
 		ctx = WithReason(ctx, m.o.Reason(r))
 	}
+	now := m.z.now()
 	ctx, err := m.z.Load(ctx)
 	r = r.WithContext(ctx)
 	if err != nil {
 		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
 		return r, nil, false
 	}
-	s, err := m.z.subject(ctx)
+	s, err := m.z.subject(ctx, now)
 	if err != nil {
 		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
 		return r, nil, false
 	}
-	dec, _ := s.open(d, m.z.now())
+	dec, _ := s.open(d, now)
 	if dec.Code != "" {
 		m.deny(w, r, dec, nil, d != nil && d.tenantLevel())
 		return r, nil, false
@@ -44,7 +45,7 @@ func (m *Mux) signedIn(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	}
 	r = r.WithContext(ctx)
 	dec := Decision{Allowed: true, Code: CodeAllowed, policy: m.z.policy}
-	if s, err := m.z.subject(ctx); err != nil || !s.known() {
+	if s, err := m.z.subject(ctx, m.z.now()); err != nil || !s.known() {
 		dec = Decision{Code: CodeAnonymous, policy: m.z.policy}
 	}
 	e := dec.event(ctx, nil)
@@ -64,13 +65,8 @@ func (m *Mux) signedIn(w http.ResponseWriter, r *http.Request, h http.Handler) {
 // mayKnow reports whether s holds d, or may read resources of the type, anywhere: otherwise
 // the answer does not depend on the resource, and it is not loaded.
 func (s *subject) mayKnow(d *definition) bool {
-	if _, code := reach(s, d); code == CodeAllowed {
-		return true
-	}
-	return s.reads(d, func(read *definition) bool {
-		_, code := reach(s, read)
-		return code == CodeAllowed
-	})
+	now := s.z.now()
+	return s.holds(d, now) || s.reads(d, func(read *definition) bool { return s.holds(read, now) })
 }
 
 // reads reports whether f holds for an action that reads d's type of resource.
@@ -109,7 +105,7 @@ func (m *Mux) status(ctx context.Context, s *subject, dec Decision, a *Attrs) in
 		return http.StatusForbidden
 	}
 	visible := s.reads(dec.def, func(read *definition) bool {
-		d, err := s.decide(ctx, read, a)
+		d, err := s.decide(ctx, read, a, s.z.now())
 		return err == nil && d.Allowed
 	})
 	if visible {
@@ -193,18 +189,20 @@ func (m *Mux) durable(w http.ResponseWriter, r *http.Request) bool {
 
 // recheck has long responses ask again, from the store, whether the grant still holds.
 func (m *Mux) recheck(ctx context.Context, d *definition, a *Attrs) error {
+	who := actor(ctx) // whoever asks again has not passed the session's handler
 	return audit.OnRecheck(ctx, func(ctx context.Context) error {
-		s, err := m.z.read(ctx)
+		now := m.z.now()
+		s, err := m.z.read(audit.WithActor(ctx, who), now)
 		if err != nil {
 			return err
 		}
 		if a == nil {
-			if _, code := reach(s, d); code != CodeAllowed {
+			if !s.holds(d, now) {
 				return ErrDenied
 			}
 			return nil
 		}
-		dec, err := s.decide(ctx, d, a)
+		dec, err := s.decide(ctx, d, a, now)
 		if err == nil && !dec.Allowed {
 			err = ErrDenied
 		}

@@ -92,13 +92,13 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Mux) unrouted(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	probe := &probe{header: http.Header{}}
 	if r.RequestURI == "*" {
-		m.fail(w, r, http.StatusNotFound, CodeNoRoute)
+		m.fail(w, r, http.StatusNotFound, CodeNotFound)
 		return
 	}
 	h.ServeHTTP(probe, r)
 	switch probe.status {
 	case http.StatusNotFound:
-		m.fail(w, r, http.StatusNotFound, CodeNoRoute)
+		m.fail(w, r, http.StatusNotFound, CodeNotFound)
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", probe.header.Get("Allow"))
 		m.fail(w, r, http.StatusMethodNotAllowed, CodeNoMethod)
@@ -144,7 +144,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 		return Granted[R]{}, r, false
 	}
 	attrs := res.RBAC()
-	dec, err := s.decide(ctx, a.def, &attrs)
+	dec, err := s.decide(ctx, a.def, &attrs, m.z.now())
 	if err != nil {
 		m.undecided(w, r, dec)
 		return Granted[R]{}, r, false

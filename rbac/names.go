@@ -1,10 +1,19 @@
 package rbac
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/wardkit/wardkit/audit"
+)
 
 // isWord reports whether s is a lower-case letter followed by lower-case letters, digits and
-// underscores.
+// underscores, short enough for an event.
 func isWord(s string) bool {
+	if len(s) > audit.MaxName {
+		return false
+	}
 	for i, r := range s {
 		switch {
 		case r >= 'a' && r <= 'z':
@@ -24,7 +33,7 @@ func isActionName(s string) bool {
 			return false
 		}
 	}
-	return len(words) > 1
+	return len(words) > 1 && len(s) <= audit.MaxName
 }
 
 // isIdentifier reports whether s is an SQL identifier that needs no quotes.
@@ -38,4 +47,10 @@ func isIdentifier(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// validID reports whether an id means the same in Go and in SQL and fits into an event:
+// UTF-8 without control characters, 1 to audit.MaxID bytes.
+func validID(id string) bool {
+	return id != "" && len(id) <= audit.MaxID && utf8.ValidString(id) && strings.IndexFunc(id, unicode.IsControl) < 0
 }

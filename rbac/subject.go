@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
 // subject is who asks, with the grants as one read returned them.
 type subject struct {
-	z          *Authorizer
-	tenant     audit.Tenant
-	id         audit.ActorID
-	kind       audit.Kind
-	assurance  audit.Assurance
-	held       []held
-	everything roleSet // the roles of held, in force or not
+	z         *Authorizer
+	tenant    audit.Tenant
+	id        audit.ActorID
+	kind      audit.Kind
+	assurance audit.Assurance
+	held      []held // highest rank first
+	read      time.Time
 }
+
+// maxAge is how long grants that were read are used, should a context outlive its request.
+const maxAge = 30 * time.Second
 
 // held is one grant whose role the policy knows and the actor may use.
 type held struct {
@@ -38,34 +40,47 @@ type subjectKey struct{}
 // NewMux does it for each request; jobs and tests that ask many questions call it once. It
 // returns an error that wraps ErrUndecided if the store failed.
 func (z *Authorizer) Load(ctx context.Context) (context.Context, error) {
-	if s, ok := ctx.Value(subjectKey{}).(*subject); ok && s.is(z, ctx) {
+	now := z.now()
+	if z.loaded(ctx, now) != nil {
 		return ctx, nil
 	}
-	s, err := z.read(ctx)
+	s, err := z.read(ctx, now)
 	if err != nil {
 		return ctx, err
 	}
 	return context.WithValue(ctx, subjectKey{}, s), nil
 }
 
-// is reports whether s was loaded by z for the actor that ctx carries now.
-func (s *subject) is(z *Authorizer, ctx context.Context) bool {
-	a, _ := audit.ActorFrom(ctx)
-	return s.z == z && s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
+// loaded returns the subject in ctx, if z loaded it, not long ago, for the actor that ctx
+// carries now; nil otherwise.
+func (z *Authorizer) loaded(ctx context.Context, now time.Time) *subject {
+	s, ok := ctx.Value(subjectKey{}).(*subject)
+	if !ok || s.z != z {
+		return nil
+	}
+	a := actor(ctx)
+	same := s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
+	if !same || now.Sub(s.read) > maxAge {
+		return nil
+	}
+	return s
 }
 
 // subject returns the subject in ctx, or reads it.
-func (z *Authorizer) subject(ctx context.Context) (*subject, error) {
-	if s, ok := ctx.Value(subjectKey{}).(*subject); ok && s.is(z, ctx) {
+func (z *Authorizer) subject(ctx context.Context, now time.Time) (*subject, error) {
+	if s := z.loaded(ctx, now); s != nil {
 		return s, nil
 	}
-	return z.read(ctx)
+	return z.read(ctx, now)
 }
 
 // read loads the actor's grants: the only place where a decision reads the store.
-func (z *Authorizer) read(ctx context.Context) (*subject, error) {
-	a, _ := audit.ActorFrom(ctx)
-	s := &subject{z: z, tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance}
+func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) {
+	if z == nil || z.policy == nil {
+		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
+	}
+	a := actor(ctx)
+	s := &subject{z: z, tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now}
 	if !s.known() {
 		return s, nil
 	}
@@ -76,6 +91,9 @@ func (z *Authorizer) read(ctx context.Context) (*subject, error) {
 	for _, g := range grants {
 		s.add(g)
 	}
+	slices.SortStableFunc(s.held, func(a, b held) int {
+		return cmp.Compare(z.policy.roles[b.role].Rank, z.policy.roles[a.role].Rank)
+	})
 	return s, nil
 }
 
@@ -94,23 +112,6 @@ func (s *subject) add(g Grant) {
 	practices := slices.DeleteFunc(slices.Clone(g.Practices), func(p PracticeID) bool { return !validID(string(p)) })
 	slices.Sort(practices)
 	s.held = append(s.held, held{g, i, slices.Compact(practices)})
-	s.everything |= 1 << i
-	slices.SortStableFunc(s.held, func(a, b held) int {
-		return cmp.Compare(s.z.policy.roles[b.role].Rank, s.z.policy.roles[a.role].Rank)
-	})
-}
-
-// validID reports whether an id means the same in Go and in SQL: not empty, UTF-8, no NUL.
-func validID(id string) bool {
-	if id == "" || !utf8.ValidString(id) {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // inForce returns the roles whose grants count at now.

@@ -1,0 +1,467 @@
+package rbactest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/conform"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+type rule = conform.Rule[rbac.Store]
+
+// rules is the contract of rbac.Store.
+func rules() []rule {
+	return []rule{
+		{Name: "grants_round_trip", Clause: "Grants returns a grant as it was added.", Run: grantsRoundTrip},
+		{Name: "list_round_trip", Clause: "List yields a grant as it was added.", Run: listRoundTrip},
+		{Name: "grants_of_person", Clause: "Grants returns the grants of one person.", Run: grantsOfPerson},
+		{Name: "grants_of_tenant", Clause: "Grants returns the grants of one tenant.", Run: grantsOfTenant},
+		{Name: "grants_in_order", Clause: "Grants returns grants in order of ID.", Run: grantsInOrder},
+		{Name: "grants_of_nobody", Clause: "Nobody there: an empty slice and no error.", Run: grantsOfNobody},
+		{Name: "ids_are_opaque", Clause: "Ids may hold separators: no two pairs of tenant and person are one.", Run: idsAreOpaque},
+		{Name: "revoke_then_ask", Clause: "After Apply has returned, every Grants sees its effect.", Run: revokeThenAsk},
+		{Name: "ended_kept", Clause: "List yields ended grants, with when and by whom.", Run: endedKept},
+		{Name: "list_of_tenant", Clause: "List yields the grants of one tenant.", Run: listOfTenant},
+		{Name: "list_in_order", Clause: "List yields grants in order of ID.", Run: listInOrder},
+		{Name: "list_after", Clause: "List starts after the given ID.", Run: listAfter},
+		{Name: "version_counts", Clause: "Version is 0 without a change and counts up by one with each, per tenant.", Run: versionCounts},
+		{Name: "stale_version", Clause: "Apply with another version than the current: ErrConflict, nothing written.", Run: staleVersion},
+		{Name: "one_wins", Clause: "Of two changes at once with the same version one wins.", Run: oneWins},
+		{Name: "all_or_nothing", Clause: "A refused change writes nothing of itself.", Run: allOrNothing},
+		{Name: "id_taken", Clause: "Adding a grant whose ID is taken: ErrGrantExists, the old one stays.", Run: idTaken},
+		{Name: "id_taken_elsewhere", Clause: "Adding a grant whose ID another tenant's grant has: ErrGrantExists.", Run: idTakenElsewhere},
+		{Name: "end_missing", Clause: "Ending a grant that is not there: ErrNoGrant.", Run: endMissing},
+		{Name: "end_foreign", Clause: "Ending a grant of another tenant: ErrNoGrant, it stays.", Run: endForeign},
+		{Name: "end_twice", Clause: "Ending a grant that was ended before: ErrNoGrant.", Run: endTwice},
+		{Name: "copies", Clause: "Nothing that a caller holds is shared with the store.", Run: copies},
+		{Name: "cancelled", Clause: "A cancelled context is an error, never an empty answer.", Run: cancelled},
+	}
+}
+
+const (
+	clinic = audit.Tenant("clinic")
+	other  = audit.Tenant("other")
+	ana    = audit.ActorID("ana")
+	ben    = audit.ActorID("ben")
+)
+
+// start is when the grants of the rules begin.
+func start() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC) }
+
+// grant returns a grant with every field that is not about its end.
+func grant(id string, t audit.Tenant, person audit.ActorID) rbac.Grant {
+	return rbac.Grant{
+		ID: id, Tenant: t, Person: person, Role: "therapist",
+		Practices: []rbac.PracticeID{"north", `so"uth,\{}`},
+		From:      start(), Until: start().Add(time.Hour),
+		By: "admin", Why: "covers for a colleague", Created: start().Add(-time.Minute),
+	}
+}
+
+// apply changes a tenant's grants at their current version.
+func apply(ctx context.Context, s rbac.Store, t audit.Tenant, c rbac.Change) error {
+	v, err := s.Version(ctx, t)
+	if err != nil {
+		return err
+	}
+	return s.Apply(ctx, t, v, c)
+}
+
+// add adds grants, each to its tenant, one change each.
+func add(ctx context.Context, s rbac.Store, grants ...rbac.Grant) error {
+	for _, g := range grants {
+		if err := apply(ctx, s, g.Tenant, rbac.Change{Add: []rbac.Grant{g}}); err != nil {
+			return fmt.Errorf("adding a grant: %w", err)
+		}
+	}
+	return nil
+}
+
+func end(ctx context.Context, s rbac.Store, t audit.Tenant, id string) error {
+	return apply(ctx, s, t, rbac.Change{End: []rbac.Ending{{ID: id, At: start(), By: "admin"}}})
+}
+
+func list(ctx context.Context, s rbac.Store, t audit.Tenant, after string) (out []rbac.Grant, err error) {
+	for g, err := range s.List(ctx, t, after) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+func ids(grants []rbac.Grant) []string {
+	out := []string{}
+	for _, g := range grants {
+		out = append(out, g.ID)
+	}
+	return out
+}
+
+// same reports a difference between ids as a set.
+func same(what string, grants []rbac.Grant, want ...string) error {
+	got := slices.Sorted(slices.Values(ids(grants)))
+	if !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		return fmt.Errorf("%s: got %v, want %v", what, got, want)
+	}
+	return nil
+}
+
+func grantsRoundTrip(ctx context.Context, s rbac.Store) error {
+	want := grant("g1", clinic, ana)
+	if err := add(ctx, s, want); err != nil {
+		return err
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	if err != nil || len(got) != 1 {
+		return fmt.Errorf("got %d grants, error %w", len(got), err)
+	}
+	return equal(got[0], want)
+}
+
+func equal(got, want rbac.Grant) error {
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("got %+v, want %+v", got, want)
+	}
+	return nil
+}
+
+func listRoundTrip(ctx context.Context, s rbac.Store) error {
+	want := grant("g1", clinic, ana)
+	bare := rbac.Grant{ID: "g2", Tenant: clinic, Person: ana, Role: "desk", By: "admin", Created: start()}
+	if err := add(ctx, s, want, bare); err != nil {
+		return err
+	}
+	got, err := list(ctx, s, clinic, "")
+	if err != nil || len(got) != 2 {
+		return fmt.Errorf("got %d grants, error %w", len(got), err)
+	}
+	slices.SortFunc(got, func(a, b rbac.Grant) int { return len(b.Why) - len(a.Why) })
+	if len(got[1].Practices) == 0 {
+		got[1].Practices = nil
+	}
+	return errors.Join(equal(got[0], want), equal(got[1], bare))
+}
+
+func grantsOfPerson(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana), grant("g2", clinic, ben), grant("g3", clinic, ana)); err != nil {
+		return err
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("ana's grants", got, "g1", "g3"))
+}
+
+func grantsOfTenant(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana), grant("g2", other, ana)); err != nil {
+		return err
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("ana's grants in one tenant", got, "g1"))
+}
+
+func grantsInOrder(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g-2", clinic, ana), grant("g10", clinic, ana), grant("G3", clinic, ana), grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	if !slices.IsSorted(ids(got)) {
+		return fmt.Errorf("out of order: %v", ids(got))
+	}
+	return err
+}
+
+func grantsOfNobody(ctx context.Context, s rbac.Store) error {
+	got, err := s.Grants(ctx, clinic, "nobody")
+	return errors.Join(err, same("nobody's grants", got))
+}
+
+func idsAreOpaque(ctx context.Context, s rbac.Store) error {
+	pairs := []struct {
+		tenant audit.Tenant
+		person audit.ActorID
+	}{{"a", "b/c"}, {"a/b", "c"}, {"x", "y:z"}, {"x:y", "z"}, {"p", "q\x1fr"}, {"p\x1fq", "r"}, {"m", "n|o"}, {"m|n", "o"}}
+	for i, p := range pairs {
+		if err := add(ctx, s, grant(fmt.Sprintf("g%d", i), p.tenant, p.person)); err != nil {
+			return err
+		}
+	}
+	for i, p := range pairs {
+		got, err := s.Grants(ctx, p.tenant, p.person)
+		if err := errors.Join(err, same("grants of one pair", got, fmt.Sprintf("g%d", i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func revokeThenAsk(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	if err := errors.Join(err, same("after granting", got, "g1")); err != nil {
+		return err
+	}
+	if err := add(ctx, s, grant("g2", clinic, ana)); err != nil {
+		return err
+	}
+	got, err = s.Grants(ctx, clinic, ana)
+	if err := errors.Join(err, same("after granting more", got, "g1", "g2")); err != nil {
+		return err
+	}
+	if err := end(ctx, s, clinic, "g1"); err != nil {
+		return err
+	}
+	got, err = s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("after revoking", got, "g2"))
+}
+
+func endedKept(ctx context.Context, s rbac.Store) error {
+	want := grant("g1", clinic, ana)
+	if err := add(ctx, s, want); err != nil {
+		return err
+	}
+	want.Ended, want.EndedBy = start().Add(time.Minute), "boss"
+	err := apply(ctx, s, clinic, rbac.Change{End: []rbac.Ending{{ID: "g1", At: want.Ended, By: "boss"}}})
+	if err != nil {
+		return err
+	}
+	_ = end(ctx, s, clinic, "g1") // whatever it answers, the first ending stays
+	got, err := list(ctx, s, clinic, "")
+	if err != nil || len(got) != 1 {
+		return fmt.Errorf("got %d grants, error %w", len(got), err)
+	}
+	if got[0].ID != "g1" || !got[0].Ended.Equal(want.Ended) || got[0].EndedBy != "boss" {
+		return fmt.Errorf("got %+v, want %+v", got[0], want)
+	}
+	return nil
+}
+
+func listOfTenant(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana), grant("g2", other, ana)); err != nil {
+		return err
+	}
+	got, err := list(ctx, s, clinic, "")
+	return errors.Join(err, same("one tenant's grants", got, "g1"))
+}
+
+// many is more grants than a store may want to read at a time.
+func many() []rbac.Grant {
+	var out []rbac.Grant
+	for i := range 450 {
+		out = append(out, grant(fmt.Sprintf("g%03d", (i*7)%450), clinic, ana))
+	}
+	return out
+}
+
+func listInOrder(ctx context.Context, s rbac.Store) error {
+	if err := apply(ctx, s, clinic, rbac.Change{Add: many()}); err != nil {
+		return err
+	}
+	got, err := list(ctx, s, clinic, "")
+	if !slices.IsSorted(ids(got)) || len(got) != 450 {
+		return fmt.Errorf("%d grants, sorted: %v", len(got), slices.IsSorted(ids(got)))
+	}
+	return err
+}
+
+func listAfter(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana), grant("g2", clinic, ben), grant("g3", clinic, ana)); err != nil {
+		return err
+	}
+	got, err := list(ctx, s, clinic, "g1")
+	if err := errors.Join(err, same("after g1", got, "g2", "g3")); err != nil {
+		return err
+	}
+	got, err = list(ctx, s, clinic, "g3")
+	return errors.Join(err, same("after the last", got))
+}
+
+func versionCounts(ctx context.Context, s rbac.Store) error {
+	for want := range int64(3) {
+		got, err := s.Version(ctx, clinic)
+		if err != nil || got != want {
+			return fmt.Errorf("version %d after %d changes, error %w", got, want, err)
+		}
+		if err := add(ctx, s, grant(fmt.Sprintf("g%d", want), clinic, ana)); err != nil {
+			return err
+		}
+	}
+	got, err := s.Version(ctx, other)
+	if err != nil || got != 0 {
+		return fmt.Errorf("version %d of a tenant without a change, error %w", got, err)
+	}
+	return nil
+}
+
+func staleVersion(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	v, err := s.Version(ctx, clinic)
+	if err != nil {
+		return err
+	}
+	for _, wrong := range []int64{0, v + 1, -1} {
+		err := s.Apply(ctx, clinic, wrong, rbac.Change{Add: []rbac.Grant{grant("g2", clinic, ana)}})
+		if !errors.Is(err, rbac.ErrConflict) {
+			return fmt.Errorf("applying at version %d instead of %d: error %w", wrong, v, err)
+		}
+	}
+	got, err := list(ctx, s, clinic, "")
+	return errors.Join(err, same("after a stale change", got, "g1"))
+}
+
+func oneWins(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g0", clinic, ana)); err != nil {
+		return err
+	}
+	v, err := s.Version(ctx, clinic)
+	if err != nil {
+		return err
+	}
+	const n = 8
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			g := grant(fmt.Sprintf("g%d", i+1), clinic, ana)
+			ready.Done()
+			ready.Wait()
+			errs[i] = s.Apply(ctx, clinic, v, rbac.Change{Add: []rbac.Grant{g}})
+		})
+	}
+	done.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !errors.Is(err, rbac.ErrConflict) {
+			return fmt.Errorf("a loser's error: %w", err)
+		}
+	}
+	if won != 1 {
+		return fmt.Errorf("%d of %d changes with the same version took effect", won, n)
+	}
+	return nil
+}
+
+func allOrNothing(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	before, err := s.Version(ctx, clinic)
+	if err != nil {
+		return err
+	}
+	err = apply(ctx, s, clinic, rbac.Change{
+		Add: []rbac.Grant{grant("g2", clinic, ana)},
+		End: []rbac.Ending{{ID: "g1", At: start(), By: "admin"}, {ID: "missing", At: start(), By: "admin"}},
+	})
+	if err == nil {
+		return nil // another rule's business
+	}
+	after, err := s.Version(ctx, clinic)
+	if err != nil || after != before {
+		return fmt.Errorf("the version went from %d to %d, error %w", before, after, err)
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("after a refused change", got, "g1"))
+}
+
+func idTaken(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	err := apply(ctx, s, clinic, rbac.Change{Add: []rbac.Grant{grant("g1", clinic, ben)}})
+	if !errors.Is(err, rbac.ErrGrantExists) {
+		return fmt.Errorf("error %w", err)
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("the old grant", got, "g1"))
+}
+
+func idTakenElsewhere(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	err := apply(ctx, s, other, rbac.Change{Add: []rbac.Grant{grant("g1", other, ben)}})
+	if !errors.Is(err, rbac.ErrGrantExists) {
+		return fmt.Errorf("error %w", err)
+	}
+	return nil
+}
+
+func endMissing(ctx context.Context, s rbac.Store) error {
+	if err := end(ctx, s, clinic, "missing"); !errors.Is(err, rbac.ErrNoGrant) {
+		return fmt.Errorf("error %w", err)
+	}
+	return nil
+}
+
+func endForeign(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	if err := end(ctx, s, other, "g1"); !errors.Is(err, rbac.ErrNoGrant) {
+		return fmt.Errorf("error %w", err)
+	}
+	got, err := s.Grants(ctx, clinic, ana)
+	return errors.Join(err, same("the foreign grant", got, "g1"))
+}
+
+func endTwice(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	if err := end(ctx, s, clinic, "g1"); err != nil {
+		return err
+	}
+	if err := end(ctx, s, clinic, "g1"); !errors.Is(err, rbac.ErrNoGrant) {
+		return fmt.Errorf("error %w", err)
+	}
+	return nil
+}
+
+func copies(ctx context.Context, s rbac.Store) error {
+	g := grant("g1", clinic, ana)
+	if err := add(ctx, s, g); err != nil {
+		return err
+	}
+	g.Practices[0] = "changed"
+	for range 2 {
+		got, err := s.Grants(ctx, clinic, ana)
+		if err != nil || len(got) != 1 || len(got[0].Practices) != 2 || got[0].Practices[0] != "north" {
+			return fmt.Errorf("what a caller changed is in the store: %v, error %w", got, err)
+		}
+		got[0].Practices[0] = "changed"
+	}
+	return nil
+}
+
+func cancelled(ctx context.Context, s rbac.Store) error {
+	if err := add(ctx, s, grant("g1", clinic, ana)); err != nil {
+		return err
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	_, errGrants := s.Grants(gone, clinic, ana)
+	_, errList := list(gone, s, clinic, "")
+	_, errVersion := s.Version(gone, clinic)
+	errApply := s.Apply(gone, clinic, 1, rbac.Change{Add: []rbac.Grant{grant("g2", clinic, ana)}})
+	for i, err := range []error{errGrants, errList, errVersion, errApply} {
+		if err == nil {
+			return fmt.Errorf("%s answers", []string{"Grants", "List", "Version", "Apply"}[i])
+		}
+	}
+	return nil
+}
