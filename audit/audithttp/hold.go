@@ -95,7 +95,6 @@ func (h *holder) open(w http.ResponseWriter, r *http.Request) (*response, contex
 		major:   r.ProtoMajor,
 		length:  -1,
 		checked: now,
-		entry:   w.Header().Clone(),
 		header:  w.Header().Clone(),
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())

@@ -27,7 +27,7 @@ type response struct {
 
 	mu       sync.Mutex
 	header   http.Header // the handler's
-	entry    http.Header // as at entry
+	fixed    http.Header // as it was when the status was chosen
 	status   int         // 0 until the handler chose one
 	length   int64       // Content-Length as the handler declared it, -1 if it did not
 	written  int64       // bytes the handler wrote
@@ -132,14 +132,14 @@ func (w *response) fits(n int) bool {
 	return len(*w.buffer)+n <= BufferSize
 }
 
-// begin fixes status and header, once. The header goes into the map of the response below,
-// where nobody reads it before send.
+// begin fixes status and header, once. The response below keeps its own header, as at entry,
+// until bytes leave.
 func (w *response) begin(code int) {
 	if w.status != 0 {
 		return
 	}
 	w.status = code
-	replace(w.under.Header(), w.header)
+	w.fixed = w.header.Clone()
 	if n, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		w.length = n
 	}
@@ -201,6 +201,9 @@ func (w *response) send(p []byte) error {
 	}
 	if !w.sent {
 		w.sent = true
+		header := w.under.Header()
+		clear(header)
+		maps.Copy(header, w.fixed)
 		w.under.WriteHeader(w.status)
 	}
 	if w.buffer != nil {
@@ -267,11 +270,12 @@ func (w *response) record() {
 	}
 }
 
-// replaceBy answers with the status and nothing else.
+// replaceBy answers with the status, the header as at entry and nothing else.
 func (w *response) replaceBy(status int) {
-	replace(w.under.Header(), w.entry)
+	header := w.under.Header()
+	header.Set("Content-Length", "0")
 	if status == http.StatusServiceUnavailable {
-		w.under.Header().Set("Retry-After", strconv.Itoa(int(RetryAfter/time.Second)))
+		header.Set("Retry-After", strconv.Itoa(int(RetryAfter/time.Second)))
 	}
 	w.under.WriteHeader(status)
 }
@@ -286,9 +290,6 @@ func (w *response) drop() {
 		return
 	}
 	w.close()
-	if !w.sent {
-		replace(w.under.Header(), w.entry)
-	}
 	w.record()
 }
 
@@ -313,11 +314,11 @@ func (w *response) declareLength() {
 	if w.sent || w.length >= 0 || w.buffer == nil || w.header.Get("Transfer-Encoding") != "" || w.hasTrailers() {
 		return
 	}
-	w.under.Header().Set("Content-Length", strconv.Itoa(len(*w.buffer)))
+	w.fixed.Set("Content-Length", strconv.Itoa(len(*w.buffer)))
 }
 
 func (w *response) hasTrailers() bool {
-	if w.under.Header().Get("Trailer") != "" {
+	if w.fixed.Get("Trailer") != "" {
 		return true
 	}
 	for name := range w.header {
@@ -331,7 +332,7 @@ func (w *response) hasTrailers() bool {
 // sendTrailers copies the trailers, which net/http reads when the handler has returned.
 func (w *response) sendTrailers() {
 	header := w.under.Header()
-	for _, list := range header["Trailer"] {
+	for _, list := range w.fixed["Trailer"] {
 		for name := range strings.SplitSeq(list, ",") {
 			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 			if v, ok := w.header[name]; ok {
@@ -344,12 +345,6 @@ func (w *response) sendTrailers() {
 			header[name] = v
 		}
 	}
-}
-
-// replace makes dst the same as src, sharing no memory.
-func replace(dst, src http.Header) {
-	clear(dst)
-	maps.Copy(dst, src.Clone())
 }
 
 // borrow takes an empty buffer from the pool.
