@@ -2,8 +2,12 @@ package authn
 
 import (
 	"context"
+	"errors"
+	"net/netip"
+	"net/url"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // Sessions mints and ends sessions; session.Manager is one.
@@ -46,7 +50,7 @@ func (f MailerFunc) Send(ctx context.Context, n Notice) error { return f(ctx, n)
 // Parts is what a Manager is built from. Every field is required.
 type Parts struct {
 	Store    Store
-	Vault    Vault // *phi.Vault
+	Vault    *phi.Vault
 	Sessions Sessions
 	Factor   SecondFactor
 	Recorder audit.Recorder
@@ -56,30 +60,93 @@ type Parts struct {
 	BaseURL string
 }
 
-// Vault makes blind-index terms and seals; *phi.Vault is one.
-type Vault interface {
-	Term(ctx context.Context, t audit.Tenant, index, normalised string) ([]byte, error)
-}
-
 // Manager is the one way in: it knows the people of every tenant, checks passwords, walks
 // sign-ins from step to step and carries out lifecycle changes. It is safe for concurrent
 // use.
 type Manager struct {
-	p Parts
-	o Options
+	p       Parts
+	o       Options
+	base    *url.URL
+	hash    *hasher
+	blocked map[string]struct{}
+	running *running
+	joined  bool // inside a host's transaction: nothing is revoked or delivered here
 }
 
 // New returns a Manager. It refuses a missing part, a base URL that is not absolute https
 // (http only on a loopback host) and options out of their ranges.
 func New(p Parts, o *Options) (*Manager, error) {
-	if o == nil {
-		o = &Options{}
+	if err := p.check(); err != nil {
+		return nil, err
 	}
-	return &Manager{p: p, o: *o}, nil
+	base, err := baseURL(p.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	full, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{
+		p: p, o: full, base: base,
+		hash:    newHasher(full.hashing(), full.Hashers, full.Queue),
+		blocked: blocklist(full.Blocklist),
+		running: newRunning(),
+	}, nil
 }
 
 // With returns a Manager whose changes are written through store, usually a store over the
-// host's own transaction. Such a Manager revokes nothing and delivers nothing, because that
-// must not happen inside a transaction: the host ends the person's sessions before it begins
-// the transaction and calls Deliver after the commit.
-func (m *Manager) With(store Store) *Manager { return m }
+// host's own transaction, for example authnsql.Store.WithTx. Such a Manager ends no
+// sessions and delivers nothing, because neither may happen inside a transaction: the host
+// ends the person's sessions before it begins the transaction and calls Deliver after the
+// commit, or leaves that to Run. Sign-ins are refused with ErrState: they are no part of a
+// transaction. The tenant's keys must exist already, which they do once anybody was invited.
+func (m *Manager) With(store Store) *Manager {
+	inner := *m
+	inner.p.Store = store
+	inner.joined = true
+	return &inner
+}
+
+// check refuses missing parts: the zero value of none of them is safe.
+func (p Parts) check() error {
+	for _, part := range []struct {
+		missing bool
+		name    string
+	}{
+		{p.Store == nil, "Store"},
+		{p.Vault == nil, "Vault"},
+		{p.Sessions == nil, "Sessions"},
+		{p.Factor == nil, "Factor"},
+		{p.Recorder == nil, "Recorder"},
+		{p.Mailer == nil, "Mailer"},
+	} {
+		if part.missing {
+			return errors.New("authn: Parts." + part.name + " is missing")
+		}
+	}
+	return nil
+}
+
+// baseURL parses where links begin.
+func baseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, errors.New("authn: Parts.BaseURL is no URL")
+	}
+	switch {
+	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("authn: Parts.BaseURL needs scheme and host, and no user, query or fragment")
+	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, errors.New("authn: Parts.BaseURL must be https, http only on a loopback host")
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

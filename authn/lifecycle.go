@@ -2,109 +2,181 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
-// SetUp makes the first administrator of a tenant and returns the link that sets the
-// password, to be printed where only the operator sees it. Called again before that was
-// done, it returns a new link and the old one is dead. Once anybody of the tenant has been
-// active, it answers ErrSetUpDone. Identifier may be empty: the link's page then asks for it.
-func (m *Manager) SetUp(ctx context.Context, t audit.Tenant, n Newcomer) (link Secret, err error) {
-	return Secret{}, ErrUnavailable
+// Each change below ends the person's sessions where it ends a right, writes its rows and
+// its messages in one step, and then carries the messages out; what fails there is retried
+// by Run. Who may do it is the host's to decide, with rbac, before the call; the actor in
+// ctx is recorded. The answers: ErrNotFound, ErrState, ErrUnavailable (nothing was
+// changed, though sessions may have ended), ErrPending (it was).
+
+// Suspend locks an active person out and ends every session.
+func (m *Manager) Suspend(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionSuspend, why: why,
+		ends: true, reason: "suspended", notice: TopicSuspended,
+		edit: func(a Account, ch *Change) error {
+			ch.Void = true
+			return move(a, ch, Suspended, Active)
+		},
+	})
 }
 
-// Invite makes a person who may not sign in yet and mails an invitation. The identifier
-// or ID is taken: ErrExists. What the person may do is the host's to grant.
-func (m *Manager) Invite(ctx context.Context, t audit.Tenant, n Newcomer) (Person, error) {
-	return Person{}, ErrUnavailable
+// Reinstate lets a suspended person sign in again.
+func (m *Manager) Reinstate(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionReinstate, why: why, notice: TopicReinstated,
+		edit: func(a Account, ch *Change) error { return move(a, ch, Active, Suspended) },
+	})
 }
 
-// Resend mails a new invitation to somebody invited; links before it are dead.
-// Somebody who is not invited: ErrState.
-func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
-	return ErrUnavailable
-}
-
-// PeekLink says what a link is for and changes nothing, for the page behind a GET: mail
-// scanners follow links. An unusable one is ErrLinkUnknown, ErrLinkExpired or ErrLinkUsed;
-// with the latter two the Link is returned as well.
-func (m *Manager) PeekLink(ctx context.Context, token string) (Link, error) {
-	return Link{}, ErrUnavailable
-}
-
-// CompleteSetUp uses up a set-up or invitation link: the person gets the password in
-// a and becomes active, and the sign-in goes on from there. A password against the policy
-// (*PolicyError) leaves the link as it was.
-func (m *Manager) CompleteSetUp(ctx context.Context, token string, a Answer, c Client) (Step, error) {
-	return Step{}, ErrUnavailable
-}
-
-// RequestReset mails a reset link, if there is somebody to mail it to. The answer is the
-// same if not, after the same work; only a throttled address and failing parts are errors.
-func (m *Manager) RequestReset(ctx context.Context, t audit.Tenant, identifier string, c Client) error {
-	return ErrUnavailable
-}
-
-// ResetPassword uses up a reset link: the person gets the new password, every session
-// ends, the person is told, and a sign-in goes on from there, second factor included.
-// A password against the policy (*PolicyError) leaves the link as it was.
-func (m *Manager) ResetPassword(ctx context.Context, token string, pw Password, c Client) (Step, error) {
-	return Step{}, ErrUnavailable
-}
-
-// ChangePassword gives the signed-in person in ctx a new password after checking the old
-// one. Every session ends, this one included; the Step leads to a new one.
-func (m *Manager) ChangePassword(ctx context.Context, old, new Password, c Client) (Step, error) {
-	return Step{}, ErrUnavailable
+// Remove ends a person for good, with every session; the identifier is free again.
+func (m *Manager) Remove(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionRemove, verb: audit.Delete, why: why,
+		ends: true, reason: "removed", notice: TopicRemoved,
+		edit: func(a Account, ch *Change) error {
+			ch.Person.Term = nil
+			ch.Password, ch.Void = &Credential{}, true
+			return move(a, ch, Removed, Invited, Active, Suspended)
+		},
+	})
 }
 
 // ExpirePassword makes the person set a new password at the next sign-in and ends every
 // session: the answer to a compromised password.
 func (m *Manager) ExpirePassword(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionExpirePassword, why: why,
+		ends: true, reason: "password_expired", notice: TopicPasswordExpired,
+		edit: func(a Account, ch *Change) error {
+			row := a.Password
+			row.Due = true
+			ch.Password = &row
+			return move(a, ch, Active, Active)
+		},
+	})
 }
 
-// AdminReset takes the person's password away, ends every session and mails a reset link.
-// Nobody but the person ever knows the new one (OWASP ASVS 5.0, 6.4.6).
+// AdminReset takes the person's password away, ends every session and mails a reset link
+// that lives as long as a set-up link. Nobody but the person ever knows the new password
+// (OWASP ASVS 5.0, 6.4.6).
 func (m *Manager) AdminReset(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionAdminReset, why: why,
+		ends: true, reason: "password_reset", notice: TopicReset, issue: PurposeReset, life: m.o.SetUpLife,
+		edit: func(a Account, ch *Change) error {
+			ch.Password, ch.Void = &Credential{}, true
+			return move(a, ch, Active, Active)
+		},
+	})
 }
 
-// ResetFactor calls reset to take the person's second factors away, ends every session and
-// tells the person. At the next sign-in they are enrolled again where the policy requires it.
-func (m *Manager) ResetFactor(ctx context.Context, t audit.Tenant, person audit.ActorID, why string, reset func(context.Context) error) error {
-	return ErrUnavailable
-}
-
-// Unlock forgets the consecutive failures of the person's password and second factor.
+// Unlock forgets the consecutive failures of the person's password and second factor. A
+// sign-in in progress starts again.
 func (m *Manager) Unlock(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionUnlock, why: why,
+		edit: func(a Account, ch *Change) error {
+			row := a.Password
+			row.Failures, row.NotBefore = 0, time.Time{}
+			ch.Password, ch.Second = &row, true
+			return move(a, ch, Active, Active)
+		},
+	})
 }
 
-// Suspend locks an active person out and ends every session.
-func (m *Manager) Suspend(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+// ResetFactor calls reset to take the person's second factors away, and ends every sign-in
+// in progress and every session. At the next sign-in the person is enrolled again where the
+// policy requires it. Telling the person is reset's business. Reset may be called again
+// after an error; it runs between two changes of the account, so that neither a sign-in
+// that checked the old factor nor a crash leaves a session behind.
+func (m *Manager) ResetFactor(ctx context.Context, t audit.Tenant, person audit.ActorID, why string, reset func(context.Context) error) error {
+	c := change{
+		tenant: t, person: person, action: ActionResetFactor, why: why,
+		ends: true, reason: "factor_reset",
+		edit: func(a Account, ch *Change) error { return move(a, ch, Active, Active) },
+	}
+	if err := m.admin(ctx, c); err != nil {
+		return err
+	}
+	if err := reset(ctx); err != nil {
+		return unavailable("taking a second factor away", err)
+	}
+	c.edit = func(a Account, ch *Change) error {
+		ch.Second = true
+		return move(a, ch, Active, Active)
+	}
+	return m.admin(ctx, c)
 }
 
-// Reinstate lets a suspended person sign in again.
-func (m *Manager) Reinstate(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+// admin carries out a change by whoever is in ctx.
+func (m *Manager) admin(ctx context.Context, c change) error {
+	c.actor = acting(ctx, c.tenant)
+	_, err := m.change(ctx, c)
+	return err
 }
 
-// Remove ends a person for good, with every session; the identifier is free again.
-func (m *Manager) Remove(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	return ErrUnavailable
+// move changes the state where it is one of from, and is ErrState otherwise.
+func move(a Account, ch *Change, to State, from ...State) error {
+	for _, s := range from {
+		if a.Person.State == s {
+			ch.Person.State = to
+			return nil
+		}
+	}
+	return ErrState
 }
 
 // Account returns a person with the credential rows, for a team page. Nobody there:
 // ErrNotFound.
 func (m *Manager) Account(ctx context.Context, t audit.Tenant, person audit.ActorID) (Account, error) {
-	return Account{}, ErrUnavailable
+	return m.account(ctx, t, person)
 }
 
 // People yields the tenant's people in order of ID, those after the given one.
 func (m *Manager) People(ctx context.Context, t audit.Tenant, after audit.ActorID) iter.Seq2[Person, error] {
-	return func(yield func(Person, error) bool) { yield(Person{}, ErrUnavailable) }
+	return func(yield func(Person, error) bool) {
+		for p, err := range m.p.Store.People(ctx, t, after) {
+			if err != nil {
+				yield(Person{}, unavailable("listing people", err))
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Identifier opens what the person types to sign in, usually an e-mail address. It is
+// personal data: show it to nobody whom rbac does not let see it.
+func (m *Manager) Identifier(ctx context.Context, p Person) (Secret, error) {
+	s, err := m.identifier(ctx, p)
+	return NewSecret(s), err
+}
+
+func (m *Manager) account(ctx context.Context, t audit.Tenant, id audit.ActorID) (Account, error) {
+	a, err := m.p.Store.Account(ctx, t, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Account{}, unavailable("reading an account", err)
+	}
+	return a, err
+}
+
+// find is account by term; nobody is the zero Account.
+func (m *Manager) find(ctx context.Context, t audit.Tenant, term []byte) (Account, error) {
+	a, err := m.p.Store.Find(ctx, t, term)
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, nil
+	}
+	if err != nil {
+		return Account{}, unavailable("looking up an identifier", err)
+	}
+	return a, nil
 }

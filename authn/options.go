@@ -2,7 +2,9 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -10,14 +12,15 @@ import (
 
 // Options changes a Manager's defaults. The zero value is safe.
 type Options struct {
-	// Policy returns the tenant's policy, asked anew at every step; nil: DefaultPolicy.
+	// Policy returns the tenant's policy, asked anew at every step. Nil: DefaultPolicy.
 	Policy func(ctx context.Context, t audit.Tenant) (Policy, error)
 
 	// Throttle slows down consecutive failures per person and family. Default: 4 free
 	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100.
 	Throttle Limits
 	// AddressTries is how many tries one network address (IPv6: one /64) has per
-	// AddressWindow, successful ones included. Default 300 in 10 minutes.
+	// AddressWindow, successful ones included: a whole clinic may sit behind one address.
+	// Default 300 in 10 minutes.
 	AddressTries  int
 	AddressWindow time.Duration
 	// ResetTries is how many reset links one person may ask for per hour. Default 3.
@@ -25,12 +28,12 @@ type Options struct {
 
 	// TicketLife is how long a step waits for its answer. Default 10 minutes, at most 1 hour.
 	TicketLife time.Duration
-	// TicketTries is how many wrong codes one sign-in survives. Default 5.
+	// TicketTries is how many wrong codes end a sign-in. Default 5.
 	TicketTries int
 	// SetUpLife, InvitationLife and ResetLife are the links' lifetimes. Defaults 24 hours,
-	// 7 days, 1 hour.
+	// 7 days, 1 hour; at most 24 hours, 30 days, 24 hours.
 	SetUpLife, InvitationLife, ResetLife time.Duration
-	// LinkPath is the path in front of the token, below BaseURL. Default "/link/".
+	// LinkPath is the path between BaseURL and the token. Default "/link/".
 	LinkPath string
 
 	// Context are words that a password must not lean on: the product's, the clinic's.
@@ -47,27 +50,21 @@ type Options struct {
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger hears of deliveries that fail. Default: none.
+	// Logger hears of deliveries that fail. Default: nobody.
 	Logger *slog.Logger
-}
-
-// Argon2 are the parameters of Argon2id (RFC 9106, section 3.1).
-type Argon2 struct {
-	Memory  uint32 // KiB
-	Time    uint32 // passes
-	Threads uint8  // lanes
 }
 
 // Enforcement says whether a second factor is asked of everybody.
 type Enforcement uint8
 
-// The enforcements. The zero value is the strict one.
+// The enforcements. The zero value is the strict one, and so is any unknown one.
 const (
 	Required Enforcement = iota // who has none sets one up before anything else
 	Optional                    // who has one is always asked for it
 )
 
-// Policy is what a tenant asks of sign-ins. Nobody is exempt from it.
+// Policy is what a tenant asks of sign-ins. Nobody is exempt from it: there is no field for
+// that.
 type Policy struct {
 	Staff    Enforcement
 	Patients Enforcement // patients and their proxies
@@ -75,3 +72,102 @@ type Policy struct {
 
 // DefaultPolicy requires a second factor of staff and leaves it to patients.
 func DefaultPolicy() Policy { return Policy{Staff: Required, Patients: Optional} }
+
+// of returns what the policy asks of somebody of kind k.
+func (p Policy) of(k audit.Kind) Enforcement {
+	switch k {
+	case audit.KindPatient, audit.KindProxy:
+		return p.Patients
+	}
+	return p.Staff
+}
+
+func (m *Manager) policy(ctx context.Context, t audit.Tenant) (Policy, error) {
+	if m.o.Policy == nil {
+		return DefaultPolicy(), nil
+	}
+	p, err := m.o.Policy(ctx, t)
+	if err != nil {
+		return Policy{}, unavailable("reading the policy", err)
+	}
+	return p, nil
+}
+
+// hashing returns the parameters of new hashes.
+func (o Options) hashing() Argon2 {
+	if o.InsecureArgon2 != nil {
+		return *o.InsecureArgon2
+	}
+	return DefaultArgon2()
+}
+
+// withDefaults fills in what is zero and refuses what is out of range.
+func (o *Options) withDefaults() (Options, error) {
+	var full Options
+	if o != nil {
+		full = *o
+	}
+	full.Throttle = full.Throttle.withDefaults()
+	set(&full.AddressTries, 300)
+	set(&full.AddressWindow, 10*time.Minute)
+	set(&full.ResetTries, 3)
+	set(&full.TicketLife, 10*time.Minute)
+	set(&full.TicketTries, 5)
+	set(&full.SetUpLife, 24*time.Hour)
+	set(&full.InvitationLife, 7*24*time.Hour)
+	set(&full.ResetLife, time.Hour)
+	set(&full.LinkPath, "/link/")
+	set(&full.Hashers, max(1, runtime.GOMAXPROCS(0)/2))
+	set(&full.Queue, 32*full.Hashers)
+	if full.Now == nil {
+		full.Now = time.Now
+	}
+	if full.Logger == nil {
+		full.Logger = slog.New(slog.DiscardHandler)
+	}
+	return full, full.check()
+}
+
+func set[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func (l Limits) withDefaults() Limits {
+	if l == (Limits{}) {
+		return Limits{Free: 4, Base: time.Second, Max: 15 * time.Minute, Disable: 100}
+	}
+	return l
+}
+
+// check refuses what would weaken what the defaults promise.
+func (o Options) check() error {
+	for _, rule := range []struct {
+		ok   bool
+		what string
+	}{
+		{o.Throttle.valid(), "Throttle: needs 0 to 10 free tries, delays from 1 second on, and 1 to 100 failures at most (NIST SP 800-63B-4, 3.2.2)"},
+		{o.AddressTries > 0 && o.AddressWindow > 0, "AddressTries, AddressWindow: must be positive"},
+		{o.ResetTries > 0, "ResetTries: must be positive"},
+		{within(o.TicketLife, time.Hour), "TicketLife: must be positive, 1 hour at most"},
+		{o.TicketTries > 0 && o.TicketTries <= 10, "TicketTries: must be 1 to 10"},
+		{within(o.SetUpLife, 24*time.Hour), "SetUpLife: must be positive, 24 hours at most"},
+		{within(o.InvitationLife, 30*24*time.Hour), "InvitationLife: must be positive, 30 days at most"},
+		{within(o.ResetLife, 24*time.Hour), "ResetLife: must be positive, 24 hours at most"},
+		{o.Hashers > 0 && o.Queue > 0, "Hashers, Queue: must be positive"},
+		{o.hashing().valid(), "InsecureArgon2: out of range"},
+	} {
+		if !rule.ok {
+			return errors.New("authn: Options." + rule.what)
+		}
+	}
+	return nil
+}
+
+func (l Limits) valid() bool {
+	return l.Free >= 0 && l.Free <= 10 && l.Base >= time.Second && l.Max >= l.Base && l.Disable >= 1 && l.Disable <= 100
+}
+
+func within(d, limit time.Duration) bool { return d > 0 && d <= limit }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // State is where a person stands. Stores keep it as text, so a later release can add more.
@@ -29,8 +30,8 @@ type Person struct {
 	// Version grows by one with every change that may end a right to be signed in.
 	Version int64
 
-	Term   []byte // blind-index term of the identifier, unique in the tenant; nil if none
-	Sealed []byte // the identifier, sealed
+	Term   []byte     // blind-index term of the identifier, unique in the tenant; nil if none
+	Sealed phi.Sealed // the identifier
 
 	Created  time.Time
 	Changed  time.Time // when Version last grew

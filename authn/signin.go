@@ -2,6 +2,8 @@ package authn
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -10,27 +12,180 @@ import (
 //
 // An unknown identifier, a wrong password and a person who may not sign in get the same
 // ErrDenied after the same work. Too many tries: a *ThrottledError, without any hashing.
-// Too many at once on this server: a *BusyError.
-func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string, pw Password, c Client) (Step, error) {
-	return Step{}, ErrUnavailable
+// Too many at once on this server: a *BusyError. A part that fails: ErrUnavailable.
+func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string, pw Password, c Client) (_ Step, err error) {
+	defer settle(ctx, &err)
+	if m.joined {
+		return Step{}, ErrState
+	}
+	if err := m.admit(ctx, t, c); err != nil {
+		return Step{}, err
+	}
+	s, err := m.lookup(ctx, t, identifier)
+	if err != nil {
+		return Step{}, err
+	}
+	begun := m.now()
+	if ok, err := m.checkPassword(ctx, s, pw); !ok {
+		return Step{}, m.refused(ctx, s, c, ActionSignIn, err)
+	}
+	if err := m.passed(ctx, t, c, ActionStep, s.id, CodePassword); err != nil {
+		return Step{}, err
+	}
+	return m.complete(ctx, byPassword(s.account, begun), c)
 }
 
 // Continue answers the step that ticket stands for and returns the next one. The ticket is
 // used up whatever happens; a Step with a Problem asks for the same again with a new ticket.
 //
-// An unknown, used, expired or overtaken ticket: ErrTicket. Too many wrong codes: ErrDenied.
-func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Client) (Step, error) {
-	return Step{}, ErrUnavailable
+// An unknown, used, expired or overtaken ticket: ErrTicket. Too many wrong codes in this
+// sign-in: ErrDenied. A part that fails: ErrUnavailable, and the person starts again.
+func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Client) (_ Step, err error) {
+	defer settle(ctx, &err)
+	if m.joined {
+		return Step{}, ErrState
+	}
+	st, err := m.redeem(ctx, ticket, m.p.Store.TakeTicket)
+	if err != nil {
+		return Step{}, err
+	}
+	now, err := m.standing(ctx, st.Evidence)
+	if errors.Is(err, ErrTicket) {
+		return Step{}, m.failed(ctx, st.Evidence.Tenant, c, ActionSignIn, st.Evidence.Person, CodeOvertaken, err)
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	switch st.Need {
+	case NeedSecondFactor:
+		return m.answerFactor(ctx, st, now, a, c)
+	case NeedEnrolment:
+		return m.answerEnrolment(ctx, st, a, c)
+	case NeedPassword:
+		return m.answerPassword(ctx, st, now, a, c)
+	}
+	return Step{}, ErrTicket
 }
 
-// Show returns the step that ticket stands for without using it up, for a page that is
-// loaded again. The Step's Ticket is the same one.
-func (m *Manager) Show(ctx context.Context, ticket string) (Step, error) {
-	return Step{}, ErrUnavailable
+// answerFactor makes one try of the person's second factor. Tries are charged to the
+// person, not to the ticket, so that starting again gains nothing.
+func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing, a Answer, c Client) (Step, error) {
+	ev := st.Evidence
+	s := subject{ev.Tenant, ev.Person, now.account}
+	err := m.charge(ctx, s, FamilySecond)
+	if errors.Is(err, ErrThrottled) {
+		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, throttledCode(err), nil); err != nil {
+			return Step{}, err
+		}
+		return m.issue(ctx, st, err)
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	methods, err := m.p.Factor.Verify(ctx, ev.Tenant, ev.Person, a.Code)
+	if err != nil {
+		return Step{}, unavailable("checking a code", err)
+	}
+	if len(methods) == 0 {
+		return m.wrongCode(ctx, st, c)
+	}
+	if err := m.clear(ctx, s, FamilySecond); err != nil {
+		return Step{}, err
+	}
+	if err := m.passed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeFactor); err != nil {
+		return Step{}, err
+	}
+	return m.complete(ctx, ev.with(methods), c)
+}
+
+// answerEnrolment confirms the second factor that the ticket was issued with.
+func (m *Manager) answerEnrolment(ctx context.Context, st ticketState, a Answer, c Client) (Step, error) {
+	ev := st.Evidence
+	ok, err := m.p.Factor.Confirm(ctx, ev.Tenant, ev.Person, a.Code)
+	if err != nil {
+		return Step{}, unavailable("confirming an enrolment", err)
+	}
+	if !ok {
+		return m.wrongCode(ctx, st, c)
+	}
+	if err := m.passed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeEnrolled); err != nil {
+		return Step{}, err
+	}
+	return m.complete(ctx, ev.with([]string{"otp"}), c)
+}
+
+// wrongCode asks for the code again, until the sign-in has had too many.
+func (m *Manager) wrongCode(ctx context.Context, st ticketState, c Client) (Step, error) {
+	ev := st.Evidence
+	if st.Wrong++; st.Wrong >= m.o.TicketTries {
+		return Step{}, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeTries, ErrDenied)
+	}
+	if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeWrongCode, nil); err != nil {
+		return Step{}, err
+	}
+	return m.issue(ctx, st, ErrWrongCode)
+}
+
+// answerPassword sets the password that is due and goes on with the sign-in.
+func (m *Manager) answerPassword(ctx context.Context, st ticketState, now standing, a Answer, c Client) (Step, error) {
+	ev := st.Evidence
+	hash, err := m.newPassword(ctx, now, a.Password)
+	if errors.Is(err, ErrPassword) || errors.Is(err, ErrBusy) {
+		if err := exempt(ctx, "a new password that was not taken"); err != nil {
+			return Step{}, err
+		}
+		return m.issue(ctx, st, err)
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	p, err := m.change(ctx, change{
+		tenant: ev.Tenant, person: ev.Person, action: ActionChangePassword, actor: anonymous(ev.Tenant, c),
+		ends: true, reason: "password_changed", notice: TopicPasswordChanged,
+		edit: func(acct Account, ch *Change) error {
+			if acct.Person.State != Active || acct.Person.Version != ev.Version {
+				return ErrTicket
+			}
+			ch.setPassword(hash)
+			return nil
+		},
+	})
+	if err != nil {
+		return Step{}, err
+	}
+	ev.Version = p.Version
+	return m.complete(ctx, ev, c)
 }
 
 // Reauthenticate checks the password of the signed-in person in ctx again, before a
 // sensitive act. It answers like SignIn and shares its throttle.
 func (m *Manager) Reauthenticate(ctx context.Context, pw Password, c Client) error {
-	return ErrUnavailable
+	if m.joined {
+		return ErrState
+	}
+	s, err := m.signedIn(ctx)
+	if err != nil {
+		return err
+	}
+	if ok, err := m.checkPassword(ctx, s, pw); !ok {
+		return m.refused(ctx, s, c, ActionReprove, err)
+	}
+	a, _ := audit.ActorFrom(ctx)
+	return m.note(ctx, audit.Event{Tenant: s.tenant, Action: ActionReprove, Actor: a, Objects: person(s.id)})
 }
+
+// signedIn returns the person that ctx says is signed in.
+func (m *Manager) signedIn(ctx context.Context) (subject, error) {
+	a, ok := audit.ActorFrom(ctx)
+	if !ok || a.ID == "" || a.Tenant == "" {
+		return subject{}, ErrNoActor
+	}
+	acct, err := m.account(ctx, a.Tenant, a.ID)
+	if errors.Is(err, ErrNotFound) {
+		return subject{}, ErrNoActor
+	}
+	return subject{a.Tenant, a.ID, acct}, err
+}
+
+// now is the clock, in UTC and microseconds, which is what every store keeps.
+func (m *Manager) now() time.Time { return m.o.Now().UTC().Truncate(time.Microsecond) }

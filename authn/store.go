@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // Store is everything a Manager keeps. Memory and authnsql.Store implement it;
@@ -64,9 +65,10 @@ type Change struct {
 	Now      time.Time
 }
 
-// Consuming a link answers ErrLinkUnknown, ErrLinkUsed or ErrLinkExpired, in this order,
-// and changes nothing then. A link of another person is unknown. Of many changes that
-// consume the same link, one succeeds.
+// A change whose condition fails changes nothing. Consuming a link answers ErrLinkUnknown,
+// ErrLinkUsed or ErrLinkExpired, in this order; a link of another person is unknown. Of many
+// changes that consume the same link, one succeeds. Links are consumed and voided before
+// new ones are added. Applying the same change again answers ErrConflict or ErrExists.
 
 // Limits is how consecutive failures of one authenticator are slowed down and stopped.
 type Limits struct {
@@ -90,6 +92,10 @@ func (l Limits) Delay(n int) time.Duration {
 
 // Credentials keeps what changes with every try, in the credential rows.
 type Credentials interface {
+	// Credential returns the row, a zero one where there is none; also for a subject that is
+	// no person.
+	Credential(ctx context.Context, t audit.Tenant, subject audit.ActorID, f Family) (Credential, error)
+
 	// Charge counts one try before it is made, as if it had failed, unless now is before
 	// NotBefore or Failures has reached l.Disable. It returns the row after that and whether
 	// the try is allowed; a refused one changes nothing. The row is made where there is
@@ -107,19 +113,18 @@ type Credentials interface {
 	// SignedIn notes when a session was handed out. An earlier time than the one there, and
 	// nobody there, change nothing.
 	SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.Time) error
-
-	// Sweep forgets what no longer means anything at now: expired tickets, ended windows,
-	// links that expired 30 days ago, failures of subjects that are no person and were not
-	// charged for 30 days.
-	Sweep(ctx context.Context, now time.Time) error
 }
+
+// Remember is how long a store remembers dead links, so that it can say that they are, and
+// the failures of identifiers that nobody has.
+const Remember = 30 * 24 * time.Hour
 
 // Ticket is the state of a sign-in between two steps.
 type Ticket struct {
 	Hash    []byte // SHA-256 of the token in the browser's cookie
 	Tenant  audit.Tenant
 	Person  audit.ActorID
-	State   []byte // sealed; what was proven and what is asked next
+	State   phi.Sealed // what was proven and what is asked next
 	Expires time.Time
 }
 
@@ -134,6 +139,11 @@ type Tickets interface {
 	// TakeTicket returns a live ticket and removes it; of many callers at once, one gets it.
 	// None, or expired: ErrTicket.
 	TakeTicket(ctx context.Context, hash []byte, now time.Time) (Ticket, error)
+
+	// Sweep forgets what no longer means anything at now, and nothing else: expired tickets,
+	// ended windows, links that expired Remember ago, rows of subjects that are no person and
+	// were not charged for as long.
+	Sweep(ctx context.Context, now time.Time) error
 }
 
 // Windows counts tries per key in fixed windows of time: rate limits per network address

@@ -1,0 +1,179 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// change is one lifecycle change: what it does to the row and whom it tells. All of them go
+// through Manager.change, which keeps the order that makes them safe: revoke sessions,
+// Apply, deliver (revoke again, record, tell). See the protocol's model in the tests.
+type change struct {
+	tenant audit.Tenant
+	person audit.ActorID
+	action audit.Action
+	verb   audit.Verb
+	actor  audit.Actor
+	why    string
+	reason string // why sessions end, as a code
+	ends   bool   // whether sessions end
+	notice Topic  // "" tells nobody
+	issue  Purpose
+	life   time.Duration // of the link to issue
+	edit   func(Account, *Change) error
+}
+
+// conflicts is how often a change is tried again because somebody else was faster.
+const conflicts = 8
+
+// lease is how long a message belongs to whoever delivers it.
+const lease = time.Minute
+
+// change carries out c. It returns the person as it is afterwards. ErrPending comes with a
+// change that was made.
+func (m *Manager) change(ctx context.Context, c change) (Person, error) {
+	revoked := false
+	for range conflicts {
+		acct, err := m.account(ctx, c.tenant, c.person)
+		if err != nil {
+			return Person{}, err
+		}
+		ch, err := m.plan(ctx, c, acct)
+		if err != nil {
+			return Person{}, err
+		}
+		if c.ends && !revoked && !m.joined {
+			if err := m.p.Sessions.EndAll(ctx, c.tenant, c.person, c.reason); err != nil {
+				return Person{}, unavailable("ending sessions", err)
+			}
+			revoked = true
+		}
+		err = m.p.Store.Apply(ctx, ch)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return Person{}, applyError(err)
+		}
+		return ch.Person, m.deliverNow(ctx, ch.Messages)
+	}
+	return Person{}, unavailable("changing an account", ErrConflict)
+}
+
+// plan makes the store's Change out of c.
+func (m *Manager) plan(ctx context.Context, c change, acct Account) (Change, error) {
+	ch := Change{Person: acct.Person, Expect: acct.Person.Version, Now: m.now()}
+	ch.Due = m.due(ch.Now)
+	ch.Person.Version++
+	ch.Person.Changed = ch.Now
+	if err := c.edit(acct, &ch); err != nil {
+		return Change{}, err
+	}
+	return ch, m.write(ctx, c, &ch)
+}
+
+// due is when Run may deliver: at once if only Run does, else when delivering at once must
+// have failed.
+func (m *Manager) due(now time.Time) time.Time {
+	if m.joined {
+		return now
+	}
+	return now.Add(lease)
+}
+
+// write adds the messages and the link that c asks for.
+func (m *Manager) write(ctx context.Context, c change, ch *Change) error {
+	if c.ends {
+		if err := m.message(ctx, ch, audit.MessageRevoke, c.action, c.person, body{Reason: c.reason}); err != nil {
+			return err
+		}
+	}
+	if err := m.message(ctx, ch, audit.MessageAudit, c.action, c.person, body{Event: c.event(ch.Now)}); err != nil {
+		return err
+	}
+	if c.notice == "" {
+		return nil
+	}
+	b := body{}
+	if c.issue != "" {
+		b.Link, b.Expires = ch.addLink(c.tenant, c.person, c.issue, c.life)
+	}
+	return m.message(ctx, ch, audit.MessageNotice, audit.Action(c.notice), c.person, b)
+}
+
+// event is what the change leaves in the audit log.
+func (c change) event(now time.Time) *event {
+	verb := c.verb
+	if verb == "" {
+		verb = audit.Update
+	}
+	return &event{ID: audit.NewID(now), Action: c.action, Verb: verb, Actor: c.actor, Person: c.person, Why: printable(c.why, maxWhy), At: now}
+}
+
+// addLink adds a link to the change and returns its token.
+func (ch *Change) addLink(t audit.Tenant, p audit.ActorID, purpose Purpose, life time.Duration) (token string, expires int64) {
+	secret, hash := newToken()
+	l := Link{Hash: hash, Tenant: t, Person: p, Purpose: purpose, Created: ch.Now, Expires: ch.Now.Add(life)}
+	ch.Links = append(ch.Links, l)
+	return secret.Reveal(), l.Expires.UnixMicro()
+}
+
+// setPassword replaces the password; old links to set one are dead.
+func (ch *Change) setPassword(hash string) {
+	ch.Password = &Credential{Hash: hash, Changed: ch.Now}
+	ch.Void = true
+}
+
+// body is what a message carries, sealed: a link in clear would grant what its hash guards.
+type body struct {
+	Reason  string `json:"reason,omitempty"`
+	Event   *event `json:"event,omitempty"`
+	Link    string `json:"link,omitempty"` // token
+	Expires int64  `json:"expires,omitempty"`
+}
+
+// event is an audit event on its way through the outbox.
+type event struct {
+	ID     string        `json:"id"`
+	Action audit.Action  `json:"action"`
+	Verb   audit.Verb    `json:"verb"`
+	Actor  audit.Actor   `json:"actor"`
+	Person audit.ActorID `json:"person"`
+	Why    string        `json:"why,omitempty"`
+	At     time.Time     `json:"at"`
+}
+
+// message seals b and adds it to the change's outbox rows.
+func (m *Manager) message(ctx context.Context, ch *Change, k audit.MessageKind, topic audit.Action, p audit.ActorID, b body) error {
+	t := ch.tenant()
+	id := audit.NewID(ch.Now)
+	plain, err := json.Marshal(b)
+	if err != nil {
+		return unavailable("writing a message", err)
+	}
+	sealed, err := m.p.Vault.Seal(ctx, at(t, fieldMessage, id), plain)
+	if err != nil {
+		return unavailable("sealing a message", err)
+	}
+	ch.Messages = append(ch.Messages, audit.Message{
+		ID: id, Kind: k, Tenant: t, Person: p, Topic: string(topic), Body: sealed, Created: ch.Now,
+	})
+	return nil
+}
+
+// tenant is the tenant of the change, also of one that is about nobody.
+func (ch *Change) tenant() audit.Tenant { return ch.Person.Tenant }
+
+// applyError passes on what callers act on and hides the rest.
+func applyError(err error) error {
+	for _, known := range []error{ErrExists, ErrLink, ErrState} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	return unavailable("changing an account", err)
+}

@@ -1,0 +1,209 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Evidence is what a way in has proven about a person so far. Every way in ends in it, and
+// complete, which alone mints sessions, decides from nothing else. Only this package and
+// the packages below it make one.
+type Evidence struct {
+	Tenant audit.Tenant
+	Person audit.ActorID
+	// Version is the person's version as read before anything was checked: a change of the
+	// account after that ends the sign-in.
+	Version int64
+	At      time.Time // of the first proof
+	Proven  []string  // how, as RFC 8176 amr values, without "mfa"
+	Second  bool      // whether a second factor is among them
+}
+
+// Methods returns how the person proved to be who they are, as RFC 8176 amr values.
+func (e Evidence) Methods() []string {
+	all := slices.Clone(e.Proven)
+	if e.Second {
+		all = append(all, "mfa")
+	}
+	return all
+}
+
+// Assurance returns the assurance level that the evidence reaches (NIST SP 800-63B-4,
+// section 2).
+func (e Evidence) Assurance() audit.Assurance {
+	switch {
+	case len(e.Proven) == 0:
+		return audit.AAL0
+	case e.Second:
+		return audit.AAL2
+	}
+	return audit.AAL1
+}
+
+// with returns the evidence with a second factor.
+func (e Evidence) with(methods []string) Evidence {
+	e.Proven = slices.Concat(e.Proven, methods)
+	e.Second = true
+	return e
+}
+
+// byPassword is what a right password proves. The account was read before it was checked.
+func byPassword(a Account, now time.Time) Evidence {
+	return Evidence{Tenant: a.Person.Tenant, Person: a.Person.ID, Version: a.Person.Version, At: now, Proven: []string{"pwd"}}
+}
+
+// standing is what complete decides from, read anew each time.
+type standing struct {
+	account  Account
+	enrolled bool
+	enforce  Enforcement
+}
+
+// complete is the one gate. It asks for what is still owed and mints a session only when
+// nothing is: there is no other caller of Sessions.Start, and no exemption to ask for.
+func (m *Manager) complete(ctx context.Context, ev Evidence, c Client) (Step, error) {
+	now, err := m.standing(ctx, ev)
+	if errors.Is(err, ErrTicket) {
+		return Step{}, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeOvertaken, err)
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	switch need := now.owed(ev); need {
+	case Done:
+		return m.mint(ctx, ev, now, c)
+	case NeedEnrolment:
+		return m.askEnrolment(ctx, ev, now)
+	default:
+		return m.ask(ctx, ticketState{Need: need, Evidence: ev, Least: now.least()})
+	}
+}
+
+// standing reads the person and the policy. Somebody who is not active, or whose account
+// changed since the evidence began: ErrTicket.
+func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
+	a, err := m.account(ctx, ev.Tenant, ev.Person)
+	if errors.Is(err, ErrNotFound) {
+		return standing{}, ErrTicket
+	}
+	if err != nil {
+		return standing{}, err
+	}
+	if a.Person.State != Active || a.Person.Version != ev.Version {
+		return standing{}, ErrTicket
+	}
+	enrolled, err := m.p.Factor.Enrolled(ctx, ev.Tenant, ev.Person)
+	if err != nil {
+		return standing{}, unavailable("asking for the second factor", err)
+	}
+	if ev.Second && !enrolled { // taken away since it was proven
+		return standing{}, ErrTicket
+	}
+	p, err := m.policy(ctx, ev.Tenant)
+	if err != nil {
+		return standing{}, err
+	}
+	return standing{a, enrolled, p.of(a.Person.Kind)}, nil
+}
+
+// owed is the next thing to ask for, in order. Whoever has a second factor is asked for it,
+// required or not; who has none where it is required sets one up before anything else.
+func (s standing) owed(ev Evidence) Need {
+	switch {
+	case s.enrolled && !ev.Second:
+		return NeedSecondFactor
+	case !s.enrolled && s.enforce != Optional:
+		return NeedEnrolment
+	case s.account.Password.Due:
+		return NeedPassword
+	}
+	return Done
+}
+
+// least is the shortest password that the policy takes. A second factor that is only
+// optional can be given up, so only a required one makes a shorter password enough.
+func (s standing) least() int { return shortest(s.enforce) }
+
+func shortest(e Enforcement) int {
+	if e == Optional {
+		return minAlone
+	}
+	return minWithMF
+}
+
+// ask issues a ticket for the next step.
+func (m *Manager) ask(ctx context.Context, st ticketState) (Step, error) {
+	st.Expires = m.now().Add(m.o.TicketLife).UnixMicro()
+	return m.issue(ctx, st, nil)
+}
+
+// askEnrolment begins a second factor and issues the ticket that can confirm it and do
+// nothing else.
+func (m *Manager) askEnrolment(ctx context.Context, ev Evidence, now standing) (Step, error) {
+	name, err := m.identifier(ctx, now.account.Person)
+	if err != nil {
+		return Step{}, err
+	}
+	uri, manual, err := m.p.Factor.Begin(ctx, ev.Tenant, ev.Person, name)
+	if err != nil {
+		return Step{}, unavailable("beginning an enrolment", err)
+	}
+	return m.ask(ctx, ticketState{Need: NeedEnrolment, Evidence: ev, URI: uri, Manual: manual})
+}
+
+// mint makes the session: start, read the person again, and only if nothing changed since
+// the evidence began hand out the token. A change that came in between has ended either the
+// session, or this.
+func (m *Manager) mint(ctx context.Context, ev Evidence, now standing, c Client) (Step, error) {
+	a := ev.actor(now.account.Person.Kind, c)
+	token, err := m.p.Sessions.Start(ctx, a)
+	if err != nil {
+		return Step{}, unavailable("starting a session", err)
+	}
+	if err := m.confirmMint(ctx, ev, a); err != nil {
+		return Step{}, m.unmint(ctx, token, ev, c, err)
+	}
+	return Step{Need: Done, Person: ev.Person, Token: NewSecret(token)}, nil
+}
+
+// confirmMint re-reads and records. Any error means that the session must not be used.
+func (m *Manager) confirmMint(ctx context.Context, ev Evidence, a audit.Actor) error {
+	again, err := m.standing(ctx, ev)
+	if err != nil {
+		return err
+	}
+	if again.owed(ev) != Done {
+		return ErrTicket
+	}
+	if err := m.p.Store.SignedIn(ctx, ev.Tenant, ev.Person, m.now()); err != nil {
+		return unavailable("noting a sign-in", err)
+	}
+	return m.note(ctx, audit.Event{Tenant: ev.Tenant, Action: ActionSignIn, Actor: a, Objects: person(ev.Person)})
+}
+
+// unmint ends a session whose token nobody will get.
+func (m *Manager) unmint(ctx context.Context, token string, ev Evidence, c Client, why error) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := m.p.Sessions.End(ctx, token, "not_handed_out"); err != nil {
+		m.warn(ctx, "authn: a session that was never handed out is still open")
+		why = errors.Join(why, unavailable("ending a session", err))
+	}
+	code := "unavailable"
+	if errors.Is(why, ErrTicket) {
+		code = CodeOvertaken
+	}
+	return errors.Join(why, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, code, nil))
+}
+
+// actor is who the session is for.
+func (e Evidence) actor(k audit.Kind, c Client) audit.Actor {
+	return audit.Actor{
+		ID: e.Person, Kind: k, Tenant: e.Tenant,
+		AuthTime: e.At, Methods: e.Methods(), Assurance: e.Assurance(),
+		Origin: c.Addr, Device: printable(c.Device, maxDevice),
+	}
+}

@@ -1,0 +1,94 @@
+package authn
+
+import (
+	"context"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// newPassword judges a new password and hashes it. Errors: *PolicyError, *BusyError,
+// ErrUnavailable, ctx's.
+func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (string, error) {
+	name, err := m.identifier(ctx, now.account.Person)
+	if err != nil {
+		return "", err
+	}
+	s, err := m.judge(pw, now.least(), contextWords(name))
+	if err != nil {
+		return "", err
+	}
+	leave, err := m.hash.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	if old := now.account.Password.Hash; old != "" {
+		same, _, err := m.hash.check(old, s)
+		if err != nil {
+			return "", unavailable("reading a password hash", err)
+		}
+		if same {
+			return "", &PolicyError{Reason: Same, Min: now.least(), Max: maxLength}
+		}
+	}
+	return derive(s, m.hash.params).String(), nil
+}
+
+// contextWords are the words of an identifier that its password must not lean on.
+func contextWords(identifier string) []string {
+	local, host, _ := strings.Cut(identifier, "@")
+	labels := strings.Split(host, ".")
+	return append([]string{local}, labels...)
+}
+
+// MinPassword returns the shortest password that the tenant's policy takes from somebody of
+// this kind, in Unicode code points, for a page that asks for one.
+func (m *Manager) MinPassword(ctx context.Context, t audit.Tenant, k audit.Kind) (int, error) {
+	p, err := m.policy(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return shortest(p.of(k)), nil
+}
+
+// ChangePassword gives the signed-in person in ctx a new password after checking the old
+// one. Every session ends, this one included; the Step leads to a new one. It answers like
+// SignIn, and *PolicyError.
+func (m *Manager) ChangePassword(ctx context.Context, old, new Password, c Client) (Step, error) {
+	if m.joined {
+		return Step{}, ErrState
+	}
+	s, err := m.signedIn(ctx)
+	if err != nil {
+		return Step{}, err
+	}
+	begun := m.now()
+	if ok, err := m.checkPassword(ctx, s, old); !ok {
+		return Step{}, m.refused(ctx, s, c, ActionChangePassword, err)
+	}
+	p, err := m.policy(ctx, s.tenant)
+	if err != nil {
+		return Step{}, err
+	}
+	hash, err := m.newPassword(ctx, standing{account: s.account, enforce: p.of(s.account.Person.Kind)}, new)
+	if err != nil {
+		return Step{}, err
+	}
+	actor, _ := audit.ActorFrom(ctx)
+	after, err := m.change(ctx, change{
+		tenant: s.tenant, person: s.id, action: ActionChangePassword, actor: actor,
+		ends: true, reason: "password_changed", notice: TopicPasswordChanged,
+		edit: func(a Account, ch *Change) error {
+			if a.Person.State != Active || a.Person.Version != s.account.Person.Version {
+				return ErrDenied
+			}
+			ch.setPassword(hash)
+			return nil
+		},
+	})
+	if err != nil {
+		return Step{}, err
+	}
+	return m.complete(ctx, byPassword(Account{Person: after}, begun), c)
+}

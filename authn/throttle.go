@@ -1,0 +1,136 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// admit counts a try of a network address. One too many is a *ThrottledError; only the
+// first of a window is recorded, or a flood of requests would be a flood of events.
+func (m *Manager) admit(ctx context.Context, t audit.Tenant, c Client) error {
+	now := m.now()
+	count, ends, err := m.p.Store.Hit(ctx, t, addressKey(c.Addr), m.o.AddressWindow, now)
+	if err != nil {
+		return unavailable("counting tries", err)
+	}
+	if count <= m.o.AddressTries {
+		return nil
+	}
+	answer := &ThrottledError{RetryAfter: wholeSeconds(ends.Sub(now))}
+	if count > m.o.AddressTries+1 {
+		return exempted(ctx, "recorded with the first refusal of this window", answer)
+	}
+	return m.failed(ctx, t, c, ActionThrottle, "", CodeAddress, answer)
+}
+
+// addressKey is the address that shares a budget: an IPv6 customer has a whole /64.
+func addressKey(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return "addr:" + p.String()
+		}
+	}
+	return "addr:" + a.String()
+}
+
+// open says whether a try would be allowed, from a row read before. It saves a throttled
+// try the wait for a hasher; Charge decides.
+func (m *Manager) open(c Credential, now time.Time) error {
+	if c.Failures >= m.o.Throttle.Disable {
+		return &ThrottledError{Disabled: true}
+	}
+	if now.Before(c.NotBefore) {
+		return &ThrottledError{RetryAfter: wholeSeconds(c.NotBefore.Sub(now))}
+	}
+	return nil
+}
+
+// charge counts a try before it is made. A refused one is a *ThrottledError.
+func (m *Manager) charge(ctx context.Context, s subject, f Family) error {
+	now := m.now()
+	c, allowed, err := m.p.Store.Charge(ctx, s.tenant, s.id, f, m.o.Throttle, now)
+	if err != nil {
+		return unavailable("counting a try", err)
+	}
+	if allowed {
+		return nil
+	}
+	if err := m.open(c, now); err != nil {
+		return err
+	}
+	return &ThrottledError{RetryAfter: time.Second} // freed since; try again
+}
+
+// clear forgets failures after a success.
+func (m *Manager) clear(ctx context.Context, s subject, f Family) error {
+	if err := m.p.Store.Clear(ctx, s.tenant, s.id, f, m.now()); err != nil {
+		return unavailable("noting a success", err)
+	}
+	return nil
+}
+
+// throttledCode is the event code of a refused try.
+func throttledCode(err error) string {
+	var t *ThrottledError
+	if errors.As(err, &t) && t.Disabled {
+		return CodeDisabled
+	}
+	return CodeThrottled
+}
+
+// checkPassword makes one try: it waits for a hasher, charges the try, compares, and
+// resets the failures and renews an old hash after a success. Nobody's password is compared
+// as well, with nothing. Errors: *ThrottledError, *BusyError, ErrUnavailable, ctx's.
+func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bool, error) {
+	row, err := m.p.Store.Credential(ctx, s.tenant, s.id, FamilyPassword)
+	if err != nil {
+		return false, unavailable("reading a credential", err)
+	}
+	if err := m.open(row, m.now()); err != nil {
+		return false, err
+	}
+	leave, err := m.hash.enter(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	if err := m.charge(ctx, s, FamilyPassword); err != nil {
+		return false, err
+	}
+	typed, sane := normalise(pw)
+	ok, stale, err := m.hash.check(row.Hash, typed)
+	if err != nil {
+		return false, unavailable("reading a password hash", err)
+	}
+	if !ok || !sane || s.account.Person.State != Active {
+		return false, nil
+	}
+	if err := m.clear(ctx, s, FamilyPassword); err != nil {
+		return false, err
+	}
+	if stale {
+		err = m.p.Store.Rehash(ctx, s.tenant, s.id, row.Hash, derive(typed, m.hash.params).String())
+	}
+	if err != nil {
+		return false, unavailable("renewing a password hash", err)
+	}
+	return true, nil
+}
+
+// refused records a failed or throttled password try and returns the answer.
+func (m *Manager) refused(ctx context.Context, s subject, c Client, a audit.Action, err error) error {
+	switch {
+	case err == nil:
+		return m.failed(ctx, s.tenant, c, a, s.object(), CodeCredential, ErrDenied)
+	case errors.Is(err, ErrThrottled):
+		return m.failed(ctx, s.tenant, c, a, s.object(), throttledCode(err), err)
+	case errors.Is(err, ErrBusy):
+		return exempted(ctx, "nothing was tried", err)
+	}
+	return errors.Join(err, m.failed(ctx, s.tenant, c, a, s.object(), "unavailable", nil))
+}
