@@ -3,6 +3,7 @@ package mfa
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -19,11 +20,21 @@ const conflicts = 16
 // The host has let the actor in the context confirm who they are and checked that they may
 // do this (rbac). Reset refuses with ErrNotYours what no rule can allow: nobody signed in, or
 // a person resetting their own factor. ErrNotEnrolled if there is nothing to reset, ErrPending
-// if it is done but ending the sessions is not. Sessions end before and after the change, so
-// that none started meanwhile survives it.
+// if it is done but ending the sessions is not, an *audit.InvalidError if why is longer than
+// audit.MaxPrivate bytes or no text. Sessions end before and after the change, so that none
+// started meanwhile survives it.
 func (f *Factors) Reset(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
-	if err := f.mayReset(ctx, t, person); err != nil {
-		return err
+	if !f.wired() {
+		return ErrUnwired
+	}
+	a, ok := audit.ActorFrom(ctx)
+	if !ok || a.ID == "" || a.Tenant == t && a.ID == person {
+		return ErrNotYours
+	}
+	e := event(ctx, t, person, f.now(), ActionReset)
+	e.Why = audit.NewPrivate(why)
+	if err := e.Validate(); err != nil { // before anything happens: it could never be recorded
+		return fmt.Errorf("mfa: resetting a factor: %w", err)
 	}
 	return f.end(ctx, t, person, ActionReset, why)
 }
@@ -62,17 +73,6 @@ func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.Acto
 }
 
 func (f *Factors) wired() bool { return f.o.Sessions != nil && f.o.Notices != nil }
-
-func (f *Factors) mayReset(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
-	if !f.wired() {
-		return ErrUnwired
-	}
-	a, ok := audit.ActorFrom(ctx)
-	if !ok || a.ID == "" || a.Tenant == t && a.ID == person {
-		return ErrNotYours
-	}
-	return nil
-}
 
 func (f *Factors) optional(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
 	if f.o.Required == nil {

@@ -61,21 +61,17 @@ func (f *Factors) deliverNow(ctx context.Context, messages []audit.Message) erro
 	defer cancel()
 	var pending error
 	for _, m := range messages {
-		if err := f.deliver(ctx, m); err != nil && m.Kind == audit.MessageRevoke {
+		err := f.carryOut(ctx, m)
+		if err == nil {
+			_ = f.store.Done(ctx, m.Tenant, m.ID) // otherwise it is carried out once more, harmlessly
+		} else if m.Kind == audit.MessageRevoke {
 			pending = ErrPending
 		}
 	}
 	return pending
 }
 
-// deliver carries out one message and removes it.
-func (f *Factors) deliver(ctx context.Context, m audit.Message) error {
-	if err := f.carryOut(ctx, m); err != nil {
-		return err
-	}
-	return f.store.Done(ctx, m.Tenant, m.ID)
-}
-
+// carryOut does what a message asks for; twice is harmless.
 func (f *Factors) carryOut(ctx context.Context, m audit.Message) error {
 	switch {
 	case m.Kind == audit.MessageAudit:
@@ -115,7 +111,11 @@ func (f *Factors) Deliver(ctx context.Context) error {
 		}
 		for _, m := range messages {
 			as := audit.WithActor(ctx, audit.System(m.Tenant, "mfa"))
-			if err := f.deliver(as, m); err != nil {
+			err := f.carryOut(as, m)
+			if err == nil {
+				err = f.store.Done(as, m.Tenant, m.ID)
+			}
+			if err != nil {
 				failed = append(failed, unavailable("delivering a message", err))
 			}
 		}
