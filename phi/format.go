@@ -140,14 +140,14 @@ func appendLP(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// pad appends 0x80 and zeros up to the next multiple of 32 bytes (ISO/IEC 7816-4), so that
-// the length of a name, a phone number or a yes says little.
-func pad(b []byte) []byte {
-	n := (len(b)/padStep + 1) * padStep
-	out := make([]byte, n)
-	copy(out, b)
-	out[len(b)] = 0x80
-	return out
+// appendPadded appends s, 0x80 and zeros up to the next multiple of 32 bytes (ISO/IEC
+// 7816-4), so that the length of a name, a phone number or a yes says little.
+func appendPadded[T string | []byte](b []byte, s T) []byte {
+	b = append(append(b, s...), 0x80)
+	for len(b)%padStep != 0 {
+		b = append(b, 0)
+	}
+	return b
 }
 
 func unpad(b []byte) ([]byte, error) {

@@ -100,7 +100,7 @@ func (s *rowSealer) seal(ctx context.Context, f *field, plain string) (Sealed, e
 			s.shared = l
 		}
 	}
-	return l.seal(at, s.v.namespace, []byte(plain)), nil
+	return sealUnder(s.v, l, at, plain), nil
 }
 
 func (s *rowSealer) term(ctx context.Context, r *Record, f *field, plain string) error {
@@ -237,9 +237,11 @@ func (r *lazyRow) open(i int) (string, error) {
 		return "", &FieldError{f.id, ErrNotLoaded}
 	}
 	l := r.lock(c)
-	plain, err := l.open(r.at(f), r.v.namespace, c.sealed)
+	m := r.v.scratchpad()
+	defer m.done(&r.v.scratch)
+	plain, err := r.v.openUnder(m, l, r.at(f), c.sealed)
 	if err != nil {
-		return "", &FieldError{f.id, r.diagnose(l, i, err)}
+		return "", &FieldError{f.id, r.diagnose(m, l, i, err)}
 	}
 	return string(plain), nil
 }
@@ -261,12 +263,12 @@ func (r *lazyRow) lock(c cell) *lock {
 // diagnose says whether a value that did not open is the genuine one of another field of this
 // row, which is what a SELECT with its columns in the wrong order gives. It tries places under
 // the one key that the value names, never keys, and keeps nothing of what it finds.
-func (r *lazyRow) diagnose(l *lock, i int, err error) error {
+func (r *lazyRow) diagnose(m *scratch, l *lock, i int, err error) error {
 	for j := range r.layout.fields {
 		if j == i || r.patient == "" {
 			continue
 		}
-		if _, e := l.open(r.at(&r.layout.fields[j]), r.v.namespace, r.cells[i].sealed); e == nil {
+		if _, e := r.v.openUnder(m, l, r.at(&r.layout.fields[j]), r.cells[i].sealed); e == nil {
 			return ErrSwapped
 		}
 	}

@@ -1,9 +1,11 @@
 package phi
 
 import (
+	"bytes"
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
+	"sync"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -31,22 +33,43 @@ func lockOf(x *xaes, s Sealed) *lock {
 	return l
 }
 
-func (l *lock) seal(at At, namespace string, plaintext []byte) Sealed {
-	padded := pad(plaintext)
-	defer clear(padded)
-	out := make([]byte, nonceAt, overhead+len(padded))
-	copy(out, l.head[:])
-	var buf [256]byte
-	return l.aead.Seal(out, nil, padded, at.appendAAD(buf[:0], l.head[:], namespace))
+// scratch is memory that every call needs and none keeps.
+type scratch struct{ aad, plain []byte }
+
+// done clears the plaintext and gives the memory back, unless it is large.
+func (m *scratch) done(pool *sync.Pool) {
+	clear(m.plain[:cap(m.plain)])
+	if cap(m.plain) <= 4096 {
+		pool.Put(m)
+	}
 }
 
-// open authenticates s, which parse accepted, against at and returns the plaintext.
-func (l *lock) open(at At, namespace string, s Sealed) ([]byte, error) {
-	var buf [256]byte
-	plain, err := l.aead.Open(nil, nil, s[nonceAt:], at.appendAAD(buf[:0], s, namespace))
+func (v *Vault) scratchpad() *scratch {
+	if m, ok := v.scratch.Get().(*scratch); ok {
+		return m
+	}
+	return &scratch{aad: make([]byte, 0, 256), plain: make([]byte, 0, 256)}
+}
+
+// sealUnder encrypts plain for at under l.
+func sealUnder[T string | []byte](v *Vault, l *lock, at At, plain T) Sealed {
+	m := v.scratchpad()
+	defer m.done(&v.scratch)
+	m.plain = appendPadded(m.plain[:0], plain)
+	m.aad = at.appendAAD(m.aad[:0], l.head[:], v.namespace)
+	out := make([]byte, nonceAt, overhead+len(m.plain))
+	copy(out, l.head[:])
+	return l.aead.Seal(out, nil, m.plain, m.aad)
+}
+
+// openUnder authenticates s, which parse accepted, against at and returns the plaintext in m.
+func (v *Vault) openUnder(m *scratch, l *lock, at At, s Sealed) ([]byte, error) {
+	m.aad = at.appendAAD(m.aad[:0], s, v.namespace)
+	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.aad)
 	if err != nil {
 		return nil, ErrAltered
 	}
+	m.plain = plain
 	if s[1]&flagPadded != 0 {
 		return unpad(plain)
 	}
@@ -67,7 +90,7 @@ func (v *Vault) Seal(ctx context.Context, at At, plaintext []byte) (Sealed, erro
 	if err != nil {
 		return nil, err
 	}
-	return l.seal(at, v.namespace, plaintext), nil
+	return sealUnder(v, l, at, plaintext), nil
 }
 
 // Unseal returns the plaintext of s, which must have been sealed for the same place. Its
@@ -81,7 +104,13 @@ func (v *Vault) Unseal(ctx context.Context, at At, s Sealed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lockOf(x, s).open(at, v.namespace, s)
+	m := v.scratchpad()
+	defer m.done(&v.scratch)
+	plain, err := v.openUnder(m, lockOf(x, s), at, s)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(plain), nil
 }
 
 func (v *Vault) newLock(ctx context.Context, at At) (*lock, error) {

@@ -25,8 +25,8 @@ const (
 )
 
 type macKey struct {
-	root  KeyID
-	label string
+	root              KeyID
+	index, normaliser string
 }
 
 // macPool computes terms without allocating.
@@ -61,16 +61,16 @@ func (v *Vault) term(ctx context.Context, t audit.Tenant, index, normaliser, nor
 	if err != nil {
 		return nil, err
 	}
-	label := string(appendLP(appendLP(appendLP(nil, index), normaliser), shapeExact))
-	return v.indexMAC(root, label).term(normalised), nil
+	return v.indexMAC(root, index, normaliser).term(normalised), nil
 }
 
-func (v *Vault) indexMAC(root *key, label string) *macPool {
-	id := macKey{root.id, label}
+func (v *Vault) indexMAC(root *key, index, normaliser string) *macPool {
+	id := macKey{root.id, index, normaliser}
 	if m, ok := v.macs.get(id, v.now()); ok {
 		return m
 	}
-	k := expand(root.root, "phi/v1/bidx"+label, keySize)
+	label := appendLP(appendLP(appendLP(nil, index), normaliser), shapeExact)
+	k := expand(root.root, "phi/v1/bidx"+string(label), keySize)
 	m := &macPool{epoch: byte(root.epoch)}
 	m.pool.New = func() any { return &mac{h: hmac.New(sha256.New, k)} }
 	v.macs.put(id, m, root.expires)

@@ -3,6 +3,7 @@ package phi
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -36,6 +37,7 @@ type Vault struct {
 	byID    *cache[KeyID, *key]      // what opens
 	fields  *cache[fieldKey, *xaes]  // keys of tenant-scope fields
 	macs    *cache[macKey, *macPool] // keys of blind indexes
+	scratch sync.Pool                // of *scratch
 	loading flights[slot]            // one load of a slot at a time
 }
 

@@ -1,5 +1,3 @@
-// Package phitest helps hosts test what they build on phi: a KMS that can fail, a search for
-// plaintext where none may be, and the conformance suites for key and term stores.
 package phitest
 
 import (
