@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/mfa"
 )
 
 // mailer sends notices through a mail server of the clinic's own. Without one, notices stay
@@ -44,10 +45,12 @@ func noticeText(topic string) string {
 		return "The password of your account was changed. If it was not you, call the clinic."
 	case string(authn.TopicPasswordExpired):
 		return "You have to choose a new password the next time you sign in."
-	case string(authn.TopicFactorAdded), "mfa.enrolled":
+	case string(mfa.ActionEnrolled):
 		return "A second factor was added to your account. If it was not you, call the clinic."
-	case string(authn.TopicFactorReset), "mfa.reset", "mfa.disabled":
+	case string(mfa.ActionReset), string(mfa.ActionDisabled):
 		return "The second factor of your account was removed. You set up a new one at the next sign-in."
+	case string(mfa.ActionLocked):
+		return "The second factor of your account is locked after too many wrong codes. An administrator can reset it."
 	case string(authn.TopicSuspended):
 		return "Your account was suspended."
 	case string(authn.TopicReinstated):

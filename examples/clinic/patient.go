@@ -111,8 +111,7 @@ func (s *patients) scan(ctx context.Context, rows *sql.Rows) (*Patient, error) {
 	var row phi.Row
 	var version, created int64
 	var therapist sql.NullString
-	dest := append([]any{&row.ID, &version, &created, &therapist}, row.Dest(s.codec.Fields()...)...)
-	if err := rows.Scan(dest...); err != nil {
+	if err := rows.Scan(s.codec.Dest(&row, &row.ID, &version, &created, &therapist)...); err != nil {
 		return nil, err
 	}
 	p, err := s.codec.Open(ctx, tenant, row)
@@ -214,12 +213,8 @@ func (s *patients) insert(ctx context.Context, tx *sql.Tx, id string, therapist 
 		return err
 	}
 	now := s.now().UnixMicro()
-	args := []any{string(tenant), id, 1, now}
-	for _, field := range s.codec.Fields() {
-		args = append(args, r.Col(field))
-	}
 	_, err := tx.ExecContext(ctx, s.db.q(`INSERT INTO clinic_patient (tenant, id, version, created, `+s.codec.Columns("")+
-		`) VALUES (?, ?, ?, ?`+strings.Repeat(", ?", len(s.codec.Fields()))+`)`), args...)
+		`) VALUES (?, ?, ?, ?`+strings.Repeat(", ?", len(s.codec.Fields()))+`)`), r.Args(string(tenant), id, 1, now)...)
 	if err != nil {
 		return err
 	}

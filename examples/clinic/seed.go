@@ -97,7 +97,7 @@ func (a *app) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.db.pool.ExecContext(ctx, a.db.q(`DELETE FROM clinic_demo WHERE tenant = ? AND kind = ?`), string(tenant), kindMail); err != nil {
+	if _, err := a.db.pool.ExecContext(ctx, a.db.q(`DELETE FROM clinic_demo WHERE tenant = ?`), string(tenant)); err != nil {
 		return err
 	}
 	return a.demo.put(ctx, kindSeed, "done", "done", false)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
@@ -59,7 +60,7 @@ func (a *app) teamRows(ctx context.Context) ([]teamRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		enrolled[s.Person] = s.Enrolled()
+		enrolled[s.Person] = s.State == mfa.On || s.State == mfa.Locked
 	}
 	var all []teamRow
 	for p, err := range a.people.People(ctx, tenant, "") {

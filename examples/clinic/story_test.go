@@ -1,0 +1,161 @@
+package main
+
+import (
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// story is a clinic and the people in it, told in steps: each step is a subtest, and what it
+// needs the steps before it have made. A step that fails ends the story.
+type story struct {
+	t      *testing.T
+	args   []string
+	clinic *clinic
+	all    []*clinic // every process there was, for what they logged
+	cast   []*person
+}
+
+// tell starts a clinic for a story.
+func tell(t *testing.T, args ...string) *story {
+	t.Helper()
+	s := &story{t: t, args: args}
+	s.restart(t)
+	return s
+}
+
+// restart starts the clinic again on the same data; everybody keeps their cookies.
+func (s *story) restart(t *testing.T) {
+	t.Helper()
+	c, err := launch(s.args...)
+	if c != nil {
+		s.t.Cleanup(c.kill)
+	}
+	require.NoError(t, err)
+	s.clinic = c
+	s.all = append(s.all, c)
+	for _, p := range s.cast {
+		p.clinic = c
+	}
+}
+
+// enter brings in somebody with a fresh browser.
+func (s *story) enter() *person {
+	p := newPerson(s.t, s.clinic)
+	s.cast = append(s.cast, p)
+	return p
+}
+
+func (s *story) step(name string, f func(t *testing.T)) {
+	s.t.Helper()
+	ok := s.t.Run(name, func(t *testing.T) {
+		for _, p := range s.cast {
+			p.t = t
+		}
+		f(t)
+	})
+	for _, p := range s.cast {
+		p.t = s.t
+	}
+	if !ok {
+		s.t.FailNow()
+	}
+}
+
+// logged is everything that every process of the story logged.
+func (s *story) logged() string {
+	var all strings.Builder
+	for _, c := range s.all {
+		all.WriteString(c.log.String())
+	}
+	return all.String()
+}
+
+var (
+	rowPattern  = regexp.MustCompile(`(?s)<tr>(.*?)</tr>`)
+	cellPattern = regexp.MustCompile(`(?s)<td[^>]*>(.*?)</td>`)
+	tagPattern  = regexp.MustCompile(`(?s)<[^>]*>`)
+)
+
+// table returns the cells of the page's table rows as text.
+func (p page) table() (rows [][]string) {
+	for _, row := range rowPattern.FindAllStringSubmatch(p.body, -1) {
+		var cells []string
+		for _, cell := range cellPattern.FindAllStringSubmatch(row[1], -1) {
+			text := tagPattern.ReplaceAllString(strings.ReplaceAll(cell[1], "<br>", " "), "")
+			cells = append(cells, strings.Join(strings.Fields(html.UnescapeString(text)), " "))
+		}
+		if cells != nil {
+			rows = append(rows, cells)
+		}
+	}
+	return rows
+}
+
+// column returns one column of the page's table.
+func (p page) column(i int) (cells []string) {
+	for _, row := range p.table() {
+		if i < len(row) {
+			cells = append(cells, row[i])
+		}
+	}
+	return cells
+}
+
+// links returns the first group of every match of the pattern, in order, each once.
+func (p page) links(pattern string) (found []string) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(p.body, -1) {
+		if text := html.UnescapeString(m[1]); !slices.Contains(found, text) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// fact returns what a page says under a heading of its list of facts.
+func (p page) fact(t *testing.T, name string) string {
+	t.Helper()
+	cell := p.match(t, `(?s)<dt>`+regexp.QuoteMeta(html.EscapeString(name))+`</dt><dd>(.*?)</dd>`)
+	return strings.TrimSpace(tagPattern.ReplaceAllString(cell, ""))
+}
+
+const patientLink = `href="/patients/(p-[a-z0-9]+)"`
+
+// patient returns the path of the record that a search for an e-mail address finds.
+func (p *person) patient(email string) string {
+	p.t.Helper()
+	found := p.get("/patients?" + url.Values{"q": {email}}.Encode()).links(patientLink)
+	require.Len(p.t, found, 1, "looking for one patient")
+	return "/patients/" + found[0]
+}
+
+// mail returns the path of the newest link in the demo's mailbox.
+func (p *person) mail() string {
+	p.t.Helper()
+	link, err := url.Parse(p.get("/demo").match(p.t, `<a href="(http://localhost:\d+/link/[^"]+)"`))
+	require.NoError(p.t, err)
+	return link.Path
+}
+
+// events returns the ids of all audit events that a filter lets through, page by page.
+func (p *person) events(filter url.Values) (ids []string) {
+	p.t.Helper()
+	next := "/audit?" + filter.Encode()
+	for range 200 {
+		at := p.get(next)
+		require.Equal(p.t, 200, at.status, at.text())
+		ids = append(ids, at.links(`href="/audit/([^"?]+)"`)...)
+		older := at.links(`<a href="([^"]+)">Older events</a>`)
+		if len(older) == 0 {
+			return ids
+		}
+		next = older[0]
+	}
+	p.t.Fatal("the audit has no end")
+	return nil
+}
