@@ -3,6 +3,7 @@ package rbac
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -153,7 +154,7 @@ func (c *compiler) role(r Role) role {
 			c.errorf("role %s: unknown class or level in its sight", r.Name)
 		}
 	}
-	r.Allow = slices.Clone(r.Allow)
+	r.Allow, r.Sight = slices.Clone(r.Allow), maps.Clone(r.Sight)
 	out := role{Role: r, scopes: make([]scopeSet, len(c.p.actions))}
 	for _, a := range r.Allow {
 		c.allow(&out, a)

@@ -24,7 +24,6 @@ type (
 	actionForm struct {
 		Name        audit.Action `json:"name"`
 		Object      string       `json:"object"`
-		Resource    string       `json:"resource"`
 		Columns     [5]string    `json:"columns"`
 		Verb        audit.Verb   `json:"verb"`
 		Category    Category     `json:"category"`
@@ -71,7 +70,7 @@ func digests(p *Policy) (policy, mask string) {
 func (d *definition) form() actionForm {
 	c := d.columns
 	return actionForm{
-		Name: d.name, Object: d.object, Resource: d.resource.String(),
+		Name: d.name, Object: d.object,
 		Columns: [5]string{c.ID, c.Tenant, c.Practice, c.Patient, c.Owner},
 		Verb:    d.verb, Category: d.category,
 		PHI: d.phi, Destructive: d.destructive, Reason: d.reason,

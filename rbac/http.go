@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
@@ -52,13 +53,14 @@ type Mux struct {
 
 // Route is one line of a Mux's table.
 type Route struct {
-	Method  string // "" for every method
-	Path    string // with its wildcards, and the host where the pattern has one
-	Guard   string // "action", "list", "signed_in" or "public"
-	Action  audit.Action
-	Verb    audit.Verb
-	Duties  []string // "phi", "destructive", "reason", "reveals:ssn" …
-	Because string   // why a public or signed_in route is one
+	Method      string // "" for every method
+	Path        string // with its wildcards, and the host where the pattern has one
+	Guard       string // "action", "list", "signed_in" or "public"
+	Action      audit.Action
+	Verb        audit.Verb
+	TenantLevel bool     // the action has no row
+	Duties      []string // "phi", "destructive", "reason", "reveals:ssn" …
+	Because     string   // why a public or signed_in route is one
 }
 
 // String returns the route as one line of a golden table.
@@ -67,14 +69,15 @@ func (r Route) String() string {
 	if method == "" {
 		method = "*"
 	}
-	line := fmt.Sprintf("%-6s %-40s %-9s %s", method, r.Path, r.Guard, r.Action)
-	if len(r.Duties) > 0 {
-		line += " " + strings.Join(r.Duties, ",")
+	what := []string{string(r.Action)}
+	if r.TenantLevel {
+		what = append(what, "tenant-level")
 	}
+	what = append(what, r.Duties...)
 	if r.Because != "" {
-		line += fmt.Sprintf("%q", r.Because)
+		what = []string{strconv.Quote(r.Because)}
 	}
-	return strings.TrimRight(line, " ")
+	return fmt.Sprintf("%-6s %-40s %-9s %s", method, r.Path, r.Guard, strings.Join(what, " "))
 }
 
 // NewMux returns a Mux without routes. It panics if z is nil.
@@ -91,6 +94,9 @@ func NewMux(z *Authorizer, o *HTTPOptions) *Mux {
 	}
 	return m
 }
+
+// Authorizer returns what m decides with.
+func (m *Mux) Authorizer() *Authorizer { return m.z }
 
 // Routes returns the table of routes in order of path and method.
 func (m *Mux) Routes() []Route {

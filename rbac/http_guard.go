@@ -57,7 +57,7 @@ func (m *Mux) describe(guard string, d *definition) Route {
 	if _, ok := m.z.policy.index[d]; !ok {
 		return Route{Guard: guard}
 	}
-	rt := Route{Guard: guard, Action: d.name, Verb: d.verb}
+	rt := Route{Guard: guard, Action: d.name, Verb: d.verb, TenantLevel: d.tenantLevel()}
 	if d.phi {
 		rt.Duties = append(rt.Duties, "phi")
 	}

@@ -1,0 +1,191 @@
+package rbac_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+func TestCompileReportsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	cols := rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+	read := rbac.Define[patient]("patient.read", cols, rbac.Verb(audit.Read))
+	unlisted := rbac.Define[patient]("patient.update", cols)
+	team := rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{})
+	_, err := rbac.Compile(rbac.Rules{
+		Actions: []rbac.AnyAction{
+			read, read, team, nil, rbac.Action[patient]{},
+			rbac.Define[patient]("patient.read", cols),
+			rbac.Define[patient]("Patient Read", cols),
+			rbac.Define[patient]("patient.verb", cols, rbac.Verb("X")),
+			rbac.Define[patient]("patient.columns", rbac.Columns{Tenant: "tenant"}),
+			rbac.Define[patient]("patient.injected", rbac.Columns{ID: "id", Tenant: "tenant", Practice: "1=1 OR x"}),
+			rbac.Define[patient]("patient.purge", cols, rbac.Destructive()),
+			rbac.Define[patient]("patient.reveal", cols, rbac.Reveals("")),
+			rbac.Define[patient]("patient.nothing", cols, rbac.Object("")),
+			rbac.Define[rbac.InTenant]("team.columns", cols),
+		},
+		Relations: rbac.Relations{Self: declared{rbac.NewMemoryRelation(), rbac.TableRelation{Table: "care team"}}},
+		Roles: []rbac.Role{
+			{Name: "admin", Label: "Admin", Rank: 1, Allow: []rbac.Allow{rbac.In(rbac.Tenant, read, unlisted, rbac.Action[patient]{}, nil)}},
+			{Name: "admin", Rank: 1, Allow: []rbac.Allow{{}}},
+			{Name: "Front Desk", Label: "x", Rank: 2, Kind: audit.KindSystem, Allow: []rbac.Allow{rbac.In(rbac.Practice, read, team)}},
+			{Name: "therapist", Label: "x", Rank: 3, Allow: []rbac.Allow{rbac.In(rbac.Own, read)}, Sight: map[phi.Class]phi.Level{phi.ClassName: 9, "": phi.Full}},
+			{Name: "patient", Label: "x", Rank: 4, Kind: audit.KindPatient, Allow: []rbac.Allow{rbac.In(rbac.Tenant, read)}},
+			{Name: "owner", Label: "x", Rank: 5, Allow: []rbac.Allow{rbac.In(rbac.Self, team), rbac.In(rbac.Own, team)}},
+		},
+	})
+	require.Error(t, err)
+	for _, want := range []string{
+		"action 4 of the list is a zero action",
+		"action 5 of the list is a zero action",
+		"patient.read: listed twice",
+		"patient.read: two actions have this name",
+		`"Patient Read": a name is dotted lower-case words`,
+		`patient.verb: unknown verb "X"`,
+		"patient.columns: columns ID and Tenant are required",
+		`patient.injected: column "1=1 OR x" is no identifier`,
+		"patient.purge: destructive without a reason",
+		"patient.reveal: reveals no class",
+		"patient.nothing: no object type",
+		"team.columns: a tenant-level action has no columns",
+		"team.columns: no role grants it",
+		"relation self: rbac: relation: table, tenant, subject and object are required",
+		"role admin: action patient.update is not in Rules.Actions",
+		"role admin: a zero action",
+		"role admin: two roles have this name",
+		"role admin: same rank as admin",
+		"role admin: no label",
+		"role admin: permissions without a scope",
+		`role "Front Desk": a name is`,
+		`role Front Desk: actors of kind "system" hold no roles`,
+		"action patient.read in scope practice: the resource has no practice",
+		"action team.manage in scope practice: the resource has no practice",
+		"role therapist: scope own without Relations.Own",
+		"role therapist: unknown class or level in its sight",
+		"role patient: a role of patients or proxies reaches no further than self",
+		"action team.manage in scope own: the resource has no patient",
+		"action team.manage in scope self: the resource has no owner",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// declared is a relation that can be checked.
+type declared struct {
+	rbac.Relation
+	table rbac.TableRelation
+}
+
+func (d declared) Validate() error { return d.table.Validate() }
+
+func TestCompileRefusesTooManyRoles(t *testing.T) {
+	t.Parallel()
+	var r rbac.Rules
+	for i := range 65 {
+		r.Roles = append(r.Roles, rbac.Role{Name: rbac.RoleName("r" + strings.Repeat("x", i)), Label: "x", Rank: i})
+	}
+	_, err := rbac.Compile(r)
+	require.ErrorContains(t, err, "at most 64")
+	r.Roles = r.Roles[:64]
+	_, err = rbac.Compile(r)
+	require.NoError(t, err)
+}
+
+// Policy digests are in audit logs for years: these two change only with the policy.
+const (
+	goldenPolicy = "7ffd2939034f99a74b1530eedbcbe58dd9cb21e0e0650f9e0c6660942889f852"
+	goldenMask   = "ad11c746bab88f2160362c4769a03e6b97000fde4d69ccf71cc6cdbae3e39525"
+)
+
+func TestDigestsAreStable(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	require.Equal(t, goldenPolicy, h.policy.Digest())
+	require.Equal(t, goldenMask, h.policy.MaskDigest())
+
+	// the order in which a policy is written down is not part of it
+	rules := h.rules()
+	slices.Reverse(rules.Actions)
+	slices.Reverse(rules.Roles)
+	for i := range rules.Roles {
+		slices.Reverse(rules.Roles[i].Allow)
+	}
+	p, err := rbac.Compile(rules)
+	require.NoError(t, err)
+	require.Equal(t, h.policy.Digest(), p.Digest())
+	require.Equal(t, h.policy.MaskDigest(), p.MaskDigest())
+
+	for name, change := range map[string]func(*rbac.Rules, *house){
+		"permission": func(r *rbac.Rules, h *house) {
+			r.Roles[2].Allow = append(r.Roles[2].Allow, rbac.In(rbac.Tenant, h.NoteRead))
+		},
+		"scope":    func(r *rbac.Rules, h *house) { r.Roles[2].Allow = []rbac.Allow{rbac.In(rbac.Tenant, h.PatientRead)} },
+		"rank":     func(r *rbac.Rules, _ *house) { r.Roles[2].Rank = 41 },
+		"label":    func(r *rbac.Rules, _ *house) { r.Roles[2].Label = "Biller II" },
+		"seat":     func(r *rbac.Rules, _ *house) { r.Roles[2].Seat = false },
+		"sight":    func(r *rbac.Rules, _ *house) { r.Roles[2].Sight[phi.ClassSSN] = phi.Partial },
+		"relation": func(r *rbac.Rules, _ *house) { r.Relations.Self = nil },
+	} {
+		rules := h.rules()
+		change(&rules, h)
+		p, err := rbac.Compile(rules)
+		if name == "relation" {
+			require.ErrorContains(t, err, "no relation tells whose patient it is")
+			continue
+		}
+		require.NoError(t, err)
+		require.NotEqual(t, h.policy.Digest(), p.Digest(), name)
+		require.Equal(t, name == "sight", h.policy.MaskDigest() != p.MaskDigest(), name)
+	}
+}
+
+func TestPolicyIsNotChangedThroughWhatItReturns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	roles := h.policy.Roles()
+	require.Equal(t, rbac.RoleName("admin"), roles[0].Name)
+	roles[0].Sight[phi.ClassSSN] = phi.Full
+	roles[0].Allow[0] = rbac.In(rbac.Tenant)
+	require.Equal(t, phi.Hide, h.policy.Roles()[0].Sight[phi.ClassSSN])
+	require.Equal(t, "Clinic Admin", h.policy.Label("biller", "admin", "therapist", "unknown"))
+	require.Empty(t, h.policy.Label("unknown"))
+}
+
+func TestCompiledPolicyKeepsNothingOfTheRules(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	rules := h.rules()
+	p, err := rbac.Compile(rules)
+	require.NoError(t, err)
+	rules.Roles[0].Sight[phi.ClassSSN] = phi.Full
+	require.Equal(t, phi.Hide, p.Roles()[0].Sight[phi.ClassSSN])
+}
+
+func TestNewRefusesMissingParts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, c := range []struct {
+		p *rbac.Policy
+		s rbac.Store
+		r audit.Recorder
+		o *rbac.Options
+	}{
+		{nil, h.store, h.rec, nil},
+		{h.policy, nil, h.rec, nil},
+		{h.policy, h.store, nil, nil},
+		{h.policy, h.store, h.rec, &rbac.Options{PHIAssurance: 9}},
+	} {
+		_, err := rbac.New(c.p, c.s, c.r, c.o)
+		require.Error(t, err)
+	}
+	z, err := rbac.New(h.policy, h.store, audit.Discard{}, nil)
+	require.NoError(t, err)
+	require.Same(t, h.policy, z.Policy())
+}
