@@ -91,6 +91,8 @@ func (l Limits) narrow(s Session) Session {
 // long it was idle, so it is over.
 func (l Limits) judge(s Session, now time.Time) State {
 	switch {
+	case s.Reason == ReasonExpired:
+		return StateExpired
 	case !s.Ended.IsZero():
 		return StateEnded
 	case !now.Before(s.IdleEnds), !now.Before(s.Ends), s.LastSeen.Sub(now) > l.at(s.Assurance).Grain():

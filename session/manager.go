@@ -109,7 +109,7 @@ func (m *Manager) EndAll(ctx context.Context, t audit.Tenant, person audit.Actor
 
 // EndOthers is EndAll, but for the session with the id keep.
 func (m *Manager) EndOthers(ctx context.Context, t audit.Tenant, person audit.ActorID, keep, reason string) error {
-	if keep == "" {
+	if keep == "" || !name(keep) {
 		return ErrNotFound
 	}
 	return m.endMany(ctx, Selection{Tenant: t, Person: person, Except: keep}, reason)
@@ -124,7 +124,7 @@ func (m *Manager) EndOne(ctx context.Context, t audit.Tenant, person audit.Actor
 	if !ok || a.Kind == audit.KindAnonymous || a.Tenant != t {
 		return m.deny(ctx, a, t, "session.end")
 	}
-	if id == "" {
+	if id == "" || !name(id) || !name(string(person)) { // out of an address, perhaps
 		return ErrNotFound
 	}
 	return m.end(ctx, t, person, id, reason)
@@ -137,6 +137,9 @@ func (m *Manager) List(ctx context.Context, t audit.Tenant, person audit.ActorID
 		a, ok := audit.ActorFrom(ctx)
 		if !ok || a.Kind == audit.KindAnonymous || a.Tenant != t {
 			yield(Session{}, ErrDenied)
+			return
+		}
+		if !name(string(person)) {
 			return
 		}
 		now := m.clock.now()
@@ -192,6 +195,9 @@ func (m *Manager) look(ctx context.Context, k Key) (s Session, l Limits, now tim
 // on the condition that it is still live.
 func (m *Manager) use(ctx context.Context, k Key) (Session, State, error) {
 	s, l, now, state, err := m.look(ctx, k)
+	if state == StateExpired && s.Ended.IsZero() {
+		m.bury(ctx, s)
+	}
 	if err != nil || state != StateLive {
 		return s, state, err
 	}
@@ -209,6 +215,15 @@ func (m *Manager) use(ctx context.Context, k Key) (Session, State, error) {
 	}
 	s.LastSeen, s.IdleEnds = now, idle
 	return s, StateLive, nil
+}
+
+// bury writes down that a session was found expired, once: neither longer limits nor a
+// clock that is behind can revive it afterwards. It is dead now even where that fails.
+func (m *Manager) bury(ctx context.Context, s Session) {
+	which := Selection{Tenant: s.Tenant, Person: s.Person, ID: s.ID}
+	if _, err := m.revoke(ctx, which, ReasonExpired); err != nil {
+		m.opt.Logger.WarnContext(ctx, "session: an expired session could not be marked as ended")
+	}
 }
 
 // limits asks for the limits in force for s.

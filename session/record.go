@@ -171,6 +171,9 @@ func (m *Manager) endMany(ctx context.Context, which Selection, reason string) e
 	if a, ok := audit.ActorFrom(ctx); ok && a.Kind != audit.KindAnonymous && a.Tenant != which.Tenant {
 		return m.deny(ctx, a, which.Tenant, "session.end_all")
 	}
+	if which.Tenant == "" || which.Person == "" || !name(string(which.Tenant)) || !name(string(which.Person)) {
+		return ErrNotFound
+	}
 	reason = reasonCode(reason)
 	n, err := m.revoke(ctx, which, reason)
 	if err != nil {

@@ -40,6 +40,7 @@ type Session struct {
 // letters, digits, dots, dashes and underscores.
 const (
 	ReasonSignOut    = "sign_out"
+	ReasonExpired    = "expired"    // found past its limits when it was presented
 	ReasonReplaced   = "replaced"   // the same browser signed in again
 	ReasonUnrecorded = "unrecorded" // its start could not be recorded; the token was never handed out
 	ReasonOther      = "other"      // stands for an empty or unusable reason

@@ -1,10 +1,21 @@
 package sessionsql_test
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/audittest"
 	"github.com/wardkit/wardkit/internal/enginetest"
 	"github.com/wardkit/wardkit/internal/sqlkit"
 	"github.com/wardkit/wardkit/session"
@@ -12,8 +23,17 @@ import (
 	"github.com/wardkit/wardkit/session/sessiontest"
 )
 
-// store returns a migrated store on e.
-func store(t testing.TB, e enginetest.Engine) *sessionsql.Store {
+const (
+	clinic = audit.Tenant("clinic-1")
+	ann    = audit.ActorID("staff-ann")
+)
+
+func staff() audit.Actor {
+	return audit.Actor{ID: ann, Kind: audit.KindStaff, Tenant: clinic, Assurance: audit.AAL2, Methods: []string{"pwd"}}
+}
+
+// bare returns a store on e without tables.
+func bare(t testing.TB, e enginetest.Engine) *sessionsql.Store {
 	t.Helper()
 	open := sessionsql.SQLite
 	if e.Dialect == sqlkit.Postgres {
@@ -21,8 +41,32 @@ func store(t testing.TB, e enginetest.Engine) *sessionsql.Store {
 	}
 	s, err := open(e.Pool)
 	require.NoError(t, err)
+	return s
+}
+
+// store returns a migrated store on e.
+func store(t testing.TB, e enginetest.Engine) *sessionsql.Store {
+	t.Helper()
+	s := bare(t, e)
 	require.NoError(t, s.Migrate(t.Context()))
 	return s
+}
+
+func manager(t testing.TB, s session.Store) *session.Manager {
+	t.Helper()
+	m, err := session.New(s, audittest.NewRecorder(), session.RemoteAddr, nil)
+	require.NoError(t, err)
+	return m
+}
+
+// live asks whether the token is worth anything.
+func live(t testing.TB, s session.Store, token string) bool {
+	t.Helper()
+	parsed, err := session.ParseToken(token)
+	require.NoError(t, err)
+	v, err := s.Get(t.Context(), parsed.Key())
+	require.NoError(t, err)
+	return v.Ended.IsZero()
 }
 
 func TestStore(t *testing.T) {
@@ -30,4 +74,228 @@ func TestStore(t *testing.T) {
 	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
 		sessiontest.TestStore(t, func(t testing.TB) session.Store { return store(t, open(t)) })
 	})
+}
+
+// The suite holds inside a host's transaction too, as far as a transaction allows: one
+// connection, nothing at once.
+func TestWithTx(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := open(t)
+		s := store(t, e)
+		token, err := manager(t, s).Start(t.Context(), staff())
+		require.NoError(t, err)
+
+		tx, err := e.Pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		require.NoError(t, manager(t, s.WithTx(tx)).EndAll(t.Context(), clinic, ann, session.ReasonSignOut))
+		require.False(t, live(t, s.WithTx(tx), token))
+		require.NoError(t, tx.Rollback())
+		require.True(t, live(t, s, token), "it is the host's transaction")
+
+		tx, err = e.Pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		inside := s.WithTx(tx)
+		twice := session.Record{Key: session.NewToken().Key(), Session: row(t, s, token)}
+		require.ErrorIs(t, inside.Create(t.Context(), twice), session.ErrExists)
+		for v, err := range inside.List(t.Context(), clinic, ann, time.Now()) {
+			require.NoError(t, err)
+			n, err := inside.Revoke(t.Context(), session.Selection{Tenant: clinic, Person: ann, ID: v.ID}, time.Now(), "x")
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		require.NoError(t, tx.Commit(), "a refused Create has not spoiled the transaction")
+		require.False(t, live(t, s, token))
+	})
+}
+
+func row(t testing.TB, s session.Store, token string) session.Session {
+	t.Helper()
+	parsed, err := session.ParseToken(token)
+	require.NoError(t, err)
+	v, err := s.Get(t.Context(), parsed.Key())
+	require.NoError(t, err)
+	return v
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := open(t)
+		s := bare(t, e)
+		_, err := s.Get(t.Context(), session.Key{})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, session.ErrNotFound, "no table is a failure, not an answer")
+
+		var all sync.WaitGroup
+		errs := make([]error, 4)
+		for i := range errs {
+			all.Go(func() { errs[i] = bare(t, e).Migrate(t.Context()) })
+		}
+		all.Wait()
+		for _, err := range errs {
+			require.NoError(t, err)
+		}
+		_, err = s.Get(t.Context(), session.Key{})
+		require.ErrorIs(t, err, session.ErrNotFound)
+	})
+}
+
+func TestMigrationsAreExported(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		names, err := fs.Glob(sessionsql.Migrations(), "migrations/"+dialect+"/*.sql")
+		require.NoError(t, err)
+		require.NotEmpty(t, names)
+	}
+}
+
+func TestNilDatabase(t *testing.T) {
+	t.Parallel()
+	_, err := sessionsql.SQLite(nil)
+	require.ErrorContains(t, err, "sessionsql: ")
+	_, err = sessionsql.Postgres(nil)
+	require.ErrorContains(t, err, "sessionsql: ")
+}
+
+// Somebody who holds the whole database holds no token, and no address of a patient.
+func TestDumpHoldsNoTokens(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := open(t)
+		m := manager(t, store(t, e))
+		a := staff()
+		token, err := m.Start(t.Context(), a)
+		require.NoError(t, err)
+		a.ID, a.Kind = "patient-17", audit.KindPatient
+		a.Origin = session.RemoteAddr(request("203.0.113.99:1"))
+		_, err = m.Start(t.Context(), a)
+		require.NoError(t, err)
+
+		dump := dump(t, e.Pool)
+		require.Contains(t, dump, string(ann), "the dump shows what is there")
+		require.NotContains(t, dump, token)
+		require.NotContains(t, dump, token[5:30])
+		require.NotContains(t, dump, "203.0.113.99")
+	})
+}
+
+func dump(t testing.TB, db *sql.DB) string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT * FROM session_row")
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var b strings.Builder
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		require.NoError(t, rows.Scan(values...))
+		for _, v := range values {
+			fmt.Fprintf(&b, "%s %x %v\n", *v.(*any), *v.(*any), *v.(*any))
+		}
+	}
+	require.NoError(t, rows.Err())
+	return b.String()
+}
+
+// A row that somebody edited into nonsense signs nobody in.
+func TestDamagedRows(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		for _, damage := range []string{
+			"assurance = 9", "assurance = 0", "kind = 'root'", "kind = ''", "origin = 'here'",
+		} {
+			e := open(t)
+			s := store(t, e)
+			m := manager(t, s)
+			token, err := m.Start(t.Context(), staff())
+			require.NoError(t, err)
+			_, err = e.Pool.ExecContext(t.Context(), "UPDATE session_row SET "+damage)
+			require.NoError(t, err)
+
+			r := request("192.0.2.7:1")
+			r.Header.Set("Cookie", "__Host-session="+token)
+			_, err = m.Check(r)
+			require.ErrorIs(t, err, session.ErrUnavailable, damage)
+			for _, err := range s.List(t.Context(), clinic, ann, time.Now()) {
+				require.Error(t, err, damage)
+			}
+			require.NoError(t, m.EndAll(t.Context(), clinic, ann, session.ReasonSignOut), damage)
+		}
+	})
+}
+
+// The engine going away is a failure of every call, never an answer.
+func TestClosedDatabase(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := open(t)
+		s := store(t, e)
+		token, err := manager(t, s).Start(t.Context(), staff())
+		require.NoError(t, err)
+		parsed, err := session.ParseToken(token)
+		require.NoError(t, err)
+		v := row(t, s, token)
+		require.NoError(t, e.Pool.Close())
+
+		ctx := context.Background()
+		_, getErr := s.Get(ctx, parsed.Key())
+		_, touchErr := s.Touch(ctx, parsed.Key(), time.Now(), time.Now())
+		_, revokeErr := s.Revoke(ctx, session.Selection{Tenant: clinic, Person: ann}, time.Now(), "x")
+		var listErr error
+		for _, err := range s.List(ctx, clinic, ann, time.Now()) {
+			listErr = err
+		}
+		for call, err := range map[string]error{
+			"Create": s.Create(ctx, session.Record{Key: parsed.Key(), Session: v}),
+			"Get":    getErr, "Touch": touchErr, "Revoke": revokeErr, "List": listErr,
+		} {
+			require.ErrorContains(t, err, "sessionsql: ", call)
+			require.NotErrorIs(t, err, session.ErrNotFound, call)
+			require.NotErrorIs(t, err, session.ErrExists, call)
+			require.NotContains(t, err.Error(), string(ann), call)
+			require.NotContains(t, err.Error(), "session_row", call)
+		}
+	})
+}
+
+// A request costs one look-up by key, a list the person's own rows: no statement scans.
+func TestStatementsUseIndexes(t *testing.T) {
+	t.Parallel()
+	e := enginetest.SQLite(t)
+	store(t, e)
+	for _, statement := range []string{
+		"SELECT * FROM session_row WHERE hash = x'00'",
+		"UPDATE session_row SET last_seen = 1 WHERE hash = x'00' AND ended = 0 AND idle_ends > 1 AND ends > 1",
+		"SELECT * FROM session_row WHERE tenant = 'a' AND person = 'b' AND ended = 0 AND idle_ends > 1 AND ends > 1 ORDER BY created DESC, id DESC",
+		"UPDATE session_row SET ended = 1 WHERE tenant = 'a' AND person = 'b' AND ended = 0 AND id <> 'c'",
+	} {
+		rows, err := e.Pool.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement)
+		require.NoError(t, err)
+		var plan strings.Builder
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+			plan.WriteString(detail + "\n")
+		}
+		require.NoError(t, rows.Err())
+		require.Contains(t, plan.String(), "SEARCH session_row USING", statement)
+		require.NotContains(t, plan.String(), "SCAN", statement)
+	}
+}
+
+func request(remote string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = remote
+	return r
 }
