@@ -21,7 +21,8 @@ var stepPaths = map[authn.Need]string{
 	authn.Done:             "/dashboard",
 }
 
-type signInData struct{ Email string }
+// signInData fills the form again; Password is told in the demo only.
+type signInData struct{ Email, Password string }
 
 func (a *app) client(r *http.Request) authn.Client {
 	return authn.Client{Addr: session.RemoteAddr(r), Device: session.DeviceLabel(r.UserAgent())}
@@ -32,7 +33,7 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/dashboard", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: "Sign in", Data: signInData{}}
+	v := view{Title: "Sign in", Data: a.demoSignIn(r)}
 	switch session.Status(r.Context()) {
 	case session.StateExpired:
 		v.Problem = "You were signed out because nothing happened for a while. Nothing was lost that you had saved."
@@ -45,6 +46,19 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "signin", v)
 }
 
+// demoSignIn fills in the account that was picked on the demo page.
+func (a *app) demoSignIn(r *http.Request) signInData {
+	if a.demo == nil {
+		return signInData{}
+	}
+	for _, account := range demoAccounts() {
+		if string(account.ID) == r.URL.Query().Get("as") {
+			return signInData{account.Email, demoPassword}
+		}
+	}
+	return signInData{Password: demoPassword}
+}
+
 func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 	if !a.form(w, r) {
 		return
@@ -53,7 +67,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 	step, err := a.people.SignIn(r.Context(), tenant, email, authn.NewPassword(r.PostForm.Get("password")), a.client(r))
 	if err != nil {
 		retryAfter(w, err)
-		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{email}})
+		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{Email: email}})
 		return
 	}
 	a.next(w, r, step)
