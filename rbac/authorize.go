@@ -104,7 +104,7 @@ func (d Decision) event(ctx context.Context, a *Attrs) audit.Event {
 	}
 	if d.Allowed {
 		e.Code, e.Outcome = "", audit.Success
-		if d.def.reason {
+		if d.def != nil && d.def.reason {
 			e.Why = audit.NewPrivate(reasonFrom(ctx))
 		}
 	}
