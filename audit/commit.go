@@ -25,26 +25,37 @@ func (o opening) sum() []byte {
 	return sum[:]
 }
 
-// slot is one private field of an event.
+// slot is one private field of an event; p is nil if the event has no room for it.
 type slot struct {
 	path  string // in the canonical bytes
 	field string // for errors
 	p     *Private
 }
 
-// privates lists the private fields that e has room for.
-func (e *Event) privates() []slot {
-	all := []slot{
-		{"cli.ip", "actor.origin", &e.origin},
-		{"qry", "search", &e.Search},
-		{"why", "why", &e.Why},
+// slots is how many private fields an event has.
+const slots = 5
+
+// slot returns the i-th private field.
+func (e *Event) slot(i int) slot {
+	switch i {
+	case 0:
+		return slot{"cli.ip", "actor.origin", &e.origin}
+	case 1:
+		return slot{"qry", "search", &e.Search}
+	case 2:
+		return slot{"why", "why", &e.Why}
+	}
+	s := slot{"dis.to", "disclosure.recipient", nil}
+	if i == 4 {
+		s = slot{"dis.addr", "disclosure.address", nil}
 	}
 	if d := e.Disclosure; d != nil {
-		all = append(all,
-			slot{"dis.to", "disclosure.recipient", &d.Recipient},
-			slot{"dis.addr", "disclosure.address", &d.Address})
+		s.p = &d.Recipient
+		if i == 4 {
+			s.p = &d.Address
+		}
 	}
-	return all
+	return s
 }
 
 // detach prepares e for changing its private values: nothing is shared with the caller any
@@ -64,11 +75,12 @@ func (e *Event) detach() {
 // returns the openings by path. A commitment without a value stays.
 func (e *Event) commit() map[string]opening {
 	var openings map[string]opening
-	for _, s := range e.privates() {
-		v, ok := s.p.Reveal()
-		if !ok {
+	for i := range slots {
+		s := e.slot(i)
+		if s.p == nil || s.p.value == nil {
 			continue
 		}
+		v := s.p.value()
 		o := opening{make([]byte, saltSize), []byte(v)}
 		rand.Read(o.Salt) // never fails (crypto/rand)
 		*s.p = Private{commitment: o.sum()}
@@ -83,12 +95,14 @@ func (e *Event) commit() map[string]opening {
 // adopt gives the detached event e the commitments of old. It reports false if their private
 // values differ; a value that only one of them still has cannot differ.
 func (e *Event) adopt(old *Event) bool {
-	mine, its := e.privates(), old.privates()
-	if len(mine) != len(its) {
+	if (e.Disclosure == nil) != (old.Disclosure == nil) {
 		return false
 	}
-	for i := range mine {
-		m, o := mine[i].p, its[i].p
+	for i := range slots {
+		m, o := e.slot(i).p, old.slot(i).p
+		if m == nil {
+			continue
+		}
 		want, known := m.Reveal()
 		have, opened := o.Reveal()
 		if m.IsZero() != o.IsZero() ||
@@ -104,9 +118,10 @@ func (e *Event) adopt(old *Event) bool {
 // open puts the values back beside their commitments. An opening that does not prove its
 // commitment is ErrDamaged; a commitment without an opening stays closed.
 func (e *Event) open(openings map[string]opening) error {
-	for _, s := range e.privates() {
+	for i := range slots {
+		s := e.slot(i)
 		o, ok := openings[s.path]
-		if !ok {
+		if !ok || s.p == nil {
 			continue
 		}
 		if subtle.ConstantTimeCompare(o.sum(), s.p.commitment) != 1 {

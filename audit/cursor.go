@@ -30,8 +30,10 @@ func (l *Log) cursor(q *Query, from time.Time, p Position) string {
 
 // openCursor checks q.Cursor and returns what it holds.
 func (l *Log) openCursor(q *Query) (from time.Time, p Position, err error) {
+	// The decoder skips line breaks, so the length of the text counts too.
+	whole := len(q.Cursor) == base64.RawURLEncoding.EncodedLen(cursorData+cursorMAC)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
-	if err != nil || len(b) != cursorData+cursorMAC || !hmac.Equal(b[cursorData:], l.cursorSum(q, b[:cursorData])) {
+	if err != nil || !whole || len(b) != cursorData+cursorMAC || !hmac.Equal(b[cursorData:], l.cursorSum(q, b[:cursorData])) {
 		return time.Time{}, Position{}, ErrBadCursor
 	}
 	from = fromMicros(int64(binary.BigEndian.Uint64(b)))

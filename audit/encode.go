@@ -23,7 +23,11 @@ func Encode(e Event) ([]byte, error) {
 	if err := e.checkEncodable(); err != nil {
 		return nil, err
 	}
-	return encode(&e)
+	b, err := encode(&e)
+	if err != nil {
+		return nil, err
+	}
+	return b[1:], nil
 }
 
 // checkEncodable is Validate for an event that must be complete.
@@ -34,8 +38,8 @@ func (e *Event) checkEncodable() error {
 	if e.Recorded.IsZero() {
 		c.missing("recorded")
 	}
-	for _, s := range e.privates() {
-		if s.p.value != nil && s.p.commitment == nil {
+	for i := range slots {
+		if s := e.slot(i); s.p != nil && s.p.value != nil && s.p.commitment == nil {
 			c.wrong(s.field)
 		}
 	}
@@ -45,10 +49,11 @@ func (e *Event) checkEncodable() error {
 	return c.err()
 }
 
-// encode writes version 1 and refuses what is larger than MaxBody.
+// encode writes a zero byte and version 1, which together are what the leaf hashes, and
+// refuses what is larger than MaxBody.
 func encode(e *Event) ([]byte, error) {
 	w := writer{make([]byte, 0, 768)}
-	w.b = append(w.b, '{')
+	w.b = append(w.b, 0, '{')
 	w.act(e)
 	w.changes(e.Changes)
 	w.client(e)
@@ -69,7 +74,7 @@ func encode(e *Event) ([]byte, error) {
 	w.actor(&e.Actor, e.Tenant)
 	w.private("why", e.Why)
 	w.b = append(w.b, '}')
-	if len(w.b) > MaxBody {
+	if len(w.b) > 1+MaxBody {
 		return nil, &InvalidError{Wrong: []string{"size"}}
 	}
 	return w.b, nil

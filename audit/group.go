@@ -16,14 +16,15 @@ const maxBatch = 512
 type group struct {
 	mu      sync.Mutex
 	queue   []*call
-	waiting int  // events in the queue
-	leading bool // somebody commits, or was told to
+	spare   []*call // empty, the room of an earlier batch
+	waiting int     // events in the queue
+	leading bool    // somebody commits, or was told to
 }
 
 // call is one caller's share of a commit, all or nothing.
 type call struct {
 	entries []Entry
-	wake    chan struct{} // capacity 1: sent to once, on becoming leading or finished
+	wake    chan struct{} // nil for who leads at once; tells who waits that it leads or has finished
 	state   callState
 	err     error
 }
@@ -42,21 +43,20 @@ func (l *Log) commit(ctx context.Context, entries []Entry) error {
 	if err := ctx.Err(); err != nil {
 		return because(ErrUnconfirmed, err)
 	}
-	c := &call{entries: entries, wake: make(chan struct{}, 1)}
+	c := &call{entries: entries}
 	if err := l.group.join(c, l.o.MaxQueue); err != nil {
 		return err
 	}
-	select {
-	case <-c.wake:
-	case <-ctx.Done():
-		if l.group.leave(c) {
-			return because(ErrUnconfirmed, ctx.Err())
+	if c.wake != nil {
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			if l.group.leave(c) {
+				return because(ErrUnconfirmed, ctx.Err())
+			}
 		}
 	}
-	l.group.mu.Lock()
-	state := c.state
-	l.group.mu.Unlock()
-	if state == leading {
+	if l.group.leads(c) {
 		l.lead(ctx)
 	}
 	return c.err
@@ -74,6 +74,8 @@ func (g *group) join(c *call, limit int) error {
 	g.waiting += len(c.entries)
 	if !g.leading {
 		g.promote()
+	} else {
+		c.wake = make(chan struct{}, 2) // leading and finished; nobody who sends may wait
 	}
 	return nil
 }
@@ -82,9 +84,23 @@ func (g *group) join(c *call, limit int) error {
 func (g *group) promote() {
 	g.leading = len(g.queue) > 0
 	if g.leading {
-		g.queue[0].state = leading
-		g.queue[0].wake <- struct{}{}
+		g.queue[0].tell(leading)
 	}
+}
+
+// tell changes the state and wakes whoever waits for that. The caller holds the lock.
+func (c *call) tell(s callState) {
+	c.state = s
+	if c.wake != nil {
+		c.wake <- struct{}{}
+	}
+}
+
+// leads reports whether c was told to lead.
+func (g *group) leads(c *call) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return c.state == leading
 }
 
 // leave takes a caller whose context has ended out of the group. It reports false if the
@@ -115,8 +131,9 @@ func (g *group) take() []*call {
 		g.queue[n].state = taken
 		n++
 	}
-	batch := slices.Clone(g.queue[:n])
-	g.queue = slices.Delete(g.queue, 0, n)
+	batch := g.queue[:n:n]
+	g.queue = append(g.spare, g.queue[n:]...)
+	g.spare = nil
 	g.waiting -= size
 	return batch
 }
@@ -126,9 +143,10 @@ func (g *group) finish(batch []*call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, c := range batch {
-		c.state = finished
-		c.wake <- struct{}{}
+		c.tell(finished)
 	}
+	clear(batch)
+	g.spare = batch[:0]
 	g.promote()
 }
 
@@ -150,8 +168,11 @@ func (l *Log) write(ctx context.Context, batch []*call) {
 	if len(batch) > 1 {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.o.CommitTimeout)
-	defer cancel()
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > l.o.CommitTimeout {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.o.CommitTimeout)
+		defer cancel()
+	}
 	if len(batch) == 1 {
 		batch[0].err = l.append(ctx, batch[0].entries)
 		return

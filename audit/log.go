@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"slices"
@@ -137,7 +138,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 	}
 	e.detach()
 	openings := e.commit()
-	body, err := encode(&e)
+	encoded, err := encode(&e)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 		Tenant: e.Tenant, ID: e.ID, Recorded: e.Recorded,
 		Actor: e.Actor.ID, Action: e.Action, Outcome: e.Outcome,
 		Patients: unique(e.Patients), Objects: refs(e.Objects),
-		Body: body, Leaf: Leaf(body), Openings: sealed,
+		Body: encoded[1:], Leaf: sha256.Sum256(encoded), Openings: sealed,
 	}
 	return nil
 }
@@ -230,8 +231,8 @@ func (l *Log) same(ctx context.Context, stored *Entry, e Event) (bool, error) {
 	if !e.adopt(&old) {
 		return false, nil
 	}
-	body, err := encode(&e)
-	return bytes.Equal(body, stored.Body), err
+	encoded, err := encode(&e)
+	return err == nil && bytes.Equal(encoded[1:], stored.Body), err
 }
 
 // unique returns each patient once, in the given order.

@@ -330,7 +330,8 @@ func (plainSealer) Unseal(_ context.Context, _ audit.Tenant, _ string, sealed []
 func TestRecordAllocations(t *testing.T) {
 	log, err := audit.New(audit.NewMemory(), audit.DropOpenings{}, nil)
 	require.NoError(t, err)
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // as a trail flushes
+	defer cancel()
 	events := []audit.Event{{
 		Action: "patient.read", Verb: audit.Read, Actor: staff,
 		Patients: []audit.Patient{"p-1"},
@@ -341,6 +342,5 @@ func TestRecordAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	t.Logf("%.1f allocations", allocs)
-	require.LessOrEqual(t, allocs, 20.0)
+	require.LessOrEqual(t, allocs, 12.0)
 }

@@ -195,7 +195,7 @@ func (l *Log) plan(q *Query) (Filter, Position, error) {
 		return f, after, err
 	}
 	if q.Last != 0 {
-		f.From = l.o.Now().UTC().Add(-q.Last).Truncate(time.Microsecond)
+		f.From = ceil(l.o.Now().Add(-q.Last))
 	}
 	return f, Position{}, nil
 }

@@ -30,8 +30,8 @@ const (
 // verb, the actor's kind, the actor's ID unless it is anonymous, the code of an outcome that
 // is not a success, and the type of each object.
 func (e *Event) Validate() error {
-	c := &checker{}
-	e.check(c)
+	var c checker
+	e.check(&c)
 	return c.err()
 }
 
@@ -139,8 +139,10 @@ func (e *Event) checkContext(c *checker) {
 	c.text("decision.grant", e.Decision.Grant, MaxID)
 	c.text("decision.policy", e.Decision.Policy, MaxID)
 	c.text("decision.mask", e.Decision.Mask, MaxID)
-	for _, s := range e.privates() {
-		c.private(s.field, *s.p)
+	for i := range slots {
+		if s := e.slot(i); s.p != nil {
+			c.private(s.field, *s.p)
+		}
 	}
 	if d := e.Disclosure; d != nil {
 		c.text("disclosure.description", d.Description, MaxText)
@@ -178,7 +180,8 @@ func (c *checker) err() error {
 	if len(c.bad.Missing)+len(c.bad.Wrong) == 0 {
 		return nil
 	}
-	return &c.bad
+	bad := c.bad // only a bad event costs an allocation
+	return &bad
 }
 
 func (c *checker) missing(field string) {
