@@ -201,6 +201,36 @@ func (f *flaky) EndAll(ctx context.Context, t audit.Tenant, p audit.ActorID, rea
 	return f.Sessions.EndAll(ctx, t, p, reason)
 }
 
+// hangUp is a client that goes away as soon as the change is made.
+type hangUp struct {
+	mfa.Sessions
+	calls  int
+	cancel func()
+}
+
+func (h *hangUp) EndAll(ctx context.Context, t audit.Tenant, p audit.ActorID, reason string) error {
+	if h.calls++; h.calls == 2 {
+		h.cancel()
+	}
+	return errors.Join(ctx.Err(), h.Sessions.EndAll(ctx, t, p, reason))
+}
+
+func TestAClientThatGoesAwayStopsNothing(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(as(t, admin))
+	w := newWorld(t, mfa.NewMemory(), nil)
+	w.options.Sessions = &hangUp{Sessions: w.sessions, cancel: cancel}
+	var err error
+	w.Factors, err = mfa.New(w.store, w.vault, w.rec, "Example Clinic", &w.options)
+	require.NoError(t, err)
+	w.enrol(t, lin)
+	require.NoError(t, w.Reset(ctx, clinic, lin, ""))
+	require.Error(t, ctx.Err())
+	require.Len(t, w.sessions.ended, 2)
+	require.Len(t, w.rec.Find(mfa.ActionReset), 1)
+	require.Contains(t, w.notices.topics(), "mfa.reset")
+}
+
 // A reset can be a part of the host's own transaction.
 func TestResetInTheHostsTransaction(t *testing.T) {
 	t.Parallel()

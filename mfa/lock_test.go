@@ -167,6 +167,9 @@ func TestALockedEnrolmentBeginsAnew(t *testing.T) {
 	require.ErrorIs(t, err, mfa.ErrLocked)
 	_, err = w.Confirm(t.Context(), clinic, lin, w.code(t, key, 0))
 	require.ErrorIs(t, err, mfa.ErrLocked)
+	status, err := w.Status(t.Context(), clinic, lin)
+	require.NoError(t, err)
+	require.Equal(t, mfa.Off, status.State)
 	w.enrol(t, lin)
 	require.Len(t, w.rec.Find(mfa.ActionLocked), 1)
 }
