@@ -22,25 +22,36 @@ func (m *Mux) add(rt Route, pattern string, serve http.HandlerFunc) {
 		method, path = "", method
 	}
 	rt.Method, rt.Path = method, strings.TrimSpace(path)
+	if what := rt.problem(); what != "" {
+		m.wrong = append(m.wrong, fmt.Errorf("rbac: route %s: %s", pattern, what))
+		serve = m.refuseRoute
+	}
 	m.inner.Handle(pattern, &route{serve})
 	m.routes = append(m.routes, rt)
-	switch guarded := rt.Guard == "action" || rt.Guard == "list"; {
-	case guarded && rt.Verb == "":
-		m.problem(pattern, "the policy does not list its action")
-	case guarded && rt.writes() && (method == "" || safe(method)):
-		m.problem(pattern, "its action writes, but the method may be a safe one")
-	case !guarded && rt.Because == "":
-		m.problem(pattern, "no reason why it is "+rt.Guard)
-	}
 }
 
-func (m *Mux) problem(pattern, what string) {
-	m.wrong = append(m.wrong, fmt.Errorf("rbac: route %s: %s", pattern, what))
+// problem says what is wrong with a route, "" if nothing is.
+func (rt Route) problem() string {
+	switch guarded := rt.Guard == "action" || rt.Guard == "list"; {
+	case guarded && rt.Verb == "":
+		return "the policy does not list its action"
+	case guarded && rt.writes() && (rt.Method == "" || safe(rt.Method)):
+		return "its action writes, but the method may be a safe one"
+	case !guarded && rt.Because == "":
+		return "no reason why it is " + rt.Guard
+	}
+	return ""
+}
+
+// refuseRoute serves a route with a problem: not at all.
+func (m *Mux) refuseRoute(w http.ResponseWriter, r *http.Request) {
+	_ = audit.Exempt(r.Context(), "a route that cannot be served")
+	m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
 }
 
 // writes reports whether the route's action changes stored data.
-func (r Route) writes() bool {
-	return r.Guard == "action" && (r.Verb == audit.Create || r.Verb == audit.Update || r.Verb == audit.Delete)
+func (rt Route) writes() bool {
+	return rt.Guard == "action" && (rt.Verb == audit.Create || rt.Verb == audit.Update || rt.Verb == audit.Delete)
 }
 
 // safe reports whether a method is safe (RFC 9110, section 9.2.1).
@@ -135,7 +146,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	}
 	ctx := r.Context()
 	if !s.mayKnow(a.def) {
-		m.deny(w, r, Decision{Code: CodeNoPermission, policy: m.z.policy, def: a.def, held: s.inForce(m.z.now())}, nil, false)
+		m.deny(w, r, Decision{Code: CodeNoPermission, policy: m.z.policy, def: a.def, held: s.inForce(m.z.now())}, nil, a.def.tenantLevel())
 		return Granted[R]{}, r, false
 	}
 	res, err := g.load(ctx, r)
