@@ -50,7 +50,7 @@ func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.
 func (s *subject) open(d *definition, now time.Time) (dec Decision, i int) {
 	p := s.z.policy
 	dec = Decision{policy: p, def: d, held: s.inForce(now)}
-	if !s.known() {
+	if !s.known {
 		dec.Code = CodeAnonymous
 		return dec, 0
 	}

@@ -13,6 +13,7 @@ import (
 // subject is who asks, with the grants as one read returned them.
 type subject struct {
 	z         *Authorizer
+	known     bool // somebody is signed in
 	tenant    audit.Tenant
 	id        audit.ActorID
 	kind      audit.Kind
@@ -80,8 +81,8 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
 	}
 	a := actor(ctx)
-	s := &subject{z: z, tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now}
-	if !s.known() {
+	s := &subject{z: z, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now}
+	if !s.known {
 		return s, nil
 	}
 	grants, err := z.store.Grants(ctx, a.Tenant, a.ID)
@@ -97,9 +98,9 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 	return s, nil
 }
 
-// known reports whether somebody is signed in.
-func (s *subject) known() bool {
-	return s.id != "" && s.tenant != "" && s.kind != "" && s.kind != audit.KindAnonymous
+// signedIn reports whether a is somebody.
+func signedIn(a audit.Actor) bool {
+	return a.ID != "" && a.Tenant != "" && a.Kind != "" && a.Kind != audit.KindAnonymous
 }
 
 // add takes a grant, unless it is somebody else's, names a role that the policy does not
