@@ -3,6 +3,7 @@ package rbac_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -87,7 +88,7 @@ func (s *site) ask(t testing.TB, a *audit.Actor, method, path string, form url.V
 		}
 		s.mux.ServeHTTP(w, r)
 	})
-	h, err := audithttp.Hold(s.rec, inner, nil)
+	h, err := audithttp.Hold(s.rec, inner, &audithttp.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -1,0 +1,31 @@
+package good
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+type patient struct{ id string }
+
+func (p patient) RBAC() rbac.Attrs { return rbac.Attrs{ID: p.id} }
+
+type note struct{ id string }
+
+func (n note) RBAC() rbac.Attrs { return rbac.Attrs{ID: n.id} }
+
+var (
+	read = rbac.Define[patient]("patient.read", rbac.Columns{ID: "id", Tenant: "tenant"}, rbac.Verb(audit.Read))
+	_    http.Handler
+	_    context.Context
+)
+
+func f(ctx context.Context, z *rbac.Authorizer, m *rbac.Mux, load func(context.Context, *http.Request) (patient, error)) {
+	_, _ = rbac.Check(ctx, z, read, patient{})
+	_ = rbac.In(rbac.Own, read)
+	rbac.For(m, load).Handle("GET /x", read, func(http.ResponseWriter, *http.Request, rbac.Granted[patient]) {})
+	_ = rbac.Granted[patient]{}
+	_ = rbac.Grant{Person: audit.ActorID("ana")}
+}
