@@ -115,6 +115,9 @@ const maxNamed = 3
 
 func (a *app) auditRow(ctx context.Context, e audit.Event, team map[audit.ActorID]member, names *patientNames) (auditRow, error) {
 	row := auditRow{ID: e.ID, Time: e.Recorded.UTC().Format("2 Jan 15:04:05"), Who: whoText(e.Actor, team), What: actionText(e.Action)}
+	if e.Detail["continues"] != "" {
+		row.What += ": what was shown" // the decision is an event of its own, on record before anything happens
+	}
 	row.Outcome, row.Tag = outcomeText(e)
 	var fields []string
 	for _, o := range e.Objects {

@@ -33,17 +33,21 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/dashboard", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: "Sign in", Data: a.demoSignIn(r)}
-	switch session.Status(r.Context()) {
-	case session.StateExpired:
-		v.Problem = "You were signed out because nothing happened for a while. Nothing was lost that you had saved."
-	case session.StateEnded:
-		v.Problem = "This session was ended. Please sign in again."
-	}
-	if r.URL.Query().Has("over") {
-		v.Problem = "That took too long or was opened twice. Please start again."
-	}
+	v := view{Title: "Sign in", Data: a.demoSignIn(r), Problem: whyOut(r.URL.Query().Get("out"))}
 	a.render(w, r, http.StatusOK, "signin", v)
+}
+
+// whyOut says why somebody is asked to sign in; the words never come from the address itself.
+func whyOut(code string) string {
+	switch code {
+	case session.StateExpired.String():
+		return "You were signed out because nothing happened for a while. Nothing was lost that you had saved."
+	case session.StateEnded.String():
+		return "This session was ended. Please sign in again."
+	case "over":
+		return "That took too long or was opened twice. Please start again."
+	}
+	return ""
 }
 
 // demoSignIn fills in the account that was picked on the demo page.
@@ -87,7 +91,7 @@ func (a *app) stepPage(w http.ResponseWriter, r *http.Request) {
 	step, err := a.people.Show(r.Context(), authn.TicketFrom(r))
 	switch {
 	case errors.Is(err, authn.ErrTicket):
-		http.Redirect(w, r, "/sign-in?over", http.StatusSeeOther)
+		http.Redirect(w, r, "/sign-in?out=over", http.StatusSeeOther)
 	case err != nil:
 		a.fail(w, r, authn.Status(err))
 	case stepPaths[step.Need] != r.URL.Path:
@@ -106,7 +110,7 @@ func (a *app) continueSignIn(w http.ResponseWriter, r *http.Request) {
 	step, err := a.people.Continue(r.Context(), authn.TicketFrom(r), answer, a.client(r))
 	switch {
 	case errors.Is(err, authn.ErrTicket):
-		http.Redirect(w, r, "/sign-in?over", http.StatusSeeOther)
+		http.Redirect(w, r, "/sign-in?out=over", http.StatusSeeOther)
 	case errors.Is(err, authn.ErrDenied), errors.Is(err, authn.ErrThrottled):
 		authn.SetTicket(w, authn.Step{})
 		retryAfter(w, err)

@@ -92,10 +92,15 @@ func (a *app) adminRoutes(mux *rbac.Mux) {
 	here.Handle("GET /audit/{event}", auditRead, a.auditEvent)
 }
 
-// toSignIn leads a page to the sign-in page and tells everything else 401.
+// toSignIn leads a page to the sign-in page and tells everything else 401. The dead cookie is
+// cleared on the way, so the address says why the session is over.
 func (a *app) toSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+		to := "/sign-in"
+		if state := session.Status(r.Context()); state == session.StateExpired || state == session.StateEnded {
+			to += "?out=" + state.String()
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	a.fail(w, r, http.StatusUnauthorized)
