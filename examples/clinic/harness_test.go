@@ -230,13 +230,31 @@ func (p *person) do(method, path string, form url.Values) page {
 // send sends one request and keeps the cookies of its answer.
 func (p *person) send(r *http.Request) page {
 	p.t.Helper()
-	res, err := p.clinic.client.Do(r)
+	at, cookies, err := p.clinic.exchange(r)
 	require.NoError(p.t, err)
+	p.keep(cookies)
+	return at
+}
+
+// attempt posts one form without touching the person, for several at once; the clinic may
+// die meanwhile.
+func (p *person) attempt(path string, form url.Values) (page, error) {
+	at, _, err := p.clinic.exchange(p.request(http.MethodPost, path, form))
+	return at, err
+}
+
+// exchange sends a request and reads the whole answer.
+func (c *clinic) exchange(r *http.Request) (page, []*http.Cookie, error) {
+	res, err := c.client.Do(r)
+	if err != nil {
+		return page{}, nil, err
+	}
+	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	require.NoError(p.t, err)
-	require.NoError(p.t, res.Body.Close())
-	p.keep(res.Cookies())
-	return page{res.StatusCode, r.URL.RequestURI(), string(body), res.Header}
+	if err != nil {
+		return page{}, nil, err
+	}
+	return page{res.StatusCode, r.URL.RequestURI(), string(body), res.Header}, res.Cookies(), nil
 }
 
 func (p *person) request(method, path string, form url.Values) *http.Request {

@@ -63,7 +63,7 @@ func (s *story) step(name string, f func(t *testing.T)) {
 		p.t = s.t
 	}
 	if !ok {
-		s.t.FailNow()
+		s.t.Fatalf("the story ends here; the clinic logged:\n%s", s.logged())
 	}
 }
 
