@@ -72,7 +72,7 @@ func (s *serial) do(f func()) {
 	f()
 }
 
-var broken = errors.New("broken")
+var errBroken = errors.New("broken")
 
 func TestMutants(t *testing.T) {
 	t.Parallel()
@@ -92,8 +92,8 @@ func TestCheckNamesTheBrokenRule(t *testing.T) {
 	require.NoError(t, mfatest.Check(t.Context(), good))
 	bad := func() (mfa.Store, error) { return credentialMutants()["delete"](), nil }
 	require.ErrorContains(t, mfatest.Check(t.Context(), bad), "delete:")
-	closed := func() (mfa.Store, error) { return nil, broken }
-	require.ErrorIs(t, mfatest.Check(t.Context(), closed), broken)
+	closed := func() (mfa.Store, error) { return nil, errBroken }
+	require.ErrorIs(t, mfatest.Check(t.Context(), closed), errBroken)
 }
 
 func credentialMutants() map[string]func() mfa.Store {

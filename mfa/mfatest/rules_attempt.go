@@ -44,7 +44,7 @@ func attempt(ctx context.Context, s mfa.Store, c mfa.Credential, r mfa.Ref, step
 		return err
 	}
 	if have != ok {
-		return fmt.Errorf("Advance reports %v, want %v", have, ok)
+		return fmt.Errorf("advancing reports %v, want %v", have, ok)
 	}
 	if ok {
 		c.Step, c.Used, c.Failures = step, at(4), 0
@@ -97,7 +97,7 @@ func advanceEnrolment(ctx context.Context, s mfa.Store) error {
 	}
 	ok, err := s.Advance(ctx, mfa.Ref{Tenant: clinic, Person: diaz, ID: "e-1"}, c.Step+1, at(4))
 	if ok || err != nil {
-		return fmt.Errorf("Advance of a missing row reports %v (%v)", ok, err)
+		return fmt.Errorf("advancing a missing row reports %v (%v)", ok, err)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func failLocks(ctx context.Context, s mfa.Store) error {
 	for i := range 2 {
 		n, err := s.Fail(ctx, c.Ref(), 4, at(4+i))
 		if err != nil || n != 3+i {
-			return fmt.Errorf("Fail returns %d, want %d (%v)", n, 3+i, err)
+			return fmt.Errorf("a wrong code counts to %d, want %d (%v)", n, 3+i, err)
 		}
 		c.Failures, c.Version = n, c.Version+1
 		if n == 4 {
@@ -175,7 +175,7 @@ func failStops(ctx context.Context, s mfa.Store) error {
 	}
 	n, err := s.Fail(ctx, c.Ref(), 100, at(4))
 	if err != nil || n != 0 {
-		return fmt.Errorf("Fail of a locked row returns %d, want 0 (%v)", n, err)
+		return fmt.Errorf("a wrong code for a locked row counts to %d, want 0 (%v)", n, err)
 	}
 	return expect(ctx, s, c)
 }
@@ -188,7 +188,7 @@ func failEnrolment(ctx context.Context, s mfa.Store) error {
 	for _, r := range []mfa.Ref{{Tenant: clinic, Person: lin, ID: "e-0"}, {Tenant: clinic, Person: diaz, ID: "e-1"}} {
 		n, err := s.Fail(ctx, r, 100, at(4))
 		if err != nil || n != 0 {
-			return fmt.Errorf("Fail of another enrolment returns %d, want 0 (%v)", n, err)
+			return fmt.Errorf("a wrong code for another enrolment counts to %d, want 0 (%v)", n, err)
 		}
 	}
 	return first(expect(ctx, s, c), gone(ctx, s, clinic, diaz))

@@ -87,7 +87,7 @@ func detached(ctx context.Context, s mfa.Store) error {
 	for range 2 {
 		have, err := s.Get(ctx, clinic, lin)
 		if err != nil || string(have.Secret) != want {
-			return fmt.Errorf("Secret changed with its caller's copy (%v)", err)
+			return fmt.Errorf("the key changed with its caller's copy (%v)", err)
 		}
 		have.Secret[0] ^= 1
 	}
