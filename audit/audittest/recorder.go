@@ -14,7 +14,7 @@ import (
 type Recorder struct {
 	mu      sync.Mutex
 	events  []audit.Event
-	ids     map[string]bool
+	ids     map[string]audit.Event
 	err     error
 	stalled chan struct{} // closed by Release; nil while not stalled
 	calls   int
@@ -22,9 +22,10 @@ type Recorder struct {
 }
 
 // NewRecorder returns an empty Recorder.
-func NewRecorder() *Recorder { return &Recorder{ids: map[string]bool{}} }
+func NewRecorder() *Recorder { return &Recorder{ids: map[string]audit.Event{}} }
 
-// Record keeps the events, in order. An event is kept once per ID; one without ID gets one.
+// Record keeps the events, in order. An event is kept once per ID, and one of another action
+// or outcome under the same ID is audit.ErrConflict; one without ID gets one.
 // Like a real log it returns an *audit.InvalidError for an event that lacks something, and
 // then keeps nothing of the call.
 func (r *Recorder) Record(ctx context.Context, events ...audit.Event) error {
@@ -41,10 +42,15 @@ func (r *Recorder) Record(ctx context.Context, events ...audit.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range done {
-		if r.ids[e.ID] {
+		if old, ok := r.ids[e.ID]; ok && (old.Action != e.Action || old.Outcome != e.Outcome) {
+			return audit.ErrConflict
+		}
+	}
+	for _, e := range done {
+		if _, ok := r.ids[e.ID]; ok {
 			continue
 		}
-		r.ids[e.ID] = true
+		r.ids[e.ID] = e
 		r.events = append(r.events, e)
 	}
 	return nil
@@ -69,7 +75,10 @@ func (r *Recorder) gate(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.err
+	if r.err != nil {
+		return r.err
+	}
+	return ctx.Err()
 }
 
 // complete does what a log does to an event before it validates it, and detaches it from the
@@ -135,7 +144,7 @@ func (r *Recorder) Waiting() int {
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events, r.ids, r.calls = nil, map[string]bool{}, 0
+	r.events, r.ids, r.calls = nil, map[string]audit.Event{}, 0
 }
 
 // FailWith makes every following Record return err and keep nothing; nil heals it.
