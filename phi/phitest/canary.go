@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"index/suffixarray"
 	"io"
 	"io/fs"
 	"net/url"
@@ -131,14 +132,17 @@ func (c *Canary) Search(r io.Reader) (found []string, decoy bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("phitest: reading what to search: %w", err)
 	}
-	folded := bytes.ToLower(text)
+	// Indexed, because a dump is megabytes and the needles are thousands.
+	exact, folded := suffixarray.New(text), suffixarray.New(bytes.ToLower(text))
 	for _, n := range c.needles {
-		if bytes.Contains(text, n.text) || n.fold && bytes.Contains(folded, n.text) {
+		if has(exact, n.text) || n.fold && has(folded, n.text) {
 			found = append(found, n.label)
 		}
 	}
-	return found, bytes.Contains(folded, []byte(c.decoy)), nil
+	return found, has(folded, []byte(c.decoy)), nil
 }
+
+func has(x *suffixarray.Index, text []byte) bool { return len(x.Lookup(text, 1)) > 0 }
 
 // Check fails the test where a value occurs in what r yields, or where the decoy does not,
 // because then the search was none.
