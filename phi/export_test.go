@@ -1,0 +1,39 @@
+package phi
+
+// For the tests with outside vectors.
+
+// DeriveXAES returns the AES-256-GCM key that XAES-256-GCM derives from key and the first half
+// of the nonce.
+func DeriveXAES(key, salt []byte) []byte {
+	sub := make([]byte, keySize)
+	newXAES(key).derive(sub, salt)
+	return sub
+}
+
+// OpenXAES opens nonce ‖ ciphertext ‖ tag, with a nonce of 24 bytes.
+func OpenXAES(key, sealed, aad []byte) ([]byte, error) {
+	return newXAES(key).aead(sealed[:saltSize]).Open(nil, nil, sealed[saltSize:], aad)
+}
+
+// SealXAES returns nonce ‖ ciphertext ‖ tag for a salt.
+func SealXAES(key, salt, plaintext, aad []byte) []byte {
+	return newXAES(key).aead(salt).Seal(append([]byte{}, salt...), nil, plaintext, aad)
+}
+
+// KidOf returns the id of a key.
+func KidOf(key []byte) KeyID { return kidOf(key) }
+
+// DecodeKeyFile reads the text of a key file.
+func DecodeKeyFile(text []byte) ([]byte, error) { return decodeKeyFile(text) }
+
+// EncodeKeyFile returns the line of a key file.
+func EncodeKeyFile(key []byte) string { return encodeKeyFile(key) }
+
+// ExcerptOf returns the excerpt of s as a value of class c.
+func ExcerptOf(c Class, s string) string { return c.partial(s) }
+
+// MaskOf returns the mask of class c.
+func MaskOf(c Class) string { return c.mask() }
+
+// Overhead is how many bytes a sealed value adds to its padded plaintext.
+const Overhead = overhead
