@@ -1,12 +1,15 @@
 package audithttp_test
 
 import (
+	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -240,37 +243,65 @@ func TestInformationalResponsesAreWithheld(t *testing.T) {
 	})
 }
 
-// Deadlines reach the connection, also while a write is stuck because nobody reads.
+// Deadlines reach the connection.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	failed := make(chan error, 1)
 	web := start(t, func(w http.ResponseWriter, r *http.Request) {
 		decide(r)
 		control := http.NewResponseController(w)
-		if err := control.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		if err := errors.Join(control.SetReadDeadline(time.Now()), control.EnableFullDuplex()); err != nil {
 			panic(err)
 		}
-		if err := control.EnableFullDuplex(); err != nil {
-			panic(err)
+		_, err := io.ReadAll(r.Body)
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			panic("read")
 		}
-		w.(http.Flusher).Flush()
-		stuck := make(chan error, 1)
-		go func() {
-			piece := make([]byte, 1<<20)
-			for {
-				if _, err := w.Write(piece); err != nil {
-					stuck <- err
-					return
-				}
-			}
-		}()
 		_ = control.SetWriteDeadline(time.Now())
-		failed <- <-stuck
+		w.(http.Flusher).Flush()
+		_, err = w.Write(make([]byte, 1<<20))
+		if err == nil {
+			panic("written")
+		}
 	}, setup{})
-	resp, err := web.Client().Get(web.URL)
+	client, err := net.Dial("tcp", web.Listener.Addr().String())
 	require.NoError(t, err)
-	defer resp.Body.Close()
-	require.ErrorContains(t, <-failed, "timeout")
+	defer client.Close()
+	_, err = io.WriteString(client, "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\n\r\n")
+	require.NoError(t, err)
+	all, _ := io.ReadAll(client)
+	require.Empty(t, all)
+}
+
+// A deadline ends a write that is stuck because nobody reads; it must not wait for it.
+func TestDeadlineDuringWrite(t *testing.T) {
+	t.Parallel()
+	stuck, set := make(chan struct{}), make(chan struct{})
+	under := &hooked{
+		header:   http.Header{},
+		deadline: func() { close(set) },
+		write: func() error {
+			close(stuck)
+			select {
+			case <-set:
+				return os.ErrDeadlineExceeded
+			case <-time.After(10 * time.Second):
+				return errors.New("nobody ended the write")
+			}
+		},
+	}
+	held, err := audithttp.Hold(audit.Discard{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		decide(r)
+		other := make(chan error, 1)
+		go func() {
+			<-stuck
+			other <- http.NewResponseController(w).SetWriteDeadline(time.Now())
+		}()
+		_, err := w.Write(make([]byte, 2*audithttp.BufferSize))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NoError(t, <-other)
+	}), nil)
+	require.NoError(t, err)
+	held.ServeHTTP(under, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 }
 
 func TestUnsupportedControls(t *testing.T) {

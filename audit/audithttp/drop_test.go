@@ -98,7 +98,7 @@ func TestDroppedResponseAcceptsNothing(t *testing.T) {
 			if !errors.Is(control.Flush(), audithttp.ErrWithheld) {
 				panic("flushed")
 			}
-			<-r.Context().Done()
+			ended(r.Context())
 			if !errors.Is(context.Cause(r.Context()), audithttp.ErrWithheld) {
 				panic("another cause")
 			}
@@ -131,7 +131,7 @@ func TestStoreFailsAfterFirstByte(t *testing.T) {
 			_ = reveal(r.Context())
 			_, _ = io.WriteString(w, secret)
 			w.(http.Flusher).Flush()
-			<-r.Context().Done() // a stream that waits for its end
+			ended(r.Context()) // a stream that waits for its end
 			_, _ = io.WriteString(w, secret)
 		}, setup{rec: rec, http2: http2})
 		got := web.get(t)
@@ -215,7 +215,7 @@ func TestCancelledClientIsRecorded(t *testing.T) {
 		entered, returned := make(chan struct{}), make(chan error, 1)
 		web := start(t, func(w http.ResponseWriter, r *http.Request) {
 			close(entered)
-			<-r.Context().Done()
+			ended(r.Context())
 			decide(r)
 			_ = reveal(r.Context())
 			_, _ = io.WriteString(w, secret)

@@ -236,3 +236,12 @@ func requireAlarm(t testing.TB, s *site, reason error) audithttp.Alarm {
 	require.Equal(t, reason, alarms[0].Reason)
 	return alarms[0]
 }
+
+// ended waits until ctx ends, as a stream does; a protection that is broken must not hang
+// the test.
+func ended(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(10 * time.Second):
+	}
+}

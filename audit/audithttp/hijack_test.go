@@ -41,6 +41,7 @@ func hijacked(t *testing.T, rec *audittest.Recorder, prepare func(http.ResponseW
 	client, err := net.Dial("tcp", web.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
+	require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
 	_, err = io.WriteString(client, "GET /socket HTTP/1.1\r\nHost: example.com\r\n\r\n")
 	require.NoError(t, err)
 	end, ok := <-got
@@ -106,7 +107,8 @@ func TestHijackedConnectionIsCutWhenTheStoreFails(t *testing.T) {
 	require.ErrorIs(t, err, audithttp.ErrWithheld)
 	_, _ = rw.WriteString(secret)
 	require.ErrorIs(t, rw.Flush(), audithttp.ErrWithheld)
-	rest, _ := io.ReadAll(client)
+	rest, err := io.ReadAll(client)
+	require.NoError(t, err, "the connection is still open")
 	require.Empty(t, rest)
 	require.NotContains(t, web.sent(), secret)
 	require.True(t, requireAlarm(t, web, audithttp.ErrNotDurable).Sent)
@@ -136,7 +138,8 @@ func TestHijackedConnectionIsRechecked(t *testing.T) {
 	web.advance(audithttp.RecheckEvery)
 	_, err = io.WriteString(conn, secret)
 	require.ErrorIs(t, err, audithttp.ErrWithheld)
-	rest, _ := io.ReadAll(client)
+	rest, err := io.ReadAll(client)
+	require.NoError(t, err, "the connection is still open")
 	require.Empty(t, rest)
 	requireAlarm(t, web, audithttp.ErrRechecked)
 }
@@ -182,9 +185,17 @@ func TestHijackedAndUnrecordedAtReturn(t *testing.T) {
 	requireAlarm(t, web, audithttp.ErrNotDurable)
 }
 
-// Over HTTP/2 there is nothing to hijack, and the response is still there.
+// Over HTTP/2 there is nothing to hijack, and the response is still there, and still waits.
 func TestHijackOverHTTP2(t *testing.T) {
 	t.Parallel()
+	dropped := start(t, func(w http.ResponseWriter, r *http.Request) {
+		decide(r)
+		_, _ = io.WriteString(w, secret)
+		_, _, _ = http.NewResponseController(w).Hijack()
+		panic("boom")
+	}, setup{http2: true})
+	_, err := dropped.ask(t, http.MethodPost)
+	require.Error(t, err)
 	web := start(t, func(w http.ResponseWriter, r *http.Request) {
 		decide(r)
 		_, _, err := http.NewResponseController(w).Hijack()

@@ -1,9 +1,11 @@
 package audithttp_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +45,7 @@ func TestLateWritesAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, audithttp.ErrReturned)
 		w.WriteHeader(http.StatusTeapot)
 		w.Header().Set("X-Ssn", secret)
+		require.Empty(t, w.Header(), "a map that somebody may still read")
 		require.ErrorIs(t, control.Flush(), audithttp.ErrReturned)
 		_, _, err = control.Hijack()
 		require.ErrorIs(t, err, audithttp.ErrReturned)
@@ -102,32 +105,39 @@ func TestLateRevealAfterPanic(t *testing.T) {
 // is on record, and the rest is refused.
 func TestGoroutinesRaceTheReturn(t *testing.T) {
 	t.Parallel()
-	rounds := 200
+	rounds := 20
 	if testing.Short() {
-		rounds = 20
+		rounds = 5
 	}
 	versions(t, func(t *testing.T, http2 bool) {
 		rec := audittest.NewRecorder()
-		var left sync.WaitGroup
+		var busy, left sync.WaitGroup
 		web := start(t, func(w http.ResponseWriter, r *http.Request) {
 			decide(r)
+			busy.Add(4)
 			for i := range 4 {
 				left.Go(func() {
+					begun := sync.OnceFunc(busy.Done)
+					defer begun()
 					for {
 						if audit.Seen(r.Context(), "patient-1", audit.Object{}) != nil {
 							return
 						}
 						_, err := io.WriteString(w, strings.Repeat(".", 1<<12))
+						_, _ = w.Write([]byte("."))
+						w.WriteHeader(http.StatusOK)
 						_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 						if i == 0 {
 							_ = http.NewResponseController(w).Flush()
 						}
-						if errors.Is(err, audithttp.ErrReturned) {
+						begun()
+						if errors.Is(err, audithttp.ErrReturned) || r.Context().Err() != nil {
 							return
 						}
 					}
 				})
 			}
+			busy.Wait()
 			_ = reveal(r.Context())
 			_, _ = io.WriteString(w, secret)
 		}, setup{rec: rec, http2: http2})
@@ -140,6 +150,43 @@ func TestGoroutinesRaceTheReturn(t *testing.T) {
 		require.False(t, web.tooEarly())
 		require.Empty(t, web.raised())
 	})
+}
+
+// What is seen while the response is on its way is already late: nothing would record it
+// afterwards.
+func TestSeenWhileTheResponseLeaves(t *testing.T) {
+	t.Parallel()
+	rec := audittest.NewRecorder()
+	var ctx context.Context
+	held, err := audithttp.Hold(rec, guarded(func(w http.ResponseWriter, r *http.Request) {
+		ctx = r.Context()
+		_, _ = io.WriteString(w, "ok")
+	}), nil)
+	require.NoError(t, err)
+	recorded := 0
+	w := &hooked{header: http.Header{}, write: func() error {
+		require.NoError(t, reveal(ctx))
+		recorded = len(rec.Events())
+		return nil
+	}}
+	held.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	require.Equal(t, 2, recorded)
+}
+
+// hooked is a response writer whose writes a test takes part in.
+type hooked struct {
+	header   http.Header
+	write    func() error
+	deadline func()
+}
+
+func (h *hooked) Header() http.Header         { return h.header }
+func (h *hooked) WriteHeader(int)             {}
+func (h *hooked) Write(p []byte) (int, error) { return len(p), h.write() }
+
+func (h *hooked) SetWriteDeadline(time.Time) error {
+	h.deadline()
+	return nil
 }
 
 // A buffer comes back from the pool without what was in it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestStreamIsCutWhenTheSessionEnds(t *testing.T) {
 			_ = reveal(r.Context())
 			_, _ = io.WriteString(w, secret)
 			w.(http.Flusher).Flush()
-			<-r.Context().Done()
+			ended(r.Context())
 		}, setup{http2: http2})
 		got := web.get(t)
 		require.Equal(t, "first;", got.body)
@@ -135,25 +136,29 @@ func TestRecheckAtOverflowAndReturn(t *testing.T) {
 	}
 }
 
-// The client that went away does not make a recheck fail.
+// The client that went away does not make a recheck fail; one that hangs is ended.
 func TestRecheckOutlivesTheRequest(t *testing.T) {
 	t.Parallel()
-	var web *site
+	now := time.Date(2026, 3, 4, 9, 0, 0, 0, time.UTC)
+	var asked, deadline bool
 	var state error
-	var deadline bool
-	web = start(t, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithCancel(r.Context())
-		cancel()
+	held, err := audithttp.Hold(audit.Discard{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		decide(r)
-		_ = audit.OnRecheck(ctx, func(ctx context.Context) error {
-			state = ctx.Err()
+		_ = audit.OnRecheck(r.Context(), func(ctx context.Context) error {
+			asked, state = true, ctx.Err()
 			_, deadline = ctx.Deadline()
 			return state
 		})
-		web.advance(time.Minute)
+		now = now.Add(time.Minute)
 		_, _ = io.WriteString(w, "ok")
-	}, setup{})
-	require.Equal(t, "ok", web.get(t).body)
+	}), &audithttp.Options{Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	held.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+	require.True(t, asked)
 	require.NoError(t, state)
 	require.True(t, deadline)
+	require.Equal(t, "ok", w.Body.String())
 }
