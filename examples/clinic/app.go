@@ -67,17 +67,21 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 		return nil, err
 	}
 	keyFile := filepath.Join(c.data, "clinic.key")
+	_, missing := os.Stat(c.data)
 	if err := prepareFolder(c, keyFile); err != nil {
-		return nil, err
-	}
-	if a.db, err = connect(ctx, c); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			a.close()
 		}
+		if err != nil && missing != nil {
+			_ = os.Remove(c.data) // succeeds only while nothing is in it
+		}
 	}()
+	if a.db, err = connect(ctx, c); err != nil {
+		return nil, err
+	}
 	s, err := a.db.stores()
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,7 +13,17 @@ import (
 // maxBody is the largest form the clinic accepts, in bytes.
 const maxBody = 64 << 10
 
-func tlsConfig() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }
+// tlsConfig reads the certificate that the flags name; nil means plain HTTP.
+func (c config) tlsConfig() (*tls.Config, error) {
+	if !c.tls() {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.tlsCert, c.tlsKey)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
 
 // guard refuses foreign Host headers, which is how a web page elsewhere would reach a
 // server on loopback (DNS rebinding), and bounds every body.

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// The port comes first: nothing is written for a server that cannot listen.
+	// Certificate and port come first: nothing is written for a server that cannot listen.
+	secure, err := c.tlsConfig()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
@@ -63,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := app.greet(ctx, stdout); err != nil {
 		return err
 	}
-	return app.serve(ctx, listener)
+	return app.serve(ctx, listener, secure)
 }
 
 // localURL names the listener the way browsers like it: they refuse passkeys on 127.0.0.1.
@@ -76,8 +81,9 @@ func localURL(c config, addr net.Addr) string {
 	return scheme + "://" + net.JoinHostPort("localhost", port)
 }
 
-// serve runs the web server and the background work until ctx ends.
-func (a *app) serve(ctx context.Context, listener net.Listener) error {
+// serve runs the web server, over TLS where secure is not nil, and the background work until
+// ctx ends.
+func (a *app) serve(ctx context.Context, listener net.Listener, secure *tls.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
@@ -93,9 +99,9 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	go func() { background <- a.background(ctx) }()
 	served := make(chan error, 1)
 	go func() {
-		if a.config.tls() {
-			server.TLSConfig = tlsConfig()
-			served <- server.ServeTLS(listener, a.config.tlsCert, a.config.tlsKey)
+		if secure != nil {
+			server.TLSConfig = secure
+			served <- server.ServeTLS(listener, "", "")
 			return
 		}
 		served <- server.Serve(listener)
