@@ -39,7 +39,7 @@ func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (s
 func contextWords(identifier string) []string {
 	local, host, _ := strings.Cut(identifier, "@")
 	labels := strings.Split(host, ".")
-	return append([]string{local}, labels...)
+	return append([]string{identifier, local}, labels...)
 }
 
 // MinPassword returns the shortest password that the tenant's policy takes from somebody of

@@ -164,7 +164,8 @@ func longestRun(s string) int {
 func leans(s string, words []string) bool {
 	rest := s
 	for _, w := range words {
-		for _, part := range strings.FieldsFunc(fold(w), notWord) {
+		whole := fold(w)
+		for _, part := range append([]string{whole}, strings.FieldsFunc(whole, notWord)...) {
 			if utf8.RuneCountInString(part) >= 4 {
 				rest = strings.ReplaceAll(rest, part, "")
 			}

@@ -1,0 +1,56 @@
+package authn
+
+// What the tests of this package see of its inside.
+
+// Sum is what a store keeps of a token.
+func Sum(token string) []byte { return sum(token) }
+
+// ParsePHC parses a stored hash and writes it again.
+func ParsePHC(s string) (again string, params Argon2, err error) {
+	p, err := parsePHC(s)
+	return p.String(), p.params, err
+}
+
+// MatchPHC reports whether a stored hash is one of a password.
+func MatchPHC(s, password string) (bool, error) {
+	p, err := parsePHC(s)
+	return err == nil && p.matches(password), err
+}
+
+// HashPHC computes a hash with a fresh salt.
+func HashPHC(password string, a Argon2) string { return derive(password, a).String() }
+
+// Canonical is the one form of an identifier.
+func Canonical(s string) (string, bool) { return canonical(s) }
+
+// Judge applies a Manager's password policy.
+func (m *Manager) Judge(p Password, least int, words ...string) error {
+	_, err := m.judge(p, least, words)
+	return err
+}
+
+// Occupy takes every place of the hasher's slots and n of its queue.
+func (m *Manager) Occupy(n int) (leave func()) {
+	for range cap(m.hash.slots) {
+		m.hash.slots <- struct{}{}
+		m.hash.inside <- struct{}{}
+	}
+	for range n {
+		m.hash.inside <- struct{}{}
+	}
+	return func() {
+		for range cap(m.hash.slots) {
+			<-m.hash.slots
+			<-m.hash.inside
+		}
+		for range n {
+			<-m.hash.inside
+		}
+	}
+}
+
+// Waiting is how many wait for the hasher or are in it.
+func (m *Manager) Waiting() int { return len(m.hash.inside) }
+
+// AddressKey is the budget that an address draws on.
+var AddressKey = addressKey
