@@ -155,7 +155,7 @@ func (c *compiler) role(r Role) role {
 		}
 	}
 	r.Allow, r.Sight = slices.Clone(r.Allow), maps.Clone(r.Sight)
-	out := role{Role: r, scopes: make([]scopeSet, len(c.p.actions))}
+	out := role{Role: r, scopes: make([]scopeSet, len(c.p.actions)), sight: phi.NewSight(r.Sight)}
 	for _, a := range r.Allow {
 		c.allow(&out, a)
 	}

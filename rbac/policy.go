@@ -35,6 +35,7 @@ func (s scopeSet) has(b Base) bool { return s&(1<<b) != 0 }
 type role struct {
 	Role
 	scopes []scopeSet
+	sight  phi.Sight // of Role.Sight
 }
 
 // Policy is a compiled set of rules, shared by all tenants. It is immutable and safe for
@@ -99,6 +100,9 @@ func (p *Policy) highest(set roleSet) int {
 // sight merges the roles' sights, the widest level of each class, and adds what the action
 // reveals.
 func (p *Policy) sight(set roleSet, d *definition) phi.Sight {
+	if bits.OnesCount64(uint64(set)) == 1 && len(d.reveals) == 0 {
+		return p.roles[bits.TrailingZeros64(uint64(set))].sight
+	}
 	levels := map[phi.Class]phi.Level{}
 	set.each(func(i int) { widen(levels, p.roles[i].Sight) })
 	return reveal(levels, d)
