@@ -155,7 +155,6 @@ func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, v *visit, err e
 	case errors.Is(err, ErrAmbiguous):
 		status, code, outcome = http.StatusBadRequest, "two_tokens", audit.Failure
 	}
-	v.session, v.state = Session{}, StateNone
 	ctx := audit.WithActor(v, v.actor(m, r))
 	m.recordRefusal(ctx, code, outcome)
 	h := w.Header()

@@ -14,7 +14,8 @@ const (
 // SetCookie gives the browser its token: a "__Host-" cookie, Secure, HttpOnly, SameSite=Lax,
 // Path=/, without Domain (RFC 6265bis), in place of any other session cookie of this
 // response. It has no expiry: the browser forgets it when it closes, and the session's
-// limits are the server's business (NIST SP 800-63B-4, section 5.1.1).
+// limits are the server's business (NIST SP 800-63B-4, section 5.1.1). What is not a token
+// clears the cookie instead.
 func (m *Manager) SetCookie(w http.ResponseWriter, token string) {
 	if _, ok := parseKey(token); !ok {
 		m.ClearCookie(w)

@@ -1,10 +1,8 @@
 package session_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -15,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
-	"github.com/wardkit/wardkit/audit/audithttp"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -42,6 +39,10 @@ func TestHandlerSaysWhoActs(t *testing.T) {
 		Origin: netip.MustParseAddr("198.51.100.9"), Device: "Firefox on Windows",
 	}, got, "the address is this request's")
 	require.NotContains(t, got.Session, token)
+
+	s.Methods[0] = "changed by a handler"
+	again, _ := session.From(ctx)
+	require.Equal(t, []string{"pwd", "otp"}, again.Methods)
 }
 
 func TestAnonymous(t *testing.T) {
@@ -145,119 +146,6 @@ func TestForgedTokens(t *testing.T) {
 		}
 	}
 	require.NoError(t, d.state(token))
-}
-
-func TestBearer(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory())
-	token := d.start(t, staff(ann))
-	for _, header := range []string{"Bearer " + token, "bearer " + token, "BEARER  " + token + " "} {
-		r := get("")
-		r.Header.Set("Authorization", header)
-		_, ctx := serve(d, r)
-		require.Equal(t, session.StateLive, session.Status(ctx), header)
-	}
-	for header, want := range map[string]session.State{
-		"Basic YW5uOnB3":           session.StateNone,
-		token:                      session.StateNone,
-		"Bearer":                   session.StateInvalid,
-		"Bearer ":                  session.StateInvalid,
-		"Bearer a b":               session.StateInvalid,
-		"Bearer " + token + ",x=1": session.StateInvalid,
-	} {
-		r := get("")
-		r.Header.Set("Authorization", header)
-		_, ctx := serve(d, r)
-		require.Equal(t, want, session.Status(ctx), header)
-	}
-	r := httptest.NewRequest(http.MethodGet, "/?access_token="+token, nil)
-	_, ctx := serve(d, r)
-	require.Equal(t, session.StateNone, session.Status(ctx), "a token in an address is no token")
-}
-
-func TestTwoTokensAreRefused(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory(), func(o *session.Options) {
-		o.Tenant = func(*http.Request) audit.Tenant { return clinic }
-	})
-	token := d.start(t, staff(ann))
-	for name, header := range map[string]http.Header{
-		"cookie and bearer":   {"Cookie": {"__Host-session=" + token}, "Authorization": {"Bearer " + token}},
-		"bad cookie, bearer":  {"Cookie": {"__Host-session="}, "Authorization": {"Bearer " + token}},
-		"two cookies":         {"Cookie": {"__Host-session=" + token + "; __Host-session=" + token}},
-		"two cookie headers":  {"Cookie": {"a=b; __Host-session=" + token, "__Host-session=x"}},
-		"two bearers":         {"Authorization": {"Bearer " + token, "Bearer " + token}},
-		"bearer, then cookie": {"Authorization": {"bearer"}, "Cookie": {"__Host-session=" + token}},
-	} {
-		r := get("")
-		r.Header = header
-		d.log.Reset()
-		w, ctx := serve(d, r)
-		require.Equal(t, http.StatusBadRequest, w.Code, name)
-		require.Nil(t, ctx, name)
-		require.Empty(t, w.Header()["Set-Cookie"], name)
-		e, ok := d.log.Last("session.check")
-		require.True(t, ok, name)
-		require.Equal(t, "two_tokens", e.Code, name)
-		require.Equal(t, audit.KindAnonymous, e.Actor.Kind, name)
-		_, err := d.Check(r)
-		require.ErrorIs(t, err, session.ErrAmbiguous, name)
-	}
-	r := get(token)
-	r.Header.Add("Cookie", "session=x; __host-session=x; x__Host-session=y; __Host-session2=z; =; ;;")
-	r.Header.Set("Authorization", "Basic YW5uOnB3")
-	require.NoError(t, func() error { _, err := d.Check(r); return err }(), "other cookies and schemes do not matter")
-}
-
-func TestCookieAttributes(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory())
-	token := d.start(t, staff(ann))
-	w := httptest.NewRecorder()
-	d.SetCookie(w, token)
-	require.Equal(t, []string{"__Host-session=" + token + "; Path=/; Secure; HttpOnly; SameSite=Lax"}, w.Header()["Set-Cookie"])
-	c := cookies(w)[0]
-	require.NoError(t, c.Valid())
-	require.Equal(t, "__Host-session", c.Name)
-	require.Equal(t, token, c.Value)
-	require.True(t, c.Secure)
-	require.True(t, c.HttpOnly)
-	require.Equal(t, http.SameSiteLaxMode, c.SameSite)
-	require.Equal(t, "/", c.Path)
-	require.Empty(t, c.Domain)
-	require.Zero(t, c.MaxAge, "the cookie's life is not the timeout")
-	require.True(t, c.Expires.IsZero())
-
-	d.ClearCookie(w)
-	d.SetCookie(w, token)
-	d.ClearCookie(w)
-	require.Len(t, w.Header()["Set-Cookie"], 1, "one of them counts, not the browser's choice of several")
-	c = cookies(w)[0]
-	require.Equal(t, -1, c.MaxAge)
-	require.Empty(t, c.Value)
-
-	http.SetCookie(w, &http.Cookie{Name: "theme", Value: "dark"})
-	d.SetCookie(w, token)
-	require.Len(t, cookies(w), 2, "other cookies stay")
-	d.SetCookie(w, "x; Domain=example.com")
-	require.NotContains(t, w.Header()["Set-Cookie"][1], "Domain", "only a token is ever set")
-}
-
-func cookies(w *httptest.ResponseRecorder) []*http.Cookie {
-	return (&http.Response{Header: w.Header()}).Cookies()
-}
-
-func TestCookieName(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory(), func(o *session.Options) { o.CookieName = "__Host-portal" })
-	token := d.start(t, staff(ann))
-	require.ErrorIs(t, d.state(token), session.ErrNoSession, "another application's cookie")
-	w := httptest.NewRecorder()
-	d.SetCookie(w, token)
-	r := get("")
-	r.Header.Set("Cookie", "__Host-portal="+cookies(w)[0].Value)
-	_, err := d.Check(r)
-	require.NoError(t, err)
 }
 
 // A token that a client presents before sign-in is never adopted: an attacker who plants one
@@ -376,132 +264,6 @@ func TestRefuseHook(t *testing.T) {
 	w, _ := serve(d, r)
 	require.Equal(t, 403, w.Code)
 	require.Equal(t, "cross_origin anonymous", w.Header().Get("X-Code"))
-}
-
-// held puts d inside audithttp.Hold, as a host does.
-func held(t *testing.T, d *desk, next http.HandlerFunc) http.Handler {
-	t.Helper()
-	h, err := audithttp.Hold(d.log, d.Handler(next), &audithttp.Options{Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	return h
-}
-
-// The answers that Handler gives itself pass through Hold, which serves nothing undecided.
-func TestRefusalsPassHold(t *testing.T) {
-	t.Parallel()
-	for _, tenant := range []audit.Tenant{clinic, ""} {
-		d := newDesk(t, session.NewMemory(), func(o *session.Options) {
-			o.Tenant = func(*http.Request) audit.Tenant { return tenant }
-		})
-		token := d.start(t, staff(ann))
-		h := held(t, d, func(http.ResponseWriter, *http.Request) { t.Error("reached") })
-		cross, two, down := get(token), get(token), get(token)
-		cross.Method = http.MethodPost
-		cross.Header.Set("Sec-Fetch-Site", "cross-site")
-		two.Header.Set("Authorization", "Bearer "+token)
-		d.store.breaks("Get", errors.New("down"))
-		for code, c := range map[string]struct {
-			r      *http.Request
-			status int
-		}{"cross_origin": {cross, 403}, "two_tokens": {two, 400}, "unavailable": {down, 503}} {
-			d.log.Reset()
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, c.r)
-			require.Equal(t, c.status, w.Code)
-			require.Equal(t, http.StatusText(c.status)+"\n", w.Body.String())
-			found := d.log.Find("session.check")
-			if tenant == "" {
-				require.Empty(t, found, "no log to keep it in")
-				continue
-			}
-			require.Len(t, found, 1)
-			require.Equal(t, code, found[0].Code)
-			require.NotEmpty(t, found[0].Correlation.Request, "it belongs to the request")
-		}
-	}
-}
-
-// A refusal that cannot be recorded is a refusal all the same.
-func TestUnrecordedRefusalIsClosed(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory(), func(o *session.Options) {
-		o.Tenant = func(*http.Request) audit.Tenant { return clinic }
-	})
-	d.log.FailWith(errors.New("down"))
-	r := get("")
-	r.Method = http.MethodPost
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	w, ctx := serve(d, r)
-	require.Equal(t, 403, w.Code)
-	require.Nil(t, ctx)
-	w = httptest.NewRecorder()
-	held(t, d, func(http.ResponseWriter, *http.Request) { t.Error("reached") }).ServeHTTP(w, r)
-	require.Equal(t, 503, w.Code)
-}
-
-// A response that lasts is asked about its session again and again, and the question is not
-// activity.
-func TestLongResponsesDieWithTheSession(t *testing.T) {
-	t.Parallel()
-	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
-		d := newDesk(t, open(t))
-		for name, kill := range map[string]func(token string){
-			"ended":   func(string) { require.NoError(t, d.EndAll(t.Context(), clinic, ann, session.ReasonSignOut)) },
-			"expired": func(string) { d.clock.Add(15 * time.Minute) },
-		} {
-			token := d.start(t, staff(ann))
-			ctx, trail := audit.WithTrail(t.Context(), d.log, audit.Event{})
-			_, inside := serve(d, get(token).WithContext(ctx))
-			require.NotNil(t, inside)
-			touches := d.store.count("Touch")
-			d.clock.Add(14 * time.Minute)
-			require.NoError(t, trail.Recheck(t.Context()), name)
-			require.Equal(t, touches, d.store.count("Touch"), "a stream is no activity")
-			kill(token)
-			require.ErrorIs(t, trail.Recheck(t.Context()), session.ErrNoSession, name)
-		}
-
-		token := d.start(t, staff(ann))
-		ctx, trail := audit.WithTrail(t.Context(), d.log, audit.Event{})
-		serve(d, get(token).WithContext(ctx))
-		d.store.breaks("Get", errors.New("down"))
-		require.ErrorIs(t, trail.Recheck(t.Context()), session.ErrUnavailable)
-	})
-}
-
-// The same over a real connection: signing out cuts the stream off at its next write.
-func TestStreamIsCutOff(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, session.NewMemory())
-	token := d.start(t, staff(ann))
-	ended := make(chan struct{})
-	stream := d.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.NoError(t, audit.Decide(r.Context(), audit.Event{Action: "vitals.read", Verb: audit.Read}))
-		_, _ = w.Write([]byte("first\n"))
-		_ = http.NewResponseController(w).Flush()
-		<-ended
-		d.clock.Add(audithttp.RecheckEvery)
-		_, _ = w.Write([]byte("second\n"))
-		_ = http.NewResponseController(w).Flush()
-	}))
-	h, err := audithttp.Hold(d.log, stream, &audithttp.Options{Now: d.clock.Now, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	server := httptest.NewServer(h)
-	defer server.Close()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+token)
-	res, err := server.Client().Do(r)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body := bufio.NewReader(res.Body)
-	line, err := body.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "first\n", line)
-	require.NoError(t, d.End(t.Context(), token, session.ReasonSignOut))
-	close(ended)
-	_, err = body.ReadString('\n')
-	require.Error(t, err)
 }
 
 // Middleware, session and cookie over the memory store: at most 6 allocations a request.

@@ -219,6 +219,20 @@ func TestEndAll(t *testing.T) {
 	})
 }
 
+// A password reset by link ends sessions before anybody is signed in.
+func TestEndAllByNobody(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, session.NewMemory())
+	token := d.start(t, staff(ann))
+	_, ctx := serve(d, get(""))
+	require.NoError(t, d.EndAll(ctx, clinic, ann, "password_reset"))
+	require.ErrorIs(t, d.state(token), session.ErrEnded)
+	e, _ := d.log.Last("session.end_all")
+	require.Equal(t, audit.KindAnonymous, e.Actor.Kind)
+	require.Equal(t, clinic, e.Actor.Tenant)
+	require.Equal(t, netip.MustParseAddr("192.0.2.7"), e.Actor.Origin)
+}
+
 func TestEndOthers(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, session.NewMemory())
