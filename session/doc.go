@@ -29,7 +29,7 @@
 //
 // # What the host must still do
 //
-//   - Serve HTTPS: browsers keep the cookie only there, and on localhost.
+//   - Serve HTTPS: browsers keep the cookie only there; Chromium also on http://localhost.
 //   - Say where client addresses come from. RemoteAddr behind a proxy takes the proxy for
 //     every client; TrustedProxy needs the addresses of the proxies.
 //   - Decide who may list and end whose sessions, with package rbac. Here only the tenant is
