@@ -16,6 +16,9 @@ const (
 	ActionRevoke audit.Action = "rbac.revoke"
 )
 
+// maxPractices is how many practices a grant can list: an event names them all.
+const maxPractices = 200
+
 // maxWhy is the length in bytes of Grant.Why.
 const maxWhy = 500
 
@@ -46,7 +49,7 @@ func (z *Authorizer) Grant(ctx context.Context, g Grant) (Grant, error) {
 	if err := z.sensible(g, now); err != nil {
 		return Grant{}, err
 	}
-	if err := z.outranks(ctx, a, g.Role); err != nil {
+	if err := z.outranks(ctx, a, ActionGrant, g); err != nil {
 		return Grant{}, err
 	}
 	if err := z.change(ctx, ActionGrant, g, Change{Add: []Grant{g}}); err != nil {
@@ -69,7 +72,7 @@ func (z *Authorizer) Revoke(ctx context.Context, person audit.ActorID, id string
 	if i < 0 {
 		return ErrNoGrant
 	}
-	if err := z.outranks(ctx, a, grants[i].Role); err != nil {
+	if err := z.outranks(ctx, a, ActionRevoke, grants[i]); err != nil {
 		return err
 	}
 	return z.change(ctx, ActionRevoke, grants[i], Change{End: []Ending{{ID: id, At: now, By: a.ID}}})
@@ -99,6 +102,8 @@ func (z *Authorizer) sensible(g Grant, now time.Time) error {
 		return fmt.Errorf("%w: the reason is longer than %d bytes", ErrBadGrant, maxWhy)
 	case !g.Until.IsZero() && (!g.Until.After(g.From) || !g.Until.After(now)):
 		return fmt.Errorf("%w: it would end before it begins", ErrBadGrant)
+	case len(g.Practices) > maxPractices:
+		return fmt.Errorf("%w: more than %d practices", ErrBadGrant, maxPractices)
 	case z.policy.roles[i].practiceScoped() != (len(g.Practices) > 0):
 		return fmt.Errorf("%w: practices are for roles with permissions in scope practice, which need them", ErrBadGrant)
 	case slices.ContainsFunc(g.Practices, func(p PracticeID) bool { return !validID(string(p)) }):
@@ -112,33 +117,34 @@ func (r *role) practiceScoped() bool {
 	return slices.ContainsFunc(r.scopes, func(s scopeSet) bool { return s.has(Practice) })
 }
 
-// outranks refuses changes to roles above the actor's own highest.
-func (z *Authorizer) outranks(ctx context.Context, a audit.Actor, name RoleName) error {
-	switch a.Kind {
-	case audit.KindSystem:
+// outranks refuses changes to roles above the actor's own highest, and records that somebody
+// tried.
+func (z *Authorizer) outranks(ctx context.Context, a audit.Actor, action audit.Action, g Grant) error {
+	if a.Kind == audit.KindSystem {
 		return nil
-	case audit.KindStaff:
-	default:
-		return &Denial{Decision{Code: CodeRank, policy: z.policy}}
 	}
 	now := z.now()
 	s, err := z.read(ctx, now)
 	if err != nil {
 		return err
 	}
-	held := s.inForce(now)
-	best := z.policy.highest(held)
-	if i, ok := z.policy.byName[name]; ok && best >= 0 && z.policy.roles[i].Rank <= z.policy.roles[best].Rank {
+	dec := Decision{Code: CodeRank, policy: z.policy, held: s.inForce(now)}
+	best := z.policy.highest(dec.held)
+	i, ok := z.policy.byName[g.Role]
+	if a.Kind == audit.KindStaff && ok && best >= 0 && z.policy.roles[i].Rank <= z.policy.roles[best].Rank {
 		return nil
 	}
-	return &Denial{Decision{Code: CodeRank, policy: z.policy, held: held}}
+	e := z.changed(a, action, g)
+	e.Outcome, e.Code = audit.Failure, string(CodeRank)
+	if err := z.rec.Record(ctx, e); err != nil {
+		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)
+	}
+	return &Denial{dec}
 }
 
 // change records what is about to be done, does it, and records it if it was not done.
 func (z *Authorizer) change(ctx context.Context, action audit.Action, g Grant, c Change) error {
-	e := changed(action, g)
-	e.Actor = actor(ctx)
-	e.Decision.Policy = z.policy.digest
+	e := z.changed(actor(ctx), action, g)
 	if err := z.rec.Record(ctx, e); err != nil {
 		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)
 	}
@@ -167,14 +173,16 @@ func (z *Authorizer) apply(ctx context.Context, t audit.Tenant, c Change) (err e
 }
 
 // changed is the event of a change. Its codes are identifiers; the reason is private.
-func changed(action audit.Action, g Grant) audit.Event {
+func (z *Authorizer) changed(a audit.Actor, action audit.Action, g Grant) audit.Event {
 	e := audit.Event{
-		Tenant:  g.Tenant,
-		Action:  action,
-		Verb:    audit.Update,
-		Objects: []audit.Object{{Type: "grant", ID: g.ID, Category: string(Users)}},
-		Why:     audit.NewPrivate(g.Why),
-		Detail:  map[string]string{"person": string(g.Person), "role": string(g.Role)},
+		Tenant:   g.Tenant,
+		Action:   action,
+		Verb:     audit.Update,
+		Actor:    a,
+		Objects:  []audit.Object{{Type: "grant", ID: g.ID, Category: string(Users)}},
+		Why:      audit.NewPrivate(g.Why),
+		Decision: audit.Decision{Policy: z.policy.digest},
+		Detail:   map[string]string{"person": string(g.Person), "role": string(g.Role)},
 	}
 	if !g.Until.IsZero() {
 		e.Detail["until"] = g.Until.Format(time.RFC3339)

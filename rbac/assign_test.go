@@ -70,6 +70,7 @@ func TestSenselessGrantsAreRefused(t *testing.T) {
 		"practices of no use":     {Person: "bill", Role: "admin", Practices: []rbac.PracticeID{"north"}},
 		"over before it begins":   {Person: "bill", Role: "admin", From: h.now.Add(2 * time.Hour), Until: h.now.Add(time.Hour)},
 		"over already":            {Person: "bill", Role: "admin", Until: h.now},
+		"too many practices":      {Person: "bill", Role: "biller", Practices: manyPractices(201)},
 		"a very long explanation": {Person: "bill", Role: "admin", Why: strings.Repeat("x", 501)},
 	} {
 		_, err := h.z.Grant(system, g)
@@ -80,6 +81,13 @@ func TestSenselessGrantsAreRefused(t *testing.T) {
 	require.Empty(t, h.rec.take())
 }
 
+func manyPractices(n int) (out []rbac.PracticeID) {
+	for i := range n {
+		out = append(out, rbac.PracticeID(strings.Repeat("p", i+1)))
+	}
+	return out
+}
+
 func TestNobodyGrantsAboveTheirRank(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -87,13 +95,23 @@ func TestNobodyGrantsAboveTheirRank(t *testing.T) {
 	admin := h.grant(t, "adam", "admin")
 	h.grant(t, "pat", "patient")
 	patientActor := audit.Actor{ID: "pat", Kind: audit.KindPatient, Tenant: clinic}
+	h.rec.take()
 	for name, a := range map[string]audit.Actor{"therapist": staff("ana"), "nobody": staff("zoe"), "patient": patientActor} {
 		ctx := audit.WithActor(t.Context(), a)
 		_, err := h.z.Grant(ctx, rbac.Grant{Person: a.ID, Role: "admin"})
 		require.ErrorIs(t, err, rbac.ErrDenied, name)
 		require.ErrorIs(t, h.z.Revoke(ctx, "adam", admin.ID), rbac.ErrDenied, name)
+		events := h.rec.take()
+		require.Len(t, events, 2, "the attempts are on record")
+		require.Equal(t, audit.Failure, events[0].Outcome)
+		require.Equal(t, string(rbac.CodeRank), events[1].Code)
+		require.Equal(t, a.ID, events[1].Actor.ID)
 	}
-	_, err := h.z.Grant(audit.WithActor(t.Context(), patientActor), rbac.Grant{Person: "pal", Role: "patient"})
+	h.rec.fail(errors.New("disk full"))
+	_, err := h.z.Grant(audit.WithActor(t.Context(), staff("ana")), rbac.Grant{Person: "ana", Role: "admin"})
+	require.ErrorIs(t, err, rbac.ErrUndecided)
+	h.rec.fail(nil)
+	_, err = h.z.Grant(audit.WithActor(t.Context(), patientActor), rbac.Grant{Person: "pal", Role: "patient"})
 	require.ErrorIs(t, err, rbac.ErrDenied, "patients grant nothing")
 	_, err = h.z.Grant(audit.WithActor(t.Context(), staff("ana")), rbac.Grant{Person: "tom", Role: "therapist"})
 	require.NoError(t, err)

@@ -26,7 +26,14 @@ func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (De
 
 // decide answers for one resource.
 func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.Time) (Decision, error) {
-	dec, i := s.open(d, now)
+	q := s.question(now)
+	return s.answer(ctx, d, a, &q)
+}
+
+// answer is decide with a question that may have been asked about other actions on the same
+// resource: what relations said then is not asked again.
+func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *question) (Decision, error) {
+	dec, i := s.open(d, q.now)
 	if dec.Code != "" {
 		return dec, nil
 	}
@@ -34,10 +41,10 @@ func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.
 		dec.Code = CodeOtherTenant
 		return dec, nil
 	}
-	q := s.question(d, now)
+	q.columns = &d.columns
 	dec.Code = CodeNoPermission
 	for h := range s.held {
-		if err := s.held[h].decide(ctx, s, i, &q, a, &dec); err != nil {
+		if err := s.held[h].decide(ctx, s, i, q, a, &dec); err != nil {
 			return Decision{Code: CodeUndecided, policy: s.z.policy, def: d, held: dec.held},
 				fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
 		}
@@ -101,10 +108,9 @@ func (dec *Decision) allow(p *Policy, h *held, b Base) {
 	dec.Scope, dec.Role, dec.Grant = b, p.roles[h.role].Name, h.grant.ID
 }
 
-func (s *subject) question(d *definition, now time.Time) question {
+func (s *subject) question(now time.Time) question {
 	return question{
 		relations: &s.z.policy.relations,
-		columns:   &d.columns,
 		tenant:    s.tenant,
 		actor:     s.id,
 		now:       now,
@@ -145,9 +151,10 @@ func May[R Resource](ctx context.Context, z *Authorizer, r R, actions ...Action[
 		return Permitted{}, err
 	}
 	attrs := r.RBAC()
+	q := s.question(now)
 	out := Permitted{map[audit.Action]struct{}{}}
 	for _, d := range candidates(z.policy, actions) {
-		dec, err := s.decide(ctx, d, &attrs, now)
+		dec, err := s.answer(ctx, d, &attrs, &q)
 		if err != nil {
 			return Permitted{}, err
 		}

@@ -336,6 +336,17 @@ func TestMayIsTheSamePolicy(t *testing.T) {
 	holds, err = rbac.Holds(ctx, h.z, h.TeamManage)
 	require.NoError(t, err)
 	require.False(t, holds)
+	counting := &countingRelation{Relation: h.own}
+	rules := h.rules()
+	rules.Relations.Own = counting
+	p, err := rbac.Compile(rules)
+	require.NoError(t, err)
+	z, err := rbac.New(p, h.store, h.rec, &rbac.Options{Now: func() time.Time { return h.now }})
+	require.NoError(t, err)
+	may, err = rbac.May(ctx, z, patient{"p1", clinic, ""})
+	require.NoError(t, err)
+	require.True(t, may.Has("patient.read") && may.Has("patient.update"))
+	require.Equal(t, 1, counting.asked, "one record, one question")
 	require.Empty(t, h.rec.flush(t, ctx)[1:], "asking records nothing: only the grant is there")
 }
 

@@ -1,4 +1,65 @@
-// Package rbac decides who may do what to which record, in one place: the same rule answers
-// "may this person open this chart?" and "which charts may this person list?", so that pages,
-// lists, counts, search and exports cannot disagree.
+// Package rbac decides who may do what to which record. It protects against the two ways in
+// which access control fails in practice: a guard that was forgotten, and a list that shows
+// what the page behind it refuses.
+//
+//   - One rule, two readings. A role grants an action in a scope (tenant, practice, own,
+//     self); Check asks it about one record, Visible turns the same rule into a WHERE clause,
+//     so that lists, counts, search and exports cannot disagree with the pages behind them.
+//   - No route without a decision. A Mux takes an action with every pattern, its handlers see
+//     only what was already authorised, and audithttp.Hold drops what nobody decided.
+//   - Typed, not spelt. Actions are values of Define, so that a misspelt name, the wrong
+//     resource type or a string in a role does not compile; Compile reports the rest at once.
+//   - Read once per request, never cached across requests: a revocation is in force with the
+//     person's next request on every server.
+//   - Denied and failed are different, and both close. Every decision is recorded, with the
+//     role, scope, grant and policy that made it, before anything is shown or done.
+//
+// In five lines:
+//
+//	var PatientRead = rbac.Define[Patient]("patient.read", columns, rbac.Verb(audit.Read), rbac.PHI())
+//	policy, err := rbac.Compile(rbac.Rules{Actions: []rbac.AnyAction{PatientRead}, Roles: []rbac.Role{{Name: "therapist", Label: "Therapist",
+//		Allow: []rbac.Allow{rbac.In(rbac.Own, PatientRead)}}}, Relations: rbac.Relations{Own: careTeam}})
+//	z, err := rbac.New(policy, store, log, nil)
+//	mux := rbac.NewMux(z, nil)
+//	rbac.For(mux, loadPatient).Handle("GET /patients/{id}", PatientRead, showPatient)
+//
+// Then audithttp.Hold(log, sessions.Handler(mux), nil) is the server's handler.
+//
+// # The words
+//
+// A Resource says where it belongs (Attrs), from the row as stored. An Action is something
+// done to one type of resource, with its duties: PHI, Destructive, NeedReason, Reveals. A Role
+// allows actions in scopes and says how much of each class of data its holder sees. A Grant
+// gives a role to a person of a tenant, from and until; it is a row, and ending it keeps it as
+// evidence. A Relation tells who cares for whom. A Decision answers with its reasons; Granted
+// and Filter are proofs of one, which store methods can ask for.
+//
+// # Scopes
+//
+// A person's own tenant is part of every decision and of every filter; there is no scope that
+// crosses tenants. Practice needs grants that list practices, and a grant without any reaches
+// none. Own asks Relations.Own about the record's patient. Self is what the person owns and,
+// for patients, what Relations.Self says is theirs; roles of patients and proxies go no
+// further. Several roles add up; what is seen of a record is the widest of the roles that
+// allow the action there, and of a list what holds for all its rows. Services and agents have
+// the roles granted to themselves and never those of the person they act for.
+//
+// # What the host must do
+//
+//   - Put a Mux, or Authorize and Visible, before everything that touches records, behind
+//     audithttp.Hold and the session's handler, which puts the audit.Actor into the context.
+//   - Fill Attrs from the database, never from the request.
+//   - Use Filter.SQL in every query that lists, counts or searches, and prove the columns with
+//     rbactest.FilterAgreesWithCheck on its own schema; keep ids in columns that compare byte
+//     by byte, without a case-insensitive collation.
+//   - Read grants from the primary database: a replica that lags lets revoked people in.
+//   - Guard the page on which grants are given with an action of its own, and end a person's
+//     sessions where a revocation must also cut off a request under way.
+//   - Pin its routes with rbactest.Routes and try them with rbactest.DenialMatrix.
+//
+// # Compatibility
+//
+// Version 0: the Go API may change with a changelog entry. What is stored does not: names of
+// actions and roles, codes, migrations, and the meaning of scopes. The digest of a policy
+// changes with the policy only; should its form have to change, its format number does too.
 package rbac

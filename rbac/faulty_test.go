@@ -59,6 +59,17 @@ func (f *faulty) Apply(ctx context.Context, t audit.Tenant, v int64, c rbac.Chan
 	return f.Store.Apply(ctx, t, v, c)
 }
 
+// countingRelation counts questions.
+type countingRelation struct {
+	rbac.Relation
+	asked int
+}
+
+func (c *countingRelation) Has(ctx context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, now time.Time) (bool, error) {
+	c.asked++
+	return c.Relation.Has(ctx, t, subject, p, now)
+}
+
 // failingRelation has a SQL reading but no answer.
 type failingRelation struct {
 	*rbac.MemoryRelation

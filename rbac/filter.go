@@ -29,7 +29,8 @@ type listRoles struct{ everywhere, somewhere roleSet }
 
 // Visible returns the filter for the rows on which the actor in ctx may do a, and records the
 // decision in the request's trail (verb Execute: a query). ErrNothing (an ErrDenied) says
-// that no row can match; ErrUndecided that it could not be found out or recorded.
+// that no row can match, ErrReason that a reason is missing; ErrUndecided that it could not be
+// found out or recorded.
 func Visible[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (Filter[R], error) {
 	f, err := z.visible(ctx, a.def)
 	if err != nil {
@@ -45,6 +46,9 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 		return nil, err
 	}
 	f, code := s.reach(d, now)
+	if code == CodeAllowed && d.reason && reasonFrom(ctx) == "" {
+		code = CodeReason
+	}
 	f.allow.Allowed, f.allow.Code = code == CodeAllowed, code
 	e := f.allow.event(ctx, nil)
 	e.Verb = audit.Execute
@@ -64,7 +68,8 @@ func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	if dec.Code != "" {
 		return f, dec.Code
 	}
-	f.q = s.question(d, now)
+	f.q = s.question(now)
+	f.q.columns = &d.columns
 	for h := range s.held {
 		f.add(&s.held[h], i)
 	}

@@ -9,15 +9,11 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// enter is how every guarded route begins: it takes the reason from the request, reads the
-// actor's grants, once, and turns strangers away.
+// enter is how every guarded route begins: it reads the actor's grants, once, turns strangers
+// away, and takes the reason from the request of whoever is left.
 func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*http.Request, *subject, bool) {
-	ctx := r.Context()
-	if d != nil && d.reason {
-		ctx = WithReason(ctx, m.o.Reason(r))
-	}
 	now := m.z.now()
-	ctx, err := m.z.Load(ctx)
+	ctx, err := m.z.Load(r.Context())
 	r = r.WithContext(ctx)
 	if err != nil {
 		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
@@ -32,6 +28,9 @@ func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*htt
 	if dec.Code != "" {
 		m.deny(w, r, dec, nil, d != nil && d.tenantLevel())
 		return r, nil, false
+	}
+	if d.reason {
+		r = r.WithContext(WithReason(ctx, m.o.Reason(r)))
 	}
 	return r, s, true
 }

@@ -181,6 +181,9 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	f, err := m.z.visible(ctx, d)
 	var denial *Denial
 	switch {
+	case errors.As(err, &denial) && denial.Decision.Code == CodeReason:
+		m.refuse(w, r, denial.Decision, http.StatusUnprocessableEntity)
+		return nil, r, false
 	case errors.As(err, &denial):
 		m.refuse(w, r, denial.Decision, http.StatusForbidden)
 		return nil, r, false

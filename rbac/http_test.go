@@ -180,6 +180,31 @@ func TestDeniedAndMissingLookTheSame(t *testing.T) {
 	}
 }
 
+func TestListsOweAReasonToo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	rbac.HandleList(s.mux, "POST /search", s.PatientReveal, func(_ http.ResponseWriter, r *http.Request, _ rbac.Filter[patient]) { s.served(r) })
+	reached := 0
+	s.served = func(*http.Request) { reached++ }
+	require.Equal(t, 422, s.ask(t, ptr(staff("ana")), "POST", "/search", nil).Code)
+	require.Equal(t, string(rbac.CodeReason), s.rec.take()[0].Code)
+	require.Zero(t, reached)
+	require.Equal(t, 200, s.ask(t, ptr(staff("ana")), "POST", "/search", url.Values{"reason": {"x"}}).Code)
+	why, _ := s.rec.take()[0].Why.Reveal()
+	require.Equal(t, "x", why)
+	require.Equal(t, 1, reached)
+}
+
+func TestStrangersBodiesAreNotRead(t *testing.T) {
+	t.Parallel()
+	read := false
+	s := newSite(t, &rbac.HTTPOptions{Reason: func(*http.Request) string { read = true; return "x" }})
+	s.ask(t, stranger(), "POST", "/patients/p1/ssn", nil)
+	require.False(t, read)
+	require.Equal(t, 200, s.ask(t, ptr(staff("ana")), "POST", "/patients/p1/ssn", nil).Code)
+	require.True(t, read)
+}
+
 func TestStepUpIsAsked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

@@ -57,8 +57,8 @@ type node struct {
 	practices []PracticeID // of the grant, sorted, none empty; for Practice only
 }
 
-// question is what a node is asked about, with the answers of relations kept, so that one
-// question asks each relation once.
+// question is what nodes are asked about one resource, with the answers of relations kept, so
+// that each is asked once.
 type question struct {
 	relations *Relations
 	columns   *Columns
