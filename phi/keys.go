@@ -130,6 +130,9 @@ func (v *Vault) open(ctx context.Context, rec Key) (*key, error) {
 	if rec.Namespace != v.namespace {
 		return nil, ErrForeignTenant
 	}
+	if rec.Epoch == 0 || rec.Purpose == PurposeIndex && rec.Epoch > maxIndexEpoch {
+		return nil, unavailable("reading a key", errors.New("epoch out of range"))
+	}
 	if k, ok := v.byID.get(rec.ID, v.now()); ok && rec.Purpose != PurposeCanary {
 		return k, nil
 	}

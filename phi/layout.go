@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -69,13 +68,22 @@ func (l *layout) find(name string) *field {
 	return &l.fields[i]
 }
 
-var nameRule = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+// isName reports whether s may name an entity or a field: 1 to 63 of a–z, 0–9 and _, a letter
+// first.
+func isName(s string) bool {
+	if s == "" || len(s) > 63 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_'
+	})
+}
 
 // layoutOf reads the tags of t and reports everything that is wrong with them at once.
 func layoutOf(t reflect.Type, entity string, opts []Option) (*layout, error) {
 	l := &layout{entity: entity}
 	var errs []error
-	if !nameRule.MatchString(entity) {
+	if !isName(entity) {
 		errs = append(errs, fmt.Errorf("entity %q: names are a–z, 0–9 and _", entity))
 	}
 	if t.Kind() != reflect.Struct {
@@ -129,7 +137,7 @@ func (l *layout) read(t reflect.Type, f reflect.StructField) error {
 func (l *layout) readText(f reflect.StructField, name, rest string) error {
 	class, ok := strings.CutPrefix(rest, "class=")
 	switch {
-	case !nameRule.MatchString(name):
+	case !isName(name):
 		return fmt.Errorf("field name %q: names are a–z, 0–9 and _", name)
 	case l.find(name) != nil:
 		return fmt.Errorf("field name %q is taken", name)

@@ -22,6 +22,8 @@ const (
 	termSize   = 17
 	shapeExact = "exact/128"
 	rawTerm    = "raw@1"
+
+	maxIndexEpoch = 255 // it is one byte of the term
 )
 
 type macKey struct {

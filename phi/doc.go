@@ -1,0 +1,57 @@
+// Package phi keeps protected health information sealed: encrypted field by field before it
+// reaches a database, bound to the place it belongs to, found by blind indexes, and revealed
+// only to whom a decision allows it, after the access is on record.
+//
+// It protects against a stolen dump, backup, replica or log; against somebody who can write
+// to the database and moves or alters values; and against the program's own slips, such as
+// logging a struct. It does not protect against somebody who runs code in the program, or who
+// holds both the database and the key-encryption key.
+//
+//	type Patient struct {
+//		ID    string   `phi:",row,patient"`
+//		Name  phi.Text `phi:"name,class=name"`
+//		Phone phi.Text `phi:"phone,class=phone"`
+//	}
+//
+//	vault, err := phi.Open(ctx, "acme-ehr", kms, keys, nil)
+//	patients, err := phi.For[Patient](vault, "patient", phi.WithIndex("phone", phi.Phone("US")))
+//	rec, err := patients.Seal(ctx, tenant, &p) // rec.Args() into INSERT, rec.Terms() into phisql
+//	p, err := patients.Open(ctx, tenant, row)  // row from SELECT, see Codec.Dest
+//	name, err := p.Name.Reveal(ctx)            // a Sight and a Trail in ctx, or an error
+//
+// # Two types
+//
+// A [Text] is a plaintext in memory. It cannot be printed, logged, marshalled or given to
+// SQL: everything shows "[PHI]". The ways out are [Text.Reveal] and [Text.View], which ask the
+// context's [Sight] and add the field to the request's audit event before they return.
+//
+// A [Sealed] is a value at rest: the only type here that goes into a column. It opens at one
+// place only, see [At]. Moved to another tenant, patient, row or field, or changed in any bit,
+// it is an error. An older value of the same place, put back, is not noticed, nor is a value
+// that was set to NULL.
+//
+// # Keys
+//
+// A [KMS] holds the key-encryption key and wraps two random roots for each tenant: one for
+// data, one for indexes. The data root wraps a random key for each patient, which can be
+// erased, and derives the keys of values that belong to no patient. Wrapped keys are in a
+// [KeyStore]. What is sealed names its key, and only that key is tried. [KeyFile] is a KMS for
+// development and small installations.
+//
+// # What the host still does
+//
+// It decides who sees what: rbac puts the Sight into the context, jobs call
+// [InsecureFullSight]. It keeps the key-encryption key, and the key store's backups, away from
+// the data's. It seals before it begins a write transaction on the database that holds the
+// keys. It indexes only what is nearly unique, because equal values of a tenant have equal
+// terms. It makes row ids itself, before INSERT, and does not reuse them. It keeps core dumps
+// and swap off disks that others read: Go cannot promise that a plaintext is gone from memory.
+//
+// # Compatibility
+//
+// The sealed format, the derivation of keys and terms, and the built-in normalisers at their
+// version are final: every later release reads what this one wrote, and a changed normaliser
+// is a new version beside the old. Names in tags, entities and the namespace are part of what
+// values are bound to; renaming one makes existing values unreadable under the new name. The
+// Go API may change until v1, with an entry in the changelog.
+package phi
