@@ -308,7 +308,7 @@ func (a *app) endOwnSession(w http.ResponseWriter, r *http.Request) {
 	s, _ := session.From(r.Context())
 	err := a.sessions.EndOne(r.Context(), tenant, s.Person, r.PathValue("session"), session.ReasonSignOut)
 	switch {
-	case errors.Is(err, session.ErrNoSession):
+	case errors.Is(err, session.ErrNotFound):
 		a.fail(w, r, http.StatusNotFound)
 	case err != nil:
 		a.fail(w, r, http.StatusServiceUnavailable)

@@ -207,7 +207,7 @@ func (a *app) changed(w http.ResponseWriter, r *http.Request, id audit.ActorID, 
 	switch {
 	case err == nil, errors.Is(err, authn.ErrPending):
 		http.Redirect(w, r, "/team/"+url.PathEscape(string(id))+"?done="+done, http.StatusSeeOther)
-	case errors.Is(err, session.ErrNoSession), errors.Is(err, authn.ErrNotFound):
+	case errors.Is(err, session.ErrNotFound), errors.Is(err, authn.ErrNotFound):
 		a.fail(w, r, http.StatusNotFound)
 	case errors.Is(err, authn.ErrState), errors.Is(err, authn.ErrConflict):
 		a.fail(w, r, http.StatusConflict)
