@@ -6,6 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -26,7 +29,7 @@ func (c config) tlsConfig() (*tls.Config, error) {
 }
 
 // guard refuses foreign Host headers, which is how a web page elsewhere would reach a
-// server on loopback (DNS rebinding), and bounds every body.
+// server on loopback (DNS rebinding), addresses that are no text, and large bodies.
 func (a *app) guard(next http.Handler) http.Handler {
 	base, _ := url.Parse(a.config.baseURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,9 +38,29 @@ func (a *app) guard(next http.Handler) http.Handler {
 			http.Error(w, "This server does not answer to that name.", http.StatusMisdirectedRequest)
 			return
 		}
+		if status := unfit(r); status != 0 {
+			_ = audit.Exempt(r.Context(), "a request that no page could have sent reaches no handler")
+			a.fail(w, r, status)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// unfit returns the status for what is refused before anybody looks at it, 0 for the rest. No
+// identifier has control characters, and PostgreSQL takes no text with a zero byte.
+func unfit(r *http.Request) int {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	switch {
+	case r.ContentLength > maxBody:
+		return http.StatusRequestEntityTooLarge
+	case !utf8.ValidString(r.URL.Path) || strings.ContainsFunc(r.URL.Path, unicode.IsControl):
+		return http.StatusNotFound
+	case err != nil || !utf8.ValidString(query) || strings.ContainsRune(query, 0):
+		return http.StatusBadRequest
+	}
+	return 0
 }
 
 func (a *app) hostAllowed(base *url.URL, host string) bool {

@@ -187,6 +187,10 @@ func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		a.fail(w, r, http.StatusConflict) // nobody locks themselves out
 		return
 	}
+	if _, err := a.people.Account(ctx, tenant, id); err != nil {
+		a.changed(w, r, id, "", err)
+		return
+	}
 	const why = "asked for by an administrator"
 	switch r.PathValue("change") {
 	case "resend":
@@ -205,11 +209,11 @@ func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 // changed answers a change to an account.
 func (a *app) changed(w http.ResponseWriter, r *http.Request, id audit.ActorID, done string, err error) {
 	switch {
-	case err == nil, errors.Is(err, authn.ErrPending):
+	case err == nil, errors.Is(err, authn.ErrPending), errors.Is(err, mfa.ErrPending):
 		http.Redirect(w, r, "/team/"+url.PathEscape(string(id))+"?done="+done, http.StatusSeeOther)
-	case errors.Is(err, session.ErrNotFound), errors.Is(err, authn.ErrNotFound):
+	case errors.Is(err, session.ErrNotFound), errors.Is(err, authn.ErrNotFound), errors.Is(err, mfa.ErrNotEnrolled):
 		a.fail(w, r, http.StatusNotFound)
-	case errors.Is(err, authn.ErrState), errors.Is(err, authn.ErrConflict):
+	case errors.Is(err, authn.ErrState), errors.Is(err, authn.ErrConflict), errors.Is(err, mfa.ErrConflict):
 		a.fail(w, r, http.StatusConflict)
 	default:
 		a.fail(w, r, http.StatusServiceUnavailable)

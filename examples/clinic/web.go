@@ -43,7 +43,7 @@ func (a *app) mux() *rbac.Mux {
 func (a *app) publicRoutes(mux *rbac.Mux) {
 	const signingIn = "nobody is signed in yet; authn records every try"
 	static, _ := fs.Sub(files, "static")
-	mux.Public("GET /static/", "style sheet and icon hold no data", cached(http.StripPrefix("/static/", http.FileServerFS(static))))
+	mux.Public("GET /static/{file}", "style sheet and icon hold no data", cached(http.StripPrefix("/static/", http.FileServerFS(static))))
 	mux.Public("GET /healthz", "says that the process runs", http.HandlerFunc(a.healthz))
 	mux.Public("GET /readyz", "says whether the parts answer", http.HandlerFunc(a.readyz))
 	mux.Public("GET /{$}", "leads to the dashboard or to signing in", http.RedirectHandler("/dashboard", http.StatusSeeOther))
