@@ -63,7 +63,8 @@ func (s *story) step(name string, f func(t *testing.T)) {
 		p.t = s.t
 	}
 	if !ok {
-		s.t.Fatalf("the story ends here; the clinic logged:\n%s", s.logged())
+		log := strings.Split(s.logged(), "\n")
+		s.t.Fatalf("the story ends here; the clinic logged last:\n%s", strings.Join(log[max(0, len(log)-10):], "\n"))
 	}
 }
 

@@ -256,7 +256,7 @@ func (w *walk) therapist() {
 			at := w.tom.get("/patients?" + url.Values{"q": {typed}}.Encode())
 			require.Equal(t, []string{strings.TrimPrefix(w.opened, "/patients/")}, at.links(patientLink), "typed %q", typed)
 		}
-		for _, typed := range []string{"212 555 010", "0100", "555", "x", "@", "'; DROP TABLE clinic_patient; --", strings.Repeat("9", 300), "\x00", "\xff"} {
+		for _, typed := range []string{"212 555 010", "0100", "555", "x", "@", "'; DROP TABLE clinic_patient; --", strings.Repeat("9", 300), "\u202e"} {
 			at := w.tom.get("/patients?" + url.Values{"q": {typed}}.Encode())
 			require.Equal(t, http.StatusOK, at.status, "typed %q", typed)
 			require.Contains(t, at.text(), "0 found", "typed %q", typed)
