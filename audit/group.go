@@ -24,7 +24,7 @@ type group struct {
 // call is one caller's share of a commit, all or nothing.
 type call struct {
 	entries []Entry
-	wake    chan struct{} // nil for who leads at once; tells who waits that it leads or has finished
+	wake    chan struct{} // nil for who leads at once; tells who waits that it leads or is done
 	state   callState
 	err     error
 }
@@ -34,8 +34,7 @@ type callState uint8
 const (
 	queued callState = iota
 	leading
-	taken // in a commit that runs
-	finished
+	taken // by a leader: in a commit that runs, or done
 )
 
 // commit makes entries durable together with those of other callers.
@@ -51,9 +50,8 @@ func (l *Log) commit(ctx context.Context, entries []Entry) error {
 		select {
 		case <-c.wake:
 		case <-ctx.Done():
-			if l.group.leave(c) {
-				return because(ErrUnconfirmed, ctx.Err())
-			}
+			l.group.leave(c)
+			return because(ErrUnconfirmed, ctx.Err())
 		}
 	}
 	if l.group.leads(c) {
@@ -75,7 +73,7 @@ func (g *group) join(c *call, limit int) error {
 	if !g.leading {
 		g.promote()
 	} else {
-		c.wake = make(chan struct{}, 2) // leading and finished; nobody who sends may wait
+		c.wake = make(chan struct{}, 2) // leading and done; nobody who sends may wait
 	}
 	return nil
 }
@@ -84,13 +82,13 @@ func (g *group) join(c *call, limit int) error {
 func (g *group) promote() {
 	g.leading = len(g.queue) > 0
 	if g.leading {
-		g.queue[0].tell(leading)
+		g.queue[0].state = leading
+		g.queue[0].tell()
 	}
 }
 
-// tell changes the state and wakes whoever waits for that. The caller holds the lock.
-func (c *call) tell(s callState) {
-	c.state = s
+// tell wakes whoever waits for c.
+func (c *call) tell() {
 	if c.wake != nil {
 		c.wake <- struct{}{}
 	}
@@ -103,22 +101,19 @@ func (g *group) leads(c *call) bool {
 	return c.state == leading
 }
 
-// leave takes a caller whose context has ended out of the group. It reports false if the
-// call has finished meanwhile: then its result counts.
-func (g *group) leave(c *call) bool {
+// leave takes a caller whose context has ended out of the queue, and lets the next in line
+// lead if it was told to. A call in a running commit stays there; nobody waits for it.
+func (g *group) leave(c *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch c.state {
-	case finished:
-		return false
-	case queued, leading:
-		g.queue = slices.DeleteFunc(g.queue, func(o *call) bool { return o == c })
-		g.waiting -= len(c.entries)
-		if c.state == leading {
-			g.promote()
-		}
+	if c.state == taken {
+		return
 	}
-	return true
+	g.queue = slices.DeleteFunc(g.queue, func(o *call) bool { return o == c })
+	g.waiting -= len(c.entries)
+	if c.state == leading {
+		g.promote()
+	}
 }
 
 // take removes the next batch from the queue; it starts with the leader's own call.
@@ -143,7 +138,7 @@ func (g *group) finish(batch []*call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, c := range batch {
-		c.tell(finished)
+		c.tell()
 	}
 	clear(batch)
 	g.spare = batch[:0]

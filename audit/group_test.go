@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -174,6 +175,65 @@ func TestGroupWaiterGivesUp(t *testing.T) {
 	require.Equal(t, 1, count(t, log), "who gave up in the queue was not recorded")
 	require.ErrorIs(t, log.Record(ctx, event(2, "a")), audit.ErrUnconfirmed, "an ended context records nothing")
 	require.Equal(t, 1, count(t, log))
+	require.NoError(t, log.Record(t.Context(), event(3, "a")), "the log goes on")
+}
+
+// TestGroupNextLeaderGivesUp: whoever is told to lead at the moment its context ends passes
+// the lead on. It may also lead all the same, so it takes some tries to meet both.
+func TestGroupNextLeaderGivesUp(t *testing.T) {
+	t.Parallel()
+	gaveUp := 0
+	for range 40 {
+		store := newGated()
+		log := newLog(t, store, nil)
+		entered, release := store.stall()
+		var wg sync.WaitGroup
+		errs := make([]error, 3)
+		wg.Go(func() { errs[0] = log.Record(t.Context(), event(0, "a")) })
+		<-entered
+		late := &lateContext{Context: t.Context(), promoted: make(chan struct{})}
+		wg.Go(func() { errs[1] = log.Record(late, event(1, "a")) })
+		waitQueued(t, log, 1)
+		wg.Go(func() { errs[2] = log.Record(t.Context(), event(2, "a")) })
+		waitQueued(t, log, 2)
+		wg.Go(func() { // once the first commit is through, the second caller has the lead
+			for log.Health(t.Context()).Commits < 1 {
+				runtime.Gosched()
+			}
+			close(late.promoted)
+		})
+		store.set(nil)
+		release()
+		wg.Wait()
+		require.NoError(t, errs[0])
+		require.NoError(t, errs[2], "the third does not wait for ever")
+		if errs[1] != nil {
+			require.ErrorIs(t, errs[1], audit.ErrUnconfirmed)
+			gaveUp++
+		}
+		require.Zero(t, log.Health(t.Context()).Queued)
+	}
+	require.Positive(t, gaveUp)
+}
+
+// lateContext ends while its caller looks at it for the first time, in the queue.
+type lateContext struct {
+	context.Context
+	promoted chan struct{}
+	ended    atomic.Bool
+}
+
+func (c *lateContext) Done() <-chan struct{} {
+	<-c.promoted
+	c.ended.Store(true)
+	return c.promoted
+}
+
+func (c *lateContext) Err() error {
+	if c.ended.Load() {
+		return context.Canceled
+	}
+	return nil
 }
 
 func TestGroupWaiterGivesUpDuringItsCommit(t *testing.T) {
@@ -200,6 +260,7 @@ func TestGroupWaiterGivesUpDuringItsCommit(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, 3, count(t, log), "unconfirmed, but there")
+	require.Zero(t, log.Health(t.Context()).Queued)
 	require.NoError(t, log.Record(t.Context(), event(2, "a")), "recording it again confirms it")
 	require.Equal(t, 3, count(t, log))
 }

@@ -98,6 +98,13 @@ func TestRecordAgain(t *testing.T) {
 	require.NoError(t, log.Record(t.Context(), opened), "as it was read back")
 	require.NoError(t, log.Record(t.Context(), page.Events[2].Event), "as commitments")
 
+	plain := event(3, "a") // without a server of its own
+	require.NoError(t, log.Record(t.Context(), plain))
+	require.NoError(t, other.Record(t.Context(), plain), "by another server")
+
+	swapped := page.Events[2].Event
+	swapped.Why = swapped.Search
+	require.ErrorIs(t, log.Record(t.Context(), swapped), audit.ErrConflict, "another commitment")
 	for name, change := range map[string]func(e *audit.Event){
 		"action":    func(e *audit.Event) { e.Action = "record.read" },
 		"patients":  func(e *audit.Event) { e.Patients = append(e.Patients, "p-9") },
@@ -295,6 +302,13 @@ func TestForgedRows(t *testing.T) {
 		_, err = log.Query(t.Context(), audit.Query{Tenant: "clinic-17"})
 		require.ErrorIs(t, err, audit.ErrDamaged, name)
 	}
+	require.NoError(t, log.Record(t.Context(), event(3, "a")))
+	sibling, err := store.Memory.Get(t.Context(), "clinic-17", event(3, "a").ID)
+	require.NoError(t, err)
+	store.forge = func(e *audit.Entry) { *e = sibling }
+	_, err = log.Open(t.Context(), "clinic-17", fullEvent().ID)
+	require.ErrorIs(t, err, audit.ErrDamaged, "a whole event, but another one")
+
 	store.forge = func(e *audit.Entry) { e.Openings = other.Openings }
 	_, err = log.Open(t.Context(), "clinic-17", fullEvent().ID)
 	require.ErrorIs(t, err, audit.ErrSealing, "openings belong to their event")

@@ -204,32 +204,44 @@ func TestTrailExempt(t *testing.T) {
 
 func TestTrailSplitsBeforeAnEventIsFull(t *testing.T) {
 	t.Parallel()
-	const patients = 1000
-	ctx, tr, rec := trail(t)
-	require.NoError(t, audit.Decide(ctx, read()))
-	for i := range patients {
-		p := audit.Patient(fmt.Sprintf("p-%d", i))
-		require.NoError(t, audit.Seen(ctx, p, note(string(p), "name", "phone", "birth_date")))
-	}
-	for i := range 3 * audit.MaxFields { // one object that grows without end
-		require.NoError(t, audit.Seen(ctx, "", note("big", fmt.Sprintf("field_%d", i))))
-	}
-	require.NoError(t, tr.Flush(ctx), "the recorder refuses events beyond the limits")
-	seen, fields := map[audit.Patient]bool{}, map[string]bool{}
-	for _, e := range rec.Events() {
-		for _, p := range e.Patients {
-			seen[p] = true
+	for name, test := range map[string]struct{ patients, objects, fields, each int }{
+		"many patients":            {1000, 0, 0, 0},
+		"many objects":             {0, 1000, 1, 1},
+		"many patients' records":   {1000, 1, 3, 1},
+		"objects with many fields": {0, 100, audit.MaxFields, audit.MaxFields},
+		"an object that grows":     {0, 1, 3 * audit.MaxFields, 1},
+	} {
+		ctx, tr, rec := trail(t)
+		require.NoError(t, audit.Decide(ctx, read()))
+		for i := range test.patients {
+			require.NoError(t, audit.Seen(ctx, audit.Patient(fmt.Sprintf("p-%d", i)), audit.Object{}))
 		}
-		for _, o := range e.Objects {
-			if o.ID == "big" {
+		for i := range test.objects {
+			for f := 0; f < test.fields; f += test.each {
+				o := note(fmt.Sprintf("n-%d", i))
+				for j := range test.each {
+					o.Fields = append(o.Fields, fmt.Sprintf("a_field_with_a_rather_long_name_%d", f+j))
+				}
+				require.NoError(t, audit.Seen(ctx, "", o))
+			}
+		}
+		log := newLog(t, audit.NewMemory(), nil)
+		require.NoError(t, tr.Flush(ctx), name)
+		patients, fields := map[audit.Patient]bool{}, map[string]bool{}
+		for _, e := range rec.Events() {
+			require.NoError(t, log.Record(t.Context(), e), "%s: a real log takes it too", name)
+			for _, p := range e.Patients {
+				patients[p] = true
+			}
+			for _, o := range e.Objects {
 				for _, f := range o.Fields {
-					fields[f] = true
+					fields[o.ID+" "+f] = true
 				}
 			}
 		}
+		require.Len(t, patients, test.patients, name)
+		require.Len(t, fields, test.objects*test.fields, name)
 	}
-	require.Len(t, seen, patients)
-	require.Len(t, fields, 3*audit.MaxFields)
 }
 
 func TestTrailRefusesWhatNoLogTakes(t *testing.T) {
