@@ -203,6 +203,42 @@ func TestRevokedIsDeniedOnTheNextRequest(t *testing.T) {
 	require.False(t, d.Allowed)
 }
 
+// TestAStoreThatAnswersTooMuch: what a broken store hands out beyond the question is not used.
+func TestAStoreThatAnswersTooMuch(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	good := rbac.Grant{ID: "g", Tenant: clinic, Person: "adam", Role: "admin", By: "x"}
+	for name, spoil := range map[string]func(*rbac.Grant){
+		"nothing":        func(*rbac.Grant) {},
+		"another person": func(g *rbac.Grant) { g.Person = "ben" },
+		"another tenant": func(g *rbac.Grant) { g.Tenant = other },
+		"ended":          func(g *rbac.Grant) { g.Ended = h.now },
+		"not yet":        func(g *rbac.Grant) { g.From = h.now.Add(time.Hour) },
+		"no more":        func(g *rbac.Grant) { g.Until = h.now },
+		"unknown role":   func(g *rbac.Grant) { g.Role = "owner" },
+		"other kind":     func(g *rbac.Grant) { g.Role = "patient" },
+	} {
+		g := good
+		spoil(&g)
+		z, err := rbac.New(h.policy, loose{h.store, g}, h.rec, &rbac.Options{Now: func() time.Time { return h.now }})
+		require.NoError(t, err)
+		d, err := rbac.Check(h.as(t, staff("adam")), z, h.TeamManage, rbac.InTenant{Tenant: clinic})
+		require.NoError(t, err)
+		require.Equal(t, name == "nothing", d.Allowed, name)
+	}
+	// a permission in scope practice without a practice reaches nothing, in both readings
+	none := rbac.Grant{ID: "g", Tenant: clinic, Person: "bill", Role: "biller", By: "x", Practices: []rbac.PracticeID{"", "\xff", "a\x00"}}
+	z, err := rbac.New(h.policy, loose{h.store, none}, h.rec, nil)
+	require.NoError(t, err)
+	_, err = rbac.Visible(h.as(t, staff("bill")), z, h.PatientRead)
+	require.ErrorIs(t, err, rbac.ErrNothing)
+	for _, p := range append(none.Practices, "\ufffd") {
+		d, err := rbac.Check(h.as(t, staff("bill")), z, h.PatientRead, patient{"p1", clinic, p})
+		require.NoError(t, err)
+		require.False(t, d.Allowed)
+	}
+}
+
 func TestGrantsReadOncePerRequest(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

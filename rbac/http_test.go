@@ -167,7 +167,9 @@ func TestGuardsAnswer(t *testing.T) {
 
 func TestDeniedAndMissingLookTheSame(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
+	s := newSite(t, &rbac.HTTPOptions{Error: func(w http.ResponseWriter, _ *http.Request, status int, code rbac.Code) {
+		http.Error(w, string(code), status) // what a host could show
+	}})
 	missing := s.ask(t, ptr(staff("ana")), "GET", "/patients/p99", nil)
 	for _, path := range []string{"/patients/p2", "/patients/foreign", "/no/such/page"} {
 		denied := s.ask(t, ptr(staff("ana")), "GET", path, nil)
