@@ -73,7 +73,7 @@ func (a *attack) signingIn() {
 		require.NotContains(t, other.cookies, sessionCookie)
 		seen := a.alma.get("/audit?who=&period=24h&action=mfa.replayed").table()
 		require.NotEmpty(t, seen[0][1:], "somebody should look at that")
-		require.Contains(t, seen[0][2], "Used a code twice")
+		require.Contains(t, seen[0][2], "Use a code twice")
 	})
 	a.step("ticket_is_good_for_one_answer", func(t *testing.T) {
 		at := a.iris.post("/sign-in", credentials(iris))
@@ -420,6 +420,10 @@ func (a *attack) guessing() {
 		require.Equal(t, http.StatusTooManyRequests, a.mallory.post("/sign-in", credentials(nad)).status, "the right one has to wait too")
 		require.Equal(t, "/sign-in/enrol", newPerson(t, a.clinic).post("/sign-in", credentials(paul)).path)
 	})
+	a.step("admin_unlocks_after_wrong_tries", func(t *testing.T) {
+		require.Equal(t, "/team/demo-therapist-2?done=unlocked", a.alma.post("/team/demo-therapist-2/unlock", nil).path)
+		require.Equal(t, "/sign-in/enrol", a.mallory.post("/sign-in", credentials(nad)).path)
+	})
 }
 
 // pages: what browsers are told, and what monitors are told.
@@ -437,6 +441,7 @@ func (a *attack) pages() {
 			}
 		}
 	})
+	a.step("audit_has_words_for_attacks", func(*testing.T) { a.alma.speaksPlainly() })
 	a.step("style_sheet_may_be_kept", func(t *testing.T) {
 		at := a.mallory.get("/static/clinic.css")
 		require.Equal(t, http.StatusOK, at.status)

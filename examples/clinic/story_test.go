@@ -160,3 +160,22 @@ func (p *person) events(filter url.Values) (ids []string) {
 	p.t.Fatal("the audit has no end")
 	return nil
 }
+
+var codePattern = regexp.MustCompile(`^[a-z]+\.[a-z_]+`)
+
+// speaksPlainly checks that the audit has words for everything that happened.
+func (p *person) speaksPlainly() {
+	p.t.Helper()
+	next := "/audit?period=24h"
+	for range 200 {
+		at := p.get(next)
+		for _, what := range at.column(2) {
+			require.NotRegexp(p.t, codePattern, what, "a code where the page should have words")
+		}
+		older := at.links(`<a href="([^"]+)">Older events</a>`)
+		if len(older) == 0 {
+			return
+		}
+		next = older[0]
+	}
+}

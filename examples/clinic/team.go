@@ -143,8 +143,8 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 
 type memberData struct {
 	teamRow
-	Sessions                                                  []sessionRow
-	Self, MayResend, MayResetFactor, MaySuspend, MayReinstate bool
+	Sessions                                                             []sessionRow
+	Self, MayResend, MayUnlock, MayResetFactor, MaySuspend, MayReinstate bool
 }
 
 func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
@@ -169,6 +169,7 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	may := holds(ctx, a, teamManage)
 	d.MayResend = may && d.state == authn.Invited
 	d.MaySuspend = may && d.state == authn.Active
+	d.MayUnlock = d.MaySuspend
 	d.MayReinstate = may && d.state == authn.Suspended
 	d.MayResetFactor = may && d.Enrolled
 	a.render(w, r, http.StatusOK, "member", view{Title: d.Name, Data: d})
@@ -199,6 +200,8 @@ func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		a.changed(w, r, id, "suspended", a.people.Suspend(ctx, tenant, id, why))
 	case "reinstate":
 		a.changed(w, r, id, "reinstated", a.people.Reinstate(ctx, tenant, id, why))
+	case "unlock":
+		a.changed(w, r, id, "unlocked", a.people.Unlock(ctx, tenant, id, why))
 	case "reset-factor":
 		a.changed(w, r, id, "factor-reset", a.factors.Reset(ctx, tenant, id, why))
 	default:

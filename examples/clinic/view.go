@@ -72,6 +72,8 @@ func doneText(code string) string {
 		return "The session is ended. It is dead from its next click on."
 	case "suspended":
 		return "The account is suspended and signed out everywhere."
+	case "unlocked":
+		return "Wrong tries are forgotten. The person can sign in again."
 	case "reinstated":
 		return "The account is active again."
 	case "factor-reset":

@@ -327,19 +327,19 @@ func (w *walk) audit() {
 			require.Equal(t, "Tomas Berg", who)
 		}
 		what := at.column(2)
-		require.Contains(t, what, "Looked at patients")
-		require.Contains(t, what, "Revealed a social security number: what was shown")
+		require.Contains(t, what, "Look at patients")
+		require.Contains(t, what, "Reveal a social security number: what was shown")
 		require.Contains(t, what, "Read a clinical note")
-		require.Contains(t, what, "Wrote a clinical note")
+		require.Contains(t, what, "Write a clinical note")
 	})
 	w.step("audit_tells_fields_patient_and_reason_of_a_reveal", func(t *testing.T) {
 		form := url.Values{"who": {tomID}, "period": {"24h"}, "action": {"patient.reveal_ssn"}, "outcome": {"ok"}}
 		at := w.alma.get("/audit?" + form.Encode())
 		require.Len(t, at.table(), 2, at.text())
 		shown, decided := at.table()[0], at.table()[1]
-		require.Equal(t, []string{"Tomas Berg", "Revealed a social security number", demoPatient(0).Name, "", "Allowed"}, decided[1:],
+		require.Equal(t, []string{"Tomas Berg", "Reveal a social security number", demoPatient(0).Name, "", "Allowed"}, decided[1:],
 			"on record before the handler runs")
-		require.Equal(t, []string{"Tomas Berg", "Revealed a social security number: what was shown", demoPatient(0).Name}, shown[1:4])
+		require.Equal(t, []string{"Tomas Berg", "Reveal a social security number: what was shown", demoPatient(0).Name}, shown[1:4])
 		require.Contains(t, shown[4], "ssn")
 		form.Set("action", "patient.read")
 		for _, row := range w.alma.get("/audit?" + form.Encode()).table() {
@@ -352,6 +352,7 @@ func (w *walk) audit() {
 		require.Equal(t, "127.0.0.1", event.fact(t, "From address"))
 		require.Contains(t, event.fact(t, "Proven by"), "otp")
 	})
+	w.step("audit_has_words_for_everything", func(*testing.T) { w.alma.speaksPlainly() })
 	w.step("audit_has_what_was_refused", func(t *testing.T) {
 		form := url.Values{"who": {tomID}, "period": {"24h"}, "outcome": {"no"}}
 		at := w.alma.get("/audit?" + form.Encode())
