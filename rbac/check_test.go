@@ -418,6 +418,12 @@ func TestSightFollowsTheDecision(t *testing.T) {
 	require.Equal(t, phi.Full, list("ana", phi.ClassPhone))
 	require.Equal(t, phi.Partial, list("both", phi.ClassPhone), "the admin's level holds for every row")
 	require.Equal(t, phi.Partial, list("two", phi.ClassName), "the narrowest holds for every row")
+	h.grant(t, "over", "admin")
+	h.grant(t, "over", "biller", "north")
+	require.Equal(t, phi.Full, list("over", phi.ClassName), "every row is there because of the admin's role too")
+	d, err := rbac.Check(h.as(t, staff("over")), h.z, h.PatientRead, patient{"p1", clinic, "south"})
+	require.NoError(t, err)
+	require.Equal(t, rbac.CodeAllowed, d.Code, "that another role does not reach it changes nothing")
 	require.Equal(t, phi.Hide, list("two", phi.ClassPhone))
 }
 
