@@ -366,6 +366,8 @@ func TestRowAllocations(t *testing.T) {
 	rec, err := c.Seal(t.Context(), clinic, p)
 	require.NoError(t, err)
 	row := rowOf(c, rec)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = c.Seal(t.Context(), clinic, p) }), 16.0)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = c.Open(t.Context(), clinic, row) }), 10.0, "nothing is decrypted")
+	seal := testing.AllocsPerRun(100, func() { _, _ = c.Seal(t.Context(), clinic, p) })
+	open := testing.AllocsPerRun(100, func() { _, _ = c.Open(t.Context(), clinic, row) })
+	require.True(t, raceDetector || seal <= 16, "sealing: %v", seal)
+	require.True(t, raceDetector || open <= 10, "opening, which decrypts nothing: %v", open)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -34,11 +35,20 @@ func NewNormaliser(id string, version int, normal func(string) (string, error)) 
 // ID returns the id and version, for example "email@1".
 func (n Normaliser) ID() string { return n.id }
 
+// maxNormal bounds what is normalised, because anybody can type into a search box.
+const maxNormal = 1024
+
 // Normalise returns the normal form, "" for a value that is empty but for spaces. It returns
-// ErrNotNormal for a value that is not of the kind.
+// ErrNotNormal for a value that is not of the kind, is longer than 1024 bytes or not UTF-8.
 func (n Normaliser) Normalise(s string) (string, error) {
 	if n.err != nil || n.normal == nil {
 		return "", ErrNotNormal
+	}
+	if len(s) > maxNormal {
+		return "", fmt.Errorf("%w: too long for an index", ErrNotNormal)
+	}
+	if !utf8.ValidString(s) { // Unicode normalisation stops short at a stray byte
+		return "", fmt.Errorf("%w: not UTF-8", ErrNotNormal)
 	}
 	out, err := n.normal(s)
 	if err != nil {

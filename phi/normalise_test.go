@@ -2,6 +2,7 @@ package phi_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"unicode"
 
@@ -117,7 +118,7 @@ func TestNormaliserIDs(t *testing.T) {
 
 // What is normal stays as it is.
 func FuzzNormalisersAreIdempotent(f *testing.F) {
-	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b"} {
+	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b", "\xf1Ά"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -126,6 +127,9 @@ func FuzzNormalisersAreIdempotent(f *testing.F) {
 			if err != nil {
 				require.ErrorIs(t, err, phi.ErrNotNormal)
 				continue
+			}
+			if len(once) > 1024 {
+				continue // ﷺ is 18 letters
 			}
 			twice, err := n.Normalise(once)
 			require.NoError(t, err, n.ID())
@@ -148,6 +152,14 @@ func TestDigitsOfEveryScript(t *testing.T) {
 		require.Equal(t, "123456789", got, "%U", r)
 	}
 	require.Greater(t, scripts, 50)
+}
+
+func TestLongValuesAreNotIndexed(t *testing.T) {
+	t.Parallel()
+	_, err := phi.Name().Normalise(strings.Repeat("x", 1024))
+	require.NoError(t, err)
+	_, err = phi.Name().Normalise(strings.Repeat("x", 1025))
+	require.ErrorIs(t, err, phi.ErrNotNormal)
 }
 
 func TestNewNormaliser(t *testing.T) {

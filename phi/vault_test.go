@@ -419,7 +419,8 @@ func TestAllocations(t *testing.T) {
 		"Unseal": {5, func() { _, _ = v.Unseal(t.Context(), place(), s) }},
 		"Term":   {2, func() { _, _ = v.Term(t.Context(), clinic, "patient.phone", "+15555550123") }},
 	} {
-		require.LessOrEqual(t, testing.AllocsPerRun(200, tc.f), tc.limit, name)
+		allocs := testing.AllocsPerRun(200, tc.f)
+		require.True(t, raceDetector || allocs <= tc.limit, "%s: %v allocations", name, allocs)
 	}
 	require.Equal(t, calls, kms.Calls())
 }
