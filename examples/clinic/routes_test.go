@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+// updateVariable makes the test write the table of routes instead of comparing it.
+const updateVariable = "WARDKIT_UPDATE_GOLDEN"
+
+// routeTable asks every route of the clinic as everybody and keeps the answers.
+type routeTable struct {
+	*story
+	roles  []string
+	who    map[string]*person // by role
+	leaves map[string]*person // the same with a second session, to sign out of
+	fill   map[string]string  // values of wildcards
+	other  string             // id of a record of another therapist
+}
+
+// TestEveryRouteForEverybody compares what each route answers to each role with
+// testdata/routes.golden: a route that nobody thought about shows up there.
+func TestEveryRouteForEverybody(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, args []string, _ func(*testing.T) []byte) {
+		rt := &routeTable{
+			story: tell(t, args...), roles: []string{"nobody", "admin", "therapist", "front_desk", "finance"},
+			who: map[string]*person{}, leaves: map[string]*person{},
+		}
+		rt.enterAll()
+		rt.fill = map[string]string{
+			"patient": strings.TrimPrefix(rt.who["therapist"].patient(demoPatient(0).Email), "/patients/"),
+			"member":  "demo-therapist-2", "session": "nobodys", "change": "nothing", "token": "nobodys", "file": "clinic.css", "$": "",
+			"event": rt.who["admin"].get("/audit").links(`href="/audit/([^"?]+)"`)[0],
+		}
+		rt.other = strings.TrimPrefix(rt.who["admin"].patient(demoPatient(1).Email), "/patients/")
+		var table strings.Builder
+		fmt.Fprintf(&table, "%-62s %s\n", "", strings.Join(rt.roles, " "))
+		all := routes(t)
+		slices.SortStableFunc(all, func(a, b rbac.Route) int { return leaving(a.Path) - leaving(b.Path) })
+		for _, route := range all {
+			fmt.Fprintln(&table, rt.line(route, rt.fill["patient"], ""))
+			if strings.Contains(route.Path, "{patient}") {
+				fmt.Fprintln(&table, rt.line(route, rt.other, " (another therapist's)"))
+			}
+		}
+		golden := filepath.Join("testdata", "routes.golden")
+		if os.Getenv(updateVariable) != "" {
+			require.NoError(t, os.MkdirAll("testdata", 0o755))
+			require.NoError(t, os.WriteFile(golden, []byte(table.String()), 0o600))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		require.Equal(t, strings.ReplaceAll(string(want), "\r\n", "\n"), table.String())
+	})
+}
+
+// routes returns the routes of the clinic's mux.
+func routes(t *testing.T) []rbac.Route {
+	t.Helper()
+	c, err := parseConfig([]string{"-data", t.TempDir(), "-url", "http://localhost:8080"})
+	require.NoError(t, err)
+	a, err := open(t.Context(), c, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(a.close)
+	mux := a.mux()
+	require.NoError(t, mux.Err())
+	all := mux.Routes()
+	require.Greater(t, len(all), 25)
+	return all
+}
+
+func (rt *routeTable) enterAll() {
+	emails := map[string]string{"admin": alma, "therapist": tom, "front_desk": iris, "finance": paul}
+	for _, role := range rt.roles {
+		rt.who[role], rt.leaves[role] = rt.enter(), rt.enter()
+		if role == "nobody" {
+			continue
+		}
+		rt.who[role].signIn(emails[role], demoPassword)
+		rt.leaves[role].secret, rt.leaves[role].step = rt.who[role].secret, rt.who[role].step
+		rt.leaves[role].signIn(emails[role], demoPassword)
+	}
+}
+
+var wildcard = regexp.MustCompile(`\{([a-z$]+)\}`)
+
+// leaving is when a route is asked: what ends sessions comes last.
+func leaving(path string) int { return slices.Index([]string{"/sign-out", "/security/end-all"}, path) }
+
+// line asks one route as everybody.
+func (rt *routeTable) line(route rbac.Route, patient, note string) string {
+	path := wildcard.ReplaceAllStringFunc(route.Path, func(w string) string {
+		if w == "{patient}" {
+			return patient
+		}
+		value, ok := rt.fill[strings.Trim(w, "{}")]
+		require.True(rt.t, ok, "no value for %s", w)
+		return value
+	})
+	line := fmt.Sprintf("%-5s%-57s", route.Method, route.Path+note)
+	for _, role := range rt.roles {
+		p := rt.who[role]
+		if route.Path == "/sign-out" {
+			p = rt.leaves[role]
+		}
+		form := url.Values{"email": {role + "@nowhere.example.com"}, "password": {"x"}}
+		if route.Method == http.MethodGet {
+			form = nil
+		}
+		at := p.send(p.request(route.Method, path, form))
+		rt.mustKeepOut(route, role, at.status)
+		line += fmt.Sprintf(" %-*d", len(role), at.status)
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// mustKeepOut says without a table what must never be let through.
+func (rt *routeTable) mustKeepOut(route rbac.Route, role string, status int) {
+	closed := []int{http.StatusForbidden, http.StatusNotFound}
+	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name()}
+	switch {
+	case role == "nobody" && route.Guard != "public":
+		require.Contains(rt.t, []int{http.StatusSeeOther, http.StatusUnauthorized}, status, route.Path)
+	case role != "admin" && slices.Contains(adminOnly, route.Action):
+		require.Contains(rt.t, closed, status, "%s asks %s", role, route.Path)
+	case role != "therapist" && role != "nobody" && (route.Action == noteWrite.Name() || route.Action == patientReveal.Name()):
+		require.Contains(rt.t, closed, status, "%s asks %s", role, route.Path)
+	}
+}
