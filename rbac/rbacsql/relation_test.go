@@ -1,0 +1,101 @@
+package rbacsql_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/enginetest"
+	"github.com/wardkit/wardkit/internal/sqlkit"
+	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/rbacsql"
+)
+
+// TestRelationCountsFromUntil: inclusive at the start, exclusive at the end, NULL and 0 are
+// open, in both readings.
+func TestRelationCountsFromUntil(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		ctx := t.Context()
+		e := engine(t)
+		db := e.Kit(t)
+		_, err := db.Exec(ctx, `CREATE TABLE care (tenant TEXT, person TEXT, patient TEXT, from_at BIGINT, until_at BIGINT)`)
+		require.NoError(t, err)
+		now := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+		us := now.UnixMicro()
+		r, err := rbacsql.TableRelation(e.Pool, dialect(e), rbac.TableRelation{
+			Table: "care", Tenant: "tenant", Subject: "person", Object: "patient", From: "from_at", Until: "until_at",
+		})
+		require.NoError(t, err)
+		for i, c := range []struct {
+			from, until any
+			want        bool
+		}{
+			{nil, nil, true},
+			{0, 0, true},
+			{us, nil, true},
+			{us + 1, nil, false},
+			{nil, us, false},
+			{nil, us + 1, true},
+			{us - 1, us - 1, false},
+		} {
+			p := audit.Patient(fmt.Sprintf("p%d", i))
+			_, err := db.Exec(ctx, `INSERT INTO care (tenant, person, patient, from_at, until_at) VALUES ('t', 'a', ?, ?, ?)`, string(p), c.from, c.until)
+			require.NoError(t, err)
+			has, err := r.Has(ctx, "t", "a", p, now)
+			require.NoError(t, err)
+			require.Equal(t, c.want, has, i)
+			args := rbac.NewArgs(rbac.PostgresQ, 1)
+			where := r.SQL(args, "v", "t", "a", now)
+			var n int
+			require.NoError(t, db.Get(ctx, []any{&n}, `SELECT COUNT(*) FROM (SELECT '`+string(p)+`' AS v) AS x WHERE `+where, args.Values()...))
+			require.Equal(t, c.want, n == 1, i)
+			for _, other := range [][2]string{{"t", "b"}, {"u", "a"}} {
+				has, err := r.Has(ctx, audit.Tenant(other[0]), audit.ActorID(other[1]), p, now)
+				require.NoError(t, err)
+				require.False(t, has)
+			}
+		}
+	})
+}
+
+// FuzzAmong: a value is found in a list if and only if it is in it, whatever the bytes.
+func FuzzAmong(f *testing.F) {
+	for _, s := range [][3]string{
+		{"north", "south", "north"}, {`a"b`, `c\d`, `c\d`}, {"{x,y}", "", "x"}, {"NULL", "null", "NULL"},
+		{"a,b", "c", "a"}, {" a", "a ", "a"}, {"ü", "u\u0308", "ü"}, {"'); DROP TABLE x; --", "?", "$1"}, {"\\", "\"", "\\\""}, {"<&>", "\u2028", "\u2028"},
+	} {
+		f.Add(s[0], s[1], s[2])
+	}
+	engines := []enginetest.Engine{enginetest.SQLite(f)}
+	if os.Getenv("WARDKIT_POSTGRES") != "" {
+		engines = append(engines, enginetest.Postgres(f))
+	}
+	f.Fuzz(func(t *testing.T, a, b, v string) {
+		for _, s := range []string{a, b, v} {
+			if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+				return // no database text, and no id: see validID
+			}
+		}
+		for _, e := range engines {
+			d, mark := rbac.SQLite, "?"
+			if e.Dialect == sqlkit.Postgres {
+				d, mark = rbac.Postgres, "CAST($1 AS text)"
+			}
+			args := rbac.NewArgs(d, 2)
+			where := args.Among("v", []string{a, b})
+			var n int
+			err := e.Pool.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM (SELECT `+mark+` AS v) AS x WHERE `+where,
+				append([]any{v}, args.Values()...)...).Scan(&n)
+			require.NoError(t, err)
+			require.Equal(t, v == a || v == b, n == 1, "%s: %q in %q, %q", e.Name, v, a, b)
+		}
+	})
+}
