@@ -19,7 +19,6 @@ import (
 	"github.com/wardkit/wardkit/audit/auditsql"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/authn/authnsql"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/mfa/mfasql"
 	"github.com/wardkit/wardkit/phi"
@@ -185,15 +184,7 @@ func (s *stores) migrate(ctx context.Context, d *database) error {
 			return err
 		}
 	}
-	dialect := sqlkit.SQLite
-	if d.postgres {
-		dialect = sqlkit.Postgres
-	}
-	own, err := sqlkit.Open(d.pool, dialect) // here a host uses whatever tool it migrates with
-	if err != nil {
-		return err
-	}
-	return own.Migrate(ctx, "clinic", migrations, "migrations")
+	return d.migrate(ctx)
 }
 
 // prepareFolder makes the data folder, and refuses one whose key was lost: a new key could

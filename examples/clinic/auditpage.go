@@ -31,7 +31,20 @@ type auditData struct {
 	Rows                                               []auditRow
 }
 
-var periods = map[string]time.Duration{"24h": audit.Last24h, "7d": audit.Last7d, "30d": audit.Last30d, "90d": audit.Last90d}
+// period is the time span of a choice; no choice is the last 24 hours.
+func period(choice string) (last time.Duration, known bool) {
+	switch choice {
+	case "24h":
+		return audit.Last24h, true
+	case "7d":
+		return audit.Last7d, true
+	case "30d":
+		return audit.Last30d, true
+	case "90d":
+		return audit.Last90d, true
+	}
+	return audit.Last24h, false
+}
 
 // auditPage answers "who did what?". The route's own decision records that it was asked.
 func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
@@ -41,9 +54,9 @@ func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 		Outcome: form.Get("outcome"), Patient: form.Get("patient"),
 		Periods:  []option{{"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}, {"90d", "Last 90 days"}},
 		Outcomes: []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}},
-		Actions:  actionOptions(),
+		Actions:  actionWords(),
 	}
-	if _, ok := periods[d.Period]; !ok {
+	if _, ok := period(d.Period); !ok {
 		d.Period = "24h"
 	}
 	page, err := a.log.Query(ctx, d.query(form.Get("page")))
@@ -67,7 +80,8 @@ func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 }
 
 func (d *auditData) query(cursor string) audit.Query {
-	q := audit.Query{Tenant: tenant, Last: periods[d.Period], Patient: audit.Patient(d.Patient), Limit: 50, Cursor: cursor}
+	last, _ := period(d.Period)
+	q := audit.Query{Tenant: tenant, Last: last, Patient: audit.Patient(d.Patient), Limit: 50, Cursor: cursor}
 	if d.Who != "" {
 		q.Actors = []audit.ActorID{audit.ActorID(d.Who)}
 	}
@@ -189,48 +203,48 @@ func outcomeText(e audit.Event) (text, tag string) {
 
 // actionWords are the clinic's words for what the library and the clinic record. They name
 // what was asked for; the outcome says whether it happened.
-var actionWords = []option{
-	{"patient.read", "Look at patients"},
-	{"patient.reveal_ssn", "Reveal a social security number"},
-	{"note.read", "Read a clinical note"},
-	{"note.write", "Write a clinical note"},
-	{"patient.register_open", "Open the registration form"},
-	{"patient.register", "Register a patient"},
-	{"team.read", "Look at the team"},
-	{"team.manage", "Change the team"},
-	{"audit.read", "Read the audit"},
-	{"authn.sign_in", "Sign in"},
-	{"authn.step", "A step of signing in"},
-	{"authn.throttle", "Slow down after wrong tries"},
-	{"authn.link", "Open a link"},
-	{"authn.set_up", "Prepare the first administrator"},
-	{"authn.invite", "Invite somebody"},
-	{"authn.resend", "Send an invitation again"},
-	{"authn.join", "Accept an invitation"},
-	{"authn.suspend", "Suspend an account"},
-	{"authn.reinstate", "Reinstate an account"},
-	{"authn.unlock", "Unlock an account"},
-	{"mfa.begun", "Begin to set up a second factor"},
-	{"mfa.enrolled", "Set up a second factor"},
-	{"mfa.verified", "Give the right code"},
-	{"mfa.failed", "Give a wrong code"},
-	{"mfa.replayed", "Use a code twice"},
-	{"mfa.locked", "Lock a second factor"},
-	{"mfa.reset", "Reset a second factor"},
-	{"session.start", "Begin a session"},
-	{"session.check", "Send what no page sends"},
-	{"session.end", "End a session"},
-	{"session.end_all", "End all sessions of a person"},
-	{"rbac.grant", "Give a role"},
-	{"rbac.revoke", "Take a role away"},
-	{"rbac.signed_in", "Open a page of one's own"},
-	{"demo.seeded", "Fill the demo"},
+func actionWords() []option {
+	return []option{
+		{"patient.read", "Look at patients"},
+		{"patient.reveal_ssn", "Reveal a social security number"},
+		{"note.read", "Read a clinical note"},
+		{"note.write", "Write a clinical note"},
+		{"patient.register_open", "Open the registration form"},
+		{"patient.register", "Register a patient"},
+		{"team.read", "Look at the team"},
+		{"team.manage", "Change the team"},
+		{"audit.read", "Read the audit"},
+		{"authn.sign_in", "Sign in"},
+		{"authn.step", "A step of signing in"},
+		{"authn.throttle", "Slow down after wrong tries"},
+		{"authn.link", "Open a link"},
+		{"authn.set_up", "Prepare the first administrator"},
+		{"authn.invite", "Invite somebody"},
+		{"authn.resend", "Send an invitation again"},
+		{"authn.join", "Accept an invitation"},
+		{"authn.suspend", "Suspend an account"},
+		{"authn.reinstate", "Reinstate an account"},
+		{"authn.unlock", "Unlock an account"},
+		{"mfa.begun", "Begin to set up a second factor"},
+		{"mfa.enrolled", "Set up a second factor"},
+		{"mfa.verified", "Give the right code"},
+		{"mfa.failed", "Give a wrong code"},
+		{"mfa.replayed", "Use a code twice"},
+		{"mfa.locked", "Lock a second factor"},
+		{"mfa.reset", "Reset a second factor"},
+		{"session.start", "Begin a session"},
+		{"session.check", "Send what no page sends"},
+		{"session.end", "End a session"},
+		{"session.end_all", "End all sessions of a person"},
+		{"rbac.grant", "Give a role"},
+		{"rbac.revoke", "Take a role away"},
+		{"rbac.signed_in", "Open a page of one's own"},
+		{"demo.seeded", "Fill the demo"},
+	}
 }
 
-func actionOptions() []option { return slices.Clone(actionWords) }
-
 func actionText(action audit.Action) string {
-	for _, o := range actionWords {
+	for _, o := range actionWords() {
 		if o.ID == string(action) {
 			return o.Name
 		}

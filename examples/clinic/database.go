@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"os"
@@ -17,9 +16,6 @@ import (
 
 	"github.com/wardkit/wardkit/rbac"
 )
-
-//go:embed migrations
-var migrations embed.FS
 
 // database is the host's own connection pool and its dialect. The clinic's statements write
 // ? for every parameter.

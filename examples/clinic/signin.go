@@ -13,12 +13,17 @@ import (
 	"github.com/wardkit/wardkit/session"
 )
 
-// stepPaths are the pages of a sign-in in progress.
-var stepPaths = map[authn.Need]string{
-	authn.NeedSecondFactor: "/sign-in/code",
-	authn.NeedEnrolment:    "/sign-in/enrol",
-	authn.NeedPassword:     "/sign-in/password",
-	authn.Done:             "/dashboard",
+// stepPath is the page of a step of a sign-in.
+func stepPath(n authn.Need) string {
+	switch n {
+	case authn.NeedSecondFactor:
+		return "/sign-in/code"
+	case authn.NeedEnrolment:
+		return "/sign-in/enrol"
+	case authn.NeedPassword:
+		return "/sign-in/password"
+	}
+	return "/dashboard"
 }
 
 // signInData fills the form again; Password is told in the demo only.
@@ -83,7 +88,7 @@ func (a *app) next(w http.ResponseWriter, r *http.Request, step authn.Step) {
 	if step.Need == authn.Done {
 		a.sessions.SetCookie(w, step.Token.Reveal())
 	}
-	http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+	http.Redirect(w, r, stepPath(step.Need), http.StatusSeeOther)
 }
 
 // stepPage shows where the sign-in stands, for a page that is loaded or loaded again.
@@ -94,8 +99,8 @@ func (a *app) stepPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/sign-in?out=over", http.StatusSeeOther)
 	case err != nil:
 		a.fail(w, r, authn.Status(err))
-	case stepPaths[step.Need] != r.URL.Path:
-		http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+	case stepPath(step.Need) != r.URL.Path:
+		http.Redirect(w, r, stepPath(step.Need), http.StatusSeeOther)
 	default:
 		a.showStep(w, r, http.StatusOK, step)
 	}
@@ -154,7 +159,7 @@ func (a *app) showStep(w http.ResponseWriter, r *http.Request, status int, step 
 		v.Data = struct{ Why string }{"Your password has to be changed before you go on."}
 		a.render(w, r, status, "newpassword", v)
 	default:
-		http.Redirect(w, r, stepPaths[step.Need], http.StatusSeeOther)
+		http.Redirect(w, r, stepPath(step.Need), http.StatusSeeOther)
 	}
 }
 
