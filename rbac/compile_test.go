@@ -20,7 +20,8 @@ func TestCompileReportsEverythingAtOnce(t *testing.T) {
 	team := rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{})
 	_, err := rbac.Compile(rbac.Rules{
 		Actions: []rbac.AnyAction{
-			read, read, team, nil, rbac.Action[patient]{},
+			read, read, team, nil,
+			rbac.Action[patient]{},
 			rbac.Define[patient]("patient.read", cols),
 			rbac.Define[patient]("Patient Read", cols),
 			rbac.Define[patient]("patient.verb", cols, rbac.Verb("X")),
