@@ -159,12 +159,9 @@ func (v *Vault) unwrap(ctx context.Context, rec Key) (raw []byte, expires time.T
 		}
 		return raw, expires, err
 	}
-	root, err := v.find(ctx, rec.Root)
+	root, err := v.rootOf(ctx, rec)
 	if err != nil {
 		return nil, expires, err
-	}
-	if root.slot != (slot{tenant: rec.Tenant, purpose: PurposeData}) {
-		return nil, expires, ErrWrongKey
 	}
 	raw, err = root.wrap.Open(nil, nil, rec.Wrapped, wrapAAD(rec))
 	if err != nil {
@@ -173,21 +170,51 @@ func (v *Vault) unwrap(ctx context.Context, rec Key) (raw []byte, expires time.T
 	return raw, root.expires, nil
 }
 
+// rootOf returns the data root that a patient's key names. What is no data root of the same
+// tenant is not opened: a row that was altered to name a patient's key, or itself, would lead
+// in a circle.
+func (v *Vault) rootOf(ctx context.Context, rec Key) (*key, error) {
+	want := slot{tenant: rec.Tenant, purpose: PurposeData}
+	if k, ok := v.byID.get(rec.Root, v.now()); ok {
+		if k.slot != want {
+			return nil, ErrWrongKey
+		}
+		return k, nil
+	}
+	root, err := v.read(ctx, rec.Root)
+	if err != nil {
+		return nil, err
+	}
+	if root.KeySlot != v.slot(want) {
+		return nil, ErrWrongKey
+	}
+	return v.open(ctx, root)
+}
+
 // find returns the key with this id, from whatever tenant: the caller compares.
 func (v *Vault) find(ctx context.Context, id KeyID) (*key, error) {
 	if k, ok := v.byID.get(id, v.now()); ok {
 		return k, nil
 	}
+	rec, err := v.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return v.open(ctx, rec)
+}
+
+// read returns the stored key with this id.
+func (v *Vault) read(ctx context.Context, id KeyID) (Key, error) {
 	found, err := v.keys.Get(ctx, id)
 	if err != nil {
-		return nil, unavailable("reading a key", err)
+		return Key{}, unavailable("reading a key", err)
 	}
 	for _, rec := range found {
 		if rec.ID == id {
-			return v.open(ctx, rec)
+			return rec, nil
 		}
 	}
-	return nil, ErrUnknownKey
+	return Key{}, ErrUnknownKey
 }
 
 // warm reads those of the keys that are not in the cache with one look-up. What it cannot

@@ -219,6 +219,78 @@ func TestEpochOutOfRange(t *testing.T) {
 	}
 }
 
+// A patient's key that names itself, or another key that is no data root, as what wraps it
+// leads nowhere, whether the named key is in the cache or not.
+func TestKeysInACircle(t *testing.T) {
+	t.Parallel()
+	kms, keys := phi.NewMemoryKMS(), newSpyKeys()
+	v := openVault(t, kms, keys, nil)
+	other := place()
+	other.Patient = "p-2"
+	s, err := v.Seal(t.Context(), place(), []byte("x"))
+	require.NoError(t, err)
+	o, err := v.Seal(t.Context(), other, []byte("x"))
+	require.NoError(t, err)
+	_, err = v.Term(t.Context(), clinic, "i", "x")
+	require.NoError(t, err)
+	id := func(slot phi.KeySlot) phi.KeyID {
+		k, err := keys.MemoryKeys.Current(t.Context(), slot)
+		require.NoError(t, err)
+		return k.ID
+	}
+	mine := id(phi.KeySlot{Namespace: "app", Tenant: clinic, Purpose: phi.PurposePatient, Patient: "p-1"})
+	for name, root := range map[string]phi.KeyID{
+		"itself":       mine,
+		"another's":    id(phi.KeySlot{Namespace: "app", Tenant: clinic, Purpose: phi.PurposePatient, Patient: "p-2"}),
+		"the index's":  id(phi.KeySlot{Namespace: "app", Tenant: clinic, Purpose: phi.PurposeIndex}),
+		"the canary's": id(phi.KeySlot{Namespace: "app", Purpose: phi.PurposeCanary}),
+	} {
+		for _, warm := range []bool{false, true} {
+			fresh := openVault(t, kms, keys, nil)
+			if warm {
+				_, err := fresh.Unseal(t.Context(), other, o)
+				require.NoError(t, err)
+				_, err = fresh.Term(t.Context(), clinic, "i", "x")
+				require.NoError(t, err)
+			}
+			keys.alter = func(k *phi.Key) {
+				if k.ID == mine {
+					k.Root = root
+				}
+			}
+			_, err := fresh.Unseal(t.Context(), place(), s)
+			require.ErrorIs(t, err, phi.ErrWrongKey, name)
+			keys.alter = nil
+		}
+	}
+}
+
+// No more keys than CacheSize are held, the least recently used one goes first.
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	kms, keys := phi.NewMemoryKMS(), newSpyKeys()
+	v := openVault(t, kms, keys, &phi.Options{CacheSize: 3})
+	at := func(p audit.Patient) phi.At { return phi.At{Tenant: clinic, Field: "f", Patient: p, Row: "r"} }
+	sealed := map[audit.Patient]phi.Sealed{}
+	unseal := func(p audit.Patient) (reads int) {
+		before := keys.count()
+		_, err := v.Unseal(t.Context(), at(p), sealed[p])
+		require.NoError(t, err)
+		return keys.count() - before
+	}
+	for _, p := range []audit.Patient{"p-1", "p-2", "p-3", "p-4"} {
+		var err error
+		sealed[p], err = v.Seal(t.Context(), at(p), nil)
+		require.NoError(t, err)
+	}
+	require.Zero(t, unseal("p-4"))
+	require.Zero(t, unseal("p-3"))
+	require.NotZero(t, unseal("p-1"), "dropped")
+	require.Zero(t, unseal("p-1"), "held again")
+	require.Zero(t, unseal("p-3"), "used since")
+	require.NotZero(t, unseal("p-4"), "dropped for p-1 or its root")
+}
+
 // The id of a key commits to it: a key wrapped under its rightful context but stored under the
 // id of another is refused.
 func TestKeyIDCommits(t *testing.T) {
