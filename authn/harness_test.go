@@ -66,6 +66,9 @@ type house struct {
 	factor   *factor
 	rec      *audittest.Recorder
 	mail     *mailbox
+
+	handed []string // session tokens that sign-ins got
+	reset  string   // the token of a reset link
 }
 
 // newHouse returns a house over store, a memory one if nil, with cheap hashing.
@@ -81,7 +84,7 @@ func newHouse(t testing.TB, store authn.Store, edit ...func(*authn.Options)) *ho
 	h.factor = &factor{wire: h.wire, enrolled: map[audit.ActorID]bool{}, pending: map[audit.ActorID]bool{}}
 	h.mail = &mailbox{wire: h.wire}
 	h.options = authn.Options{
-		InsecureArgon2: &authn.Argon2{Memory: 8, Time: 1, Threads: 1}, Now: h.clock.Now, AddressTries: 100_000,
+		InsecureArgon2: &authn.Argon2{Memory: 8, Time: 1, Threads: 1}, Now: h.clock.Now, AddressTries: 100_000, Hashers: 4,
 	}
 	for _, f := range edit {
 		f(&h.options)
@@ -339,6 +342,12 @@ func (f *factor) set(p audit.ActorID, enrolled bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.enrolled[p] = enrolled
+}
+
+func (f *factor) has(p audit.ActorID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.enrolled[p]
 }
 
 func (f *factor) count() int {

@@ -11,9 +11,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
-	"github.com/wardkit/wardkit/authn/authnsql"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 func TestDelays(t *testing.T) {
@@ -164,14 +162,7 @@ func engines(t *testing.T, f func(t *testing.T, open func(testing.TB) authn.Stor
 	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
 		t.Parallel()
 		f(t, func(t testing.TB) authn.Store {
-			e := open(t)
-			s, err := authnsql.SQLite(e.Pool)
-			if e.Dialect == sqlkit.Postgres {
-				s, err = authnsql.Postgres(e.Pool)
-			}
-			require.NoError(t, err)
-			require.NoError(t, s.Migrate(t.Context()))
-			return s
+			return sqlStore(t, open(t))
 		})
 	})
 }

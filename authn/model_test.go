@@ -1,0 +1,237 @@
+package authn_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+)
+
+// walk is a random sequence of what somebody with a browser, an attacker's toolbox and an
+// administrator beside them might do. Beside the real Manager it keeps a model so simple
+// that it is obviously right: what each ticket's sign-in has proven, and which of it still
+// counts.
+type walk struct {
+	*house
+	r    *rand.Rand
+	id   audit.ActorID
+	kind audit.Kind
+
+	password string // the right one
+	active   bool
+	due      bool
+	epoch    int // grows with everything that ends sign-ins
+	tickets  []*chain
+	done     int
+}
+
+// chain is one sign-in, from ticket to ticket.
+type chain struct {
+	ticket string
+	dead   bool // used
+	epoch  int
+	pwd    bool // passed the right password, or a link
+	second bool // passed the second factor, or set it up
+	need   authn.Need
+}
+
+// TestNoPathAroundAStep takes many random walks. No replay, tampering, mixing up of tickets,
+// change of policy or change of the account ends in a session without everything owed.
+func TestNoPathAroundAStep(t *testing.T) {
+	t.Parallel()
+	walks := 300
+	if testing.Short() {
+		walks = 60
+	}
+	done := 0
+	for seed := range walks {
+		w := newWalk(t, uint64(seed))
+		for range 60 {
+			w.step()
+		}
+		done += w.done
+	}
+	require.Greater(t, done, walks, "the walks get somewhere")
+}
+
+func newWalk(t *testing.T, seed uint64) *walk {
+	r := rand.New(rand.NewPCG(seed, 7))
+	kind := []audit.Kind{audit.KindStaff, audit.KindPatient}[r.IntN(2)]
+	w := &walk{house: newHouse(t, nil), r: r, kind: kind, password: good, active: true}
+	w.id = w.ada(kind).ID
+	return w
+}
+
+func (w *walk) step() {
+	switch w.r.IntN(14) {
+	case 0, 1, 2:
+		w.typePassword()
+	case 3, 4, 5, 6, 7, 8:
+		w.answer()
+	case 9:
+		w.tamper()
+	case 10:
+		w.administer()
+	case 11:
+		w.forget()
+	case 12:
+		w.phone()
+	case 13:
+		w.clock.Advance(time.Duration(w.r.IntN(240)) * time.Second)
+	}
+}
+
+// typePassword signs in with the right or a wrong password.
+func (w *walk) typePassword() {
+	password := []string{w.password, w.password, "wrong"}[w.r.IntN(3)]
+	s, err := w.m.SignIn(w.t.Context(), clinic, ada, pw(password), home)
+	w.observe(&chain{epoch: w.epoch, pwd: password == w.password && w.active}, s, err)
+}
+
+// answer continues any ticket ever seen, with a right or wrong answer.
+func (w *walk) answer() {
+	if len(w.tickets) == 0 {
+		return
+	}
+	c := w.tickets[w.r.IntN(len(w.tickets))]
+	if w.r.IntN(3) > 0 { // mostly the newest
+		c = w.tickets[len(w.tickets)-1]
+	}
+	a := authn.Answer{Code: []string{code, code, "000000", ""}[w.r.IntN(4)]}
+	next := fmt.Sprintf("%s number %d", other, w.r.IntN(1_000_000))
+	if w.r.IntN(2) == 0 {
+		a.Password = pw(next)
+	}
+	s, err := w.m.Continue(w.t.Context(), c.ticket, a, home)
+	if c.dead || c.epoch != w.epoch {
+		require.ErrorIs(w.t, err, authn.ErrTicket, "a used or overtaken ticket")
+	}
+	c.dead = true
+	after := *c
+	if err == nil && s.Problem == nil {
+		switch c.need {
+		case authn.NeedSecondFactor, authn.NeedEnrolment:
+			require.Equal(w.t, code, a.Code, "a wrong code gets nobody on")
+			after.second = true
+		case authn.NeedPassword:
+			require.False(w.t, a.Password.IsZero(), "no password gets nobody on")
+			w.password, w.due = next, false
+			w.epoch++
+			after.epoch = w.epoch
+		}
+	}
+	w.observe(&after, s, err)
+}
+
+// observe checks what came of a step and remembers its ticket.
+func (w *walk) observe(c *chain, s authn.Step, err error) {
+	if err != nil {
+		require.True(w.t, s.Token.IsZero() && s.Ticket.IsZero())
+		return
+	}
+	require.True(w.t, c.pwd, "no step without the right password")
+	require.Equal(w.t, w.epoch, c.epoch, "no step past a change")
+	if s.Need != authn.Done {
+		require.True(w.t, s.Token.IsZero(), "no token before the end")
+		c.ticket, c.need, c.dead = s.Ticket.Reveal(), s.Need, false
+		w.tickets = append(w.tickets, c)
+		return
+	}
+	w.done++
+	owes := w.kind == audit.KindStaff || w.factor.has(w.id)
+	require.True(w.t, !owes || c.second, "no session without the second factor")
+	require.True(w.t, w.active && !w.due, "no session for somebody who may not, or owes a password")
+	a, live := w.sessions.of(s.Token.Reveal())
+	require.True(w.t, live)
+	require.Equal(w.t, c.second, a.Assurance == audit.AAL2, "the session says what was proven")
+}
+
+// tamper comes with tickets that were never issued.
+func (w *walk) tamper() {
+	forged := w.r.Perm(43)
+	b := make([]byte, len(forged))
+	for i := range forged {
+		b[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[w.r.IntN(64)]
+	}
+	if len(w.tickets) > 0 && w.r.IntN(2) == 0 {
+		copy(b, w.tickets[len(w.tickets)-1].ticket[:20+w.r.IntN(22)])
+	}
+	_, err := w.m.Continue(w.t.Context(), string(b), authn.Answer{Code: code}, home)
+	for _, c := range w.tickets {
+		if c.ticket == string(b) { // by luck
+			c.dead = true
+			return
+		}
+	}
+	require.ErrorIs(w.t, err, authn.ErrTicket)
+}
+
+// administer changes the account.
+func (w *walk) administer() {
+	ctx := admin(w.t.Context())
+	var err error
+	switch w.r.IntN(4) {
+	case 0:
+		if err = w.m.Suspend(ctx, clinic, w.id, ""); err == nil {
+			w.active = false
+		}
+	case 1, 2:
+		if err = w.m.Reinstate(ctx, clinic, w.id, ""); err == nil {
+			w.active = true
+		}
+	case 3:
+		if err = w.m.ExpirePassword(ctx, clinic, w.id, ""); err == nil {
+			w.due = true
+		}
+	}
+	if err != nil {
+		require.ErrorIs(w.t, err, authn.ErrState)
+		return
+	}
+	w.epoch++
+	if !w.active || w.due {
+		require.Zero(w.t, w.sessions.count(), "the sessions ended")
+	}
+}
+
+// forget asks for a reset link and uses it, sometimes twice.
+func (w *walk) forget() {
+	if err := w.m.RequestReset(w.t.Context(), clinic, ada, home); err != nil {
+		return
+	}
+	sent := len(w.mail.all(authn.TopicReset))
+	_, err := w.m.Deliver(w.t.Context())
+	require.NoError(w.t, err)
+	if len(w.mail.all(authn.TopicReset)) == sent {
+		return
+	}
+	token := w.mail.token(w.t, authn.TopicReset)
+	next := fmt.Sprintf("%s reset %d", good, w.r.IntN(1_000_000))
+	s, err := w.m.ResetPassword(w.t.Context(), token, pw(next), home)
+	require.NoError(w.t, err)
+	w.password, w.due = next, false
+	w.epoch++
+	w.observe(&chain{epoch: w.epoch, pwd: true}, s, err)
+	_, err = w.m.ResetPassword(w.t.Context(), token, pw(good), home)
+	require.ErrorIs(w.t, err, authn.ErrLinkUsed)
+}
+
+// phone gets a patient a second factor of their own accord, or loses anybody's.
+func (w *walk) phone() {
+	if w.r.IntN(2) == 0 && w.kind == audit.KindPatient {
+		w.factor.set(w.id, true)
+		return
+	}
+	err := w.m.ResetFactor(admin(w.t.Context()), clinic, w.id, "", func(ctxT) error {
+		w.factor.set(w.id, false)
+		return nil
+	})
+	if err == nil {
+		w.epoch++
+	}
+}
