@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,6 +107,7 @@ func (p phone) Begin(ctx context.Context, t audit.Tenant, person audit.ActorID, 
 
 type demoData struct {
 	Password string
+	Again    string // makes the address of this page a new one, or browsers would only scroll
 	Accounts []demoAccount
 	Codes    []demoCode
 	Mails    []demoMail
@@ -129,8 +131,8 @@ func (a *app) demoPage(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	d := demoData{Password: demoPassword, Accounts: demoAccounts(), Mails: mails}
 	now := time.Now()
+	d := demoData{Password: demoPassword, Again: strconv.FormatInt(now.UnixMilli(), 36), Accounts: demoAccounts(), Mails: mails}
 	for _, k := range keys {
 		code, err := phoneCode(k.URI, now)
 		if err != nil {
