@@ -82,8 +82,7 @@ func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
 	}
 	rec, err := v.keys.Current(ctx, v.slot(s))
 	if errors.Is(err, ErrKeyNotFound) {
-		err = v.create(ctx, s)
-		if err != nil && !errors.Is(err, ErrKeyExists) {
+		if err := v.create(ctx, s); err != nil {
 			return nil, err
 		}
 		rec, err = v.keys.Current(ctx, v.slot(s))
@@ -94,7 +93,7 @@ func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
 	return v.open(ctx, rec)
 }
 
-// create stores a new first key for s.
+// create stores a new first key for s. That somebody else was faster is no error.
 func (v *Vault) create(ctx context.Context, s slot) error {
 	raw := randomKey()
 	rec := Key{ID: kidOf(raw), KeySlot: v.slot(s), Epoch: 1, Created: v.now().UTC().Truncate(time.Microsecond)}

@@ -63,7 +63,7 @@ func termRules() []conform.Rule[phi.TermStore] {
 		},
 		{
 			Name:   "tenants_are_apart",
-			Clause: "Unique and found within the tenant",
+			Clause: "Unique, found, replaced and deleted within the tenant",
 			Run:    termsTenants,
 		},
 		{
@@ -261,18 +261,19 @@ func termsRowRace(ctx context.Context, s phi.TermStore) error {
 }
 
 func termsTenants(ctx context.Context, s phi.TermStore) error {
-	err := errors.Join(save(ctx, s, clinic, row("p-1", phone("1"), email("a"))), save(ctx, s, other, row("p-1", phone("1"), email("a")), row("p-9", phone("1"))))
+	err := errors.Join(save(ctx, s, clinic, row("p-1", phone("1"), email("a"))),
+		save(ctx, s, other, row("p-1", phone("1")), row("p-9", phone("1"), email("a"))))
 	if err != nil {
 		return err
 	}
 	if err := s.DeleteTerms(ctx, clinic, "patient", "p-9"); err != nil {
 		return err
 	}
-	if err := save(ctx, s, clinic, row("p-1", phone("1"))); err != nil {
+	if err := save(ctx, s, clinic, row("p-1", phone("2"))); err != nil {
 		return err
 	}
-	return errors.Join(find(ctx, s, clinic, phone("1"), "p-1"), find(ctx, s, clinic, email("a")),
-		find(ctx, s, other, phone("1"), "p-1", "p-9"), find(ctx, s, other, email("a"), "p-1"))
+	return errors.Join(find(ctx, s, clinic, phone("1")), find(ctx, s, clinic, email("a")),
+		find(ctx, s, other, phone("1"), "p-1", "p-9"), find(ctx, s, other, email("a"), "p-9"))
 }
 
 func termsPlaces(ctx context.Context, s phi.TermStore) error {
