@@ -119,6 +119,8 @@ func (s *rowSealer) term(ctx context.Context, r *Record, f *field, plain string)
 // belong to; each value is decrypted when it is first asked for. Columns that the row lacks
 // are ErrNotLoaded when they are, and make Seal refuse.
 //
+// Open may ask the key store, so close a result set first. For a page of rows see OpenAll.
+//
 // Errors that concern a column are *FieldError with one of the errors of Vault.Unseal.
 func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error) {
 	if c == nil {
@@ -158,7 +160,7 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 }
 
 // OpenAll opens rows, a page of a list for example, reading the keys of all of them with one
-// look-up in the key store.
+// look-up in the key store, where Open would need one for each patient. It opens all or none.
 func (c *Codec[T]) OpenAll(ctx context.Context, t audit.Tenant, rows []Row) ([]*T, error) {
 	if c == nil {
 		return nil, errors.New("phi: opening rows: nil codec")
