@@ -22,8 +22,9 @@ type Trail struct {
 	base Event // correlation, client and server of the request
 
 	mu       sync.Mutex
-	pending  []*pending // decided, not yet durable; the last one collects what is seen
-	last     *Event     // the last decision, the pattern for what is seen after a flush
+	pending  []*pending // decided or seen, not yet durable
+	last     *Event     // the decision under which things are seen now, the pattern for further events
+	open     *pending   // the event of it that collects what is seen
 	decided  bool
 	returned bool
 	checks   []func(context.Context) error
@@ -56,7 +57,9 @@ func trailFrom(ctx context.Context) (*Trail, error) {
 
 // Decide opens an event of the request: allowed or denied, it was decided. The event's
 // actor is the one in ctx unless e names one. It is durable at the next Flush, or before
-// Decide returns if the request's handler has already returned.
+// Decide returns if the request's handler has already returned. What is seen from here on
+// belongs to it, unless it is a refusal and something was allowed before: what is seen then
+// was allowed by that.
 //
 // What comes from the request, such as an object's ID or a request ID, may be any bytes: where
 // an event could not hold it, FitID's form of it is recorded.
@@ -83,8 +86,11 @@ func Decide(ctx context.Context, e Event) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.decided = true
-	t.last = &e
-	t.pending = append(t.pending, &pending{Event: e})
+	next := &pending{Event: e}
+	t.pending = append(t.pending, next)
+	if t.last == nil || e.Outcome == Success || t.last.Outcome != Success {
+		t.last, t.open = &e, next
+	}
 	if t.returned {
 		return t.flush(ctx)
 	}
@@ -127,7 +133,7 @@ func Seen(ctx context.Context, p Patient, o Object) error {
 	if err := checkSighting(p, o); err != nil {
 		return err
 	}
-	t.open(&o).see(p, o)
+	t.collector(&o).see(p, o)
 	if t.returned {
 		return t.flush(ctx)
 	}
@@ -228,10 +234,10 @@ func checkSighting(p Patient, o Object) error {
 	return c.err()
 }
 
-// open returns the event that collects what is seen, with room for o.
-func (t *Trail) open(o *Object) *Event {
-	if n := len(t.pending); n > 0 && !t.pending[n-1].shown && t.pending[n-1].hasRoom(o) {
-		return &t.pending[n-1].Event
+// collector returns the event that collects what is seen, with room for o.
+func (t *Trail) collector(o *Object) *Event {
+	if !t.open.shown && t.open.hasRoom(o) {
+		return &t.open.Event
 	}
 	e := *t.last
 	e.ID = NewID(time.Now())
@@ -239,9 +245,9 @@ func (t *Trail) open(o *Object) *Event {
 	// What happened once is said once: nobody may count it twice.
 	e.Changes, e.Disclosure = nil, nil
 	e.Detail = map[string]string{"continues": t.last.ID}
-	next := &pending{Event: e}
-	t.pending = append(t.pending, next)
-	return &next.Event
+	t.open = &pending{Event: e}
+	t.pending = append(t.pending, t.open)
+	return &t.open.Event
 }
 
 // hasRoom reports whether one more patient and o fit, well below the limits of an event.

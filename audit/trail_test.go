@@ -350,3 +350,36 @@ type recorderFunc func(ctx context.Context, events ...audit.Event) error
 func (f recorderFunc) Record(ctx context.Context, events ...audit.Event) error {
 	return f(ctx, events...)
 }
+
+// What is shown after somebody was refused something else belongs to what they were allowed:
+// in the event of the refusal it would look as if nothing had been seen.
+func TestTrailRefusalCollectsNothing(t *testing.T) {
+	t.Parallel()
+	for _, flushed := range []bool{false, true} {
+		ctx, _, rec := trail(t)
+		require.NoError(t, audit.Decide(ctx, read()))
+		if flushed {
+			require.NoError(t, audit.Flush(ctx))
+		}
+		refused := audit.Event{Action: "note.read", Verb: audit.Read, Outcome: audit.Failure, Code: "out_of_scope"}
+		require.NoError(t, audit.Decide(ctx, refused))
+		require.NoError(t, audit.Seen(ctx, "p-1", note("n-1", "name")))
+		require.NoError(t, audit.Flush(ctx))
+		require.NoError(t, audit.Seen(ctx, "p-1", note("n-1", "phone")))
+		require.NoError(t, audit.Flush(ctx))
+
+		var seen []string
+		for _, e := range rec.Events() {
+			if e.Action == "note.read" {
+				require.Empty(t, e.Patients, "nothing was seen under a refusal")
+				require.Equal(t, audit.Failure, e.Outcome)
+				continue
+			}
+			require.Equal(t, audit.Success, e.Outcome)
+			for _, o := range e.Objects {
+				seen = append(seen, o.Fields...)
+			}
+		}
+		require.Equal(t, []string{"name", "phone"}, seen)
+	}
+}
