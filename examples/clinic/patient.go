@@ -96,31 +96,38 @@ func (s *patients) query(ctx context.Context, where string, args []any) ([]*Pati
 		return nil, err
 	}
 	defer rows.Close()
-	var all []*Patient
+	var sealed []phi.Row
+	var plain []plainColumns
 	for rows.Next() {
-		p, err := s.scan(ctx, rows)
-		if err != nil {
+		var row phi.Row
+		var c plainColumns
+		if err := rows.Scan(s.codec.Dest(&row, &row.ID, &c.version, &c.created, &c.therapist)...); err != nil {
 			return nil, err
 		}
-		all = append(all, p)
+		sealed, plain = append(sealed, row), append(plain, c)
 	}
-	return all, rows.Err()
-}
-
-func (s *patients) scan(ctx context.Context, rows *sql.Rows) (*Patient, error) {
-	var row phi.Row
-	var version, created int64
-	var therapist sql.NullString
-	if err := rows.Scan(s.codec.Dest(&row, &row.ID, &version, &created, &therapist)...); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, err
 	}
-	p, err := s.codec.Open(ctx, tenant, row)
+	all, err := s.codec.OpenAll(ctx, tenant, sealed) // one look-up for the keys of the page
 	if err != nil {
 		return nil, err
 	}
-	p.Tenant, p.Version, p.Created = tenant, version, time.UnixMicro(created).UTC()
-	p.Therapist = audit.ActorID(therapist.String)
-	return p, nil
+	for i, p := range all {
+		plain[i].fill(p)
+	}
+	return all, nil
+}
+
+// plainColumns are the columns that are not sealed.
+type plainColumns struct {
+	version, created int64
+	therapist        sql.NullString
+}
+
+func (c plainColumns) fill(p *Patient) {
+	p.Tenant, p.Version, p.Created = tenant, c.version, time.UnixMicro(c.created).UTC()
+	p.Therapist = audit.ActorID(c.therapist.String)
 }
 
 // count returns how many patients the filter lets through.
