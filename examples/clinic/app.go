@@ -245,6 +245,9 @@ func (a *app) close() {
 func (a *app) greet(ctx context.Context, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(audit.WithActor(ctx, audit.System(tenant, "setup")), 5*time.Minute)
 	defer cancel()
+	if err := a.unmixed(ctx); err != nil {
+		return err
+	}
 	if a.demo != nil {
 		if err := a.seed(ctx); err != nil {
 			return fmt.Errorf("seeding the demo: %w", err)

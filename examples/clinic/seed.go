@@ -74,6 +74,30 @@ func lower(s string) string {
 	return string(b)
 }
 
+// unmixed refuses a demo in the database of a clinic, and a clinic in the database of a demo:
+// everybody knows the passwords of the demo's accounts.
+func (a *app) unmixed(ctx context.Context) error {
+	invented := map[audit.ActorID]bool{}
+	for _, account := range demoAccounts() {
+		invented[account.ID] = true
+	}
+	filled, others := false, false
+	for p, err := range a.people.People(ctx, tenant, "") {
+		if err != nil {
+			return err
+		}
+		filled = filled || invented[p.ID]
+		others = others || !invented[p.ID]
+	}
+	switch {
+	case a.demo == nil && filled:
+		return errors.New("-demo=false: this database was filled by the demo, whose passwords everybody knows; use another -data or -db")
+	case a.demo != nil && others && !filled:
+		return errors.New("-demo: this database holds a clinic that was not filled by the demo; use -demo=false, or another -data or -db")
+	}
+	return nil
+}
+
 // seed fills an empty database with invented people. Interrupted, it goes on where it was.
 func (a *app) seed(ctx context.Context) error {
 	done, err := rows[string](ctx, a.demo, kindSeed)
