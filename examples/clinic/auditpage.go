@@ -20,6 +20,7 @@ type auditPatient struct{ ID, Name string }
 
 type auditRow struct {
 	ID, Time, Who, What, More, Seen, Outcome, Tag string
+	People                                        []string // of the team, whom it was done to
 	Patients                                      []auditPatient
 }
 
@@ -136,6 +137,9 @@ func (a *app) auditRow(ctx context.Context, e audit.Event, team map[audit.ActorI
 	var fields []string
 	for _, o := range e.Objects {
 		fields = append(fields, o.Fields...)
+		if m, ok := team[audit.ActorID(o.ID)]; ok && m.ID != e.Actor.ID {
+			row.People = append(row.People, m.Name)
+		}
 	}
 	slices.Sort(fields)
 	row.Seen = strings.ReplaceAll(strings.Join(slices.Compact(fields), ", "), "_", " ")
@@ -297,17 +301,11 @@ func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]auditFact, error
 	if e.Actor.Origin.IsValid() {
 		address = e.Actor.Origin.String()
 	}
-	var objects []string
-	for _, o := range e.Objects {
-		if m, ok := team[audit.ActorID(o.ID)]; ok && o.Type == "person" {
-			objects = append(objects, m.Name)
-		}
-	}
 	facts := []auditFact{
 		{"Time", e.Recorded.UTC().Format("2 January 2006 15:04:05.000000 UTC")},
 		{"Who", row.Who}, {"As", strings.Join(e.Actor.Roles, ", ")}, {"Proven by", strings.Join(e.Actor.Methods, ", ")},
 		{"From address", address}, {"Device", e.Actor.Device},
-		{"About", strings.Join(objects, ", ")}, {"Patients", strings.Join(patients, ", ")}, {"Seen", row.Seen},
+		{"About", strings.Join(row.People, ", ")}, {"Patients", strings.Join(patients, ", ")}, {"Seen", row.Seen},
 		{"Reason given", why}, {"Outcome", row.Outcome}, {"Code", e.Code},
 		{"Decided by", strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)}, {"Event", e.ID},
 	}
