@@ -229,6 +229,7 @@ func actionWords() []option {
 		{"authn.suspend", "Suspend an account"},
 		{"authn.reinstate", "Reinstate an account"},
 		{"authn.unlock", "Unlock an account"},
+		{"authn.reset_factor", "End sign-ins before a second factor is reset"},
 		{"mfa.begun", "Begin to set up a second factor"},
 		{"mfa.enrolled", "Set up a second factor"},
 		{"mfa.verified", "Give the right code"},

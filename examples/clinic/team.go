@@ -171,7 +171,7 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	d.MaySuspend = may && d.state == authn.Active
 	d.MayUnlock = d.MaySuspend
 	d.MayReinstate = may && d.state == authn.Suspended
-	d.MayResetFactor = may && d.Enrolled
+	d.MayResetFactor = d.MaySuspend && d.Enrolled
 	a.render(w, r, http.StatusOK, "member", view{Title: d.Name, Data: d})
 }
 
@@ -203,10 +203,24 @@ func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 	case "unlock":
 		a.changed(w, r, id, "unlocked", a.people.Unlock(ctx, tenant, id, why))
 	case "reset-factor":
-		a.changed(w, r, id, "factor-reset", a.factors.Reset(ctx, tenant, id, why))
+		a.changed(w, r, id, "factor-reset", a.resetFactor(ctx, id, why))
 	default:
 		a.fail(w, r, http.StatusNotFound)
 	}
+}
+
+// resetFactor takes a second factor away, and with it every sign-in that it was given in:
+// without authn's part a ticket would still hold what a lost phone had proven.
+func (a *app) resetFactor(ctx context.Context, id audit.ActorID, why string) error {
+	switch on, err := a.factors.Enrolled(ctx, tenant, id); {
+	case err != nil:
+		return err
+	case !on:
+		return mfa.ErrNotEnrolled
+	}
+	return a.people.ResetFactor(ctx, tenant, id, why, func(ctx context.Context) error {
+		return a.factors.Reset(ctx, tenant, id, why)
+	})
 }
 
 // changed answers a change to an account.
