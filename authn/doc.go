@@ -1,4 +1,51 @@
-// Package authn lets people in: it keeps who may sign in, checks passwords, walks every
-// sign-in from step to step through one gate, and carries out what ends a right to be
-// signed in so that nothing acknowledged can be undone by a race or a crash.
+// Package authn lets people in. It keeps who may sign in, checks passwords, walks every
+// sign-in from step to step through one gate, and carries out what ends a right to be signed
+// in, so that nothing acknowledged is undone by a race or a crash.
+//
+// It protects against guessing (slow hashes, counted tries, delays, an end at 100),
+// enumeration (an unknown identifier looks and costs like a wrong password), floods (bounded
+// hashing), stolen databases (hashes, sealed identifiers, hashed links and tickets), replayed
+// and mixed-up steps, forged links, and sign-ins that overtake a change of password.
+//
+//	people, err := authn.New(authn.Parts{
+//		Store: store, Vault: vault, Sessions: sessions, Factor: factors,
+//		Recorder: log, Mailer: mailer, BaseURL: "https://clinic.example.com",
+//	}, nil)
+//	go people.Run(ctx)
+//	step, err := people.SignIn(ctx, tenant, identifier, authn.NewPassword(typed), client)
+//
+// # Steps
+//
+// SignIn returns a [Step]. Its Need says what to ask next; [Manager.Continue] takes the
+// answer and returns the next Step, until Need is [Done] and Token is a session's. What a
+// sign-in has proven stays on the server, sealed, behind a ticket that is used once and kept
+// in one browser's cookie by [SetTicket]. No path leads around a step and nobody is exempt:
+// passwords, links, a changed password all end in the same gate, which alone starts sessions.
+//
+// The order is: address, identifier, throttle, password, state of the person, second factor or
+// its set-up, a new password if one is due, session.
+//
+// # Changes
+//
+// [Manager.Invite], [Manager.Suspend] and the others each end the sessions that lose their
+// ground, write their rows together with what is to be told, and then tell it: sessions again,
+// the audit log, the person. What cannot be told at once waits in an outbox that
+// [Manager.Run] delivers. A change can join the host's own transaction: [Manager.With].
+//
+// # What the host must still do
+//
+//   - decide who may invite, suspend, reset: package rbac, before the call;
+//   - find the tenant of a request before anybody signs in, from the host name for example;
+//   - give the client's address as a trusted proxy reports it, never from a raw header;
+//   - render the steps and the link's page, where GET calls PeekLink and only POST uses it
+//     up, with Referrer-Policy: no-referrer because the token is in the address;
+//   - refuse cross-site posts to these pages: package session's handler does;
+//   - call Run on at least one server, and look at Health;
+//   - end sessions through [Manager.ResetFactor] when a second factor is taken away.
+//
+// # Compatibility
+//
+// Before version 1 the Go API may change with an entry in the changelog. Stored rows,
+// migrations, hashes, action names and codes never break: a release reads what the release
+// before it wrote.
 package authn

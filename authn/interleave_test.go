@@ -117,6 +117,100 @@ func TestChangeInsideSignIn(t *testing.T) {
 	}
 }
 
+// TestChangeInsideDuePassword: a sign-in that sets a new password does not undo a change
+// that happens in a gap of it.
+func TestChangeInsideDuePassword(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"suspend", "remove", "reset", "link"} {
+		change := endings()[name]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gaps(t, 15, func(t *testing.T, h *house, p authn.Person, k int) bool {
+				a, err := h.store.Account(t.Context(), clinic, p.ID)
+				require.NoError(t, err)
+				a.Password.Due = true
+				require.NoError(t, h.store.Apply(t.Context(), authn.Change{Person: a.Person, Expect: a.Person.Version, Password: &a.Password}))
+				s, err := h.signIn(good)
+				require.NoError(t, err)
+				require.Equal(t, authn.NeedPassword, s.Need)
+				var changed error
+				reached := h.inGap(k, func() error { changed = change(h, p.ID); return nil })
+				s, err = h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Password: pw("chosen by whoever it was")}, home)
+				if !*reached {
+					return false
+				}
+				if changed != nil { // the link died with the new password
+					require.ErrorIs(t, changed, authn.ErrLinkUsed)
+					return true
+				}
+				if err == nil {
+					h.handed = append(h.handed, s.Token.Reveal())
+				}
+				token, live := h.exposed()
+				require.False(t, live, "gap %d: %s lives after the change was answered", k, token)
+				h.wire.watch(nil)
+				_, err = h.signIn("chosen by whoever it was")
+				require.Error(t, err, "gap %d: the change was undone", k)
+				return true
+			})
+		})
+	}
+}
+
+// TestChangeInsideChangePassword: nor does somebody's own change of password.
+func TestChangeInsideChangePassword(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"suspend", "remove", "reset", "link"} {
+		change := endings()[name]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gaps(t, 10, func(t *testing.T, h *house, p authn.Person, k int) bool {
+				var changed error
+				reached := h.inGap(k, func() error { changed = change(h, p.ID); return nil })
+				_, err := h.m.ChangePassword(as(t.Context(), p), pw(good), pw("chosen by whoever it was"), home)
+				if !*reached {
+					return false
+				}
+				if changed != nil {
+					require.ErrorIs(t, changed, authn.ErrLinkUsed)
+					return true
+				}
+				_, live := h.exposed()
+				require.False(t, live, "gap %d", k)
+				h.wire.watch(nil)
+				_, again := h.signIn("chosen by whoever it was")
+				require.Error(t, again, "gap %d: the change was undone (%v)", k, err)
+				return true
+			})
+		})
+	}
+}
+
+// TestLinkDoesNotReactivate: a link whose person's state changes in the last moment does not
+// change it back.
+func TestLinkDoesNotReactivate(t *testing.T) {
+	t.Parallel()
+	h, p := furnish(t)
+	done := false
+	h.wire.watch(func(_ int, name string) error {
+		if name != "store.Apply" || done {
+			return nil
+		}
+		done = true
+		a, err := h.store.Account(t.Context(), clinic, p.ID)
+		require.NoError(t, err)
+		c := authn.Change{Person: a.Person, Expect: a.Person.Version}
+		c.Person.Version++
+		c.Person.State = authn.Suspended
+		return h.store.Apply(t.Context(), c)
+	})
+	_, err := h.m.ResetPassword(t.Context(), h.reset, pw(other), home)
+	require.ErrorIs(t, err, authn.ErrLinkUsed)
+	a, err := h.store.Account(t.Context(), clinic, p.ID)
+	require.NoError(t, err)
+	require.Equal(t, authn.Suspended, a.Person.State)
+}
+
 // TestSignInInsideChange: the whole sign-in happens in a gap of a change.
 func TestSignInInsideChange(t *testing.T) {
 	t.Parallel()

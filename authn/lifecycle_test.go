@@ -332,6 +332,22 @@ func TestFactorTakenAwayDuringSignIn(t *testing.T) {
 	require.Zero(t, h.sessions.count())
 }
 
+// TestFactorAppearsDuringSignIn: what is owed is asked again after the session was started.
+func TestFactorAppearsDuringSignIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindPatient)
+	h.wire.watch(func(_ int, name string) error {
+		if name == "sessions.Start" {
+			h.factor.set(p.ID, true)
+		}
+		return nil
+	})
+	_, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+	require.ErrorIs(t, err, authn.ErrTicket)
+	require.Zero(t, h.sessions.count())
+}
+
 func TestFailingMailerLosesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

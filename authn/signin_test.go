@@ -268,6 +268,48 @@ func TestTicketRowsCannotBeSwapped(t *testing.T) {
 	require.Zero(t, h.sessions.count())
 }
 
+// TestTicketRowsCannotBeEdited: nor can they give it more time or another person.
+func TestTicketRowsCannotBeEdited(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*authn.Ticket){
+		"end":    func(tk *authn.Ticket) { tk.Expires = tk.Expires.Add(time.Hour) },
+		"person": func(tk *authn.Ticket) { tk.Person = "boss" },
+		"tenant": func(tk *authn.Ticket) { tk.Tenant = "another" },
+		"state":  func(tk *authn.Ticket) { tk.State[len(tk.State)-1] ^= 1 },
+	} {
+		h := newHouse(t, nil)
+		h.ada(audit.KindStaff)
+		s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+		require.NoError(t, err)
+		tk, err := h.store.TakeTicket(t.Context(), authn.Sum(s.Ticket.Reveal()), h.clock.Now())
+		require.NoError(t, err)
+		edit(&tk)
+		require.NoError(t, h.store.PutTicket(t.Context(), tk))
+		if name == "end" {
+			h.clock.Advance(10 * time.Minute)
+		}
+		_, err = h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Code: code}, home)
+		require.Error(t, err, name)
+		require.Zero(t, h.sessions.count(), name)
+	}
+}
+
+// TestStateAloneKeepsOut: whoever is not active stays out, whatever became of the version.
+func TestStateAloneKeepsOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindStaff)
+	s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+	require.NoError(t, err)
+	a, err := h.store.Account(t.Context(), clinic, p.ID)
+	require.NoError(t, err)
+	c := authn.Change{Person: a.Person, Expect: a.Person.Version}
+	c.Person.State = authn.Suspended
+	require.NoError(t, h.store.Apply(t.Context(), c))
+	_, err = h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Code: code}, home)
+	require.ErrorIs(t, err, authn.ErrTicket)
+}
+
 func TestDuePassword(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

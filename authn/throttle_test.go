@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"testing"
@@ -97,7 +98,12 @@ func TestUnlock(t *testing.T) {
 	}
 	_, err := h.signIn(good)
 	require.ErrorIs(t, err, authn.ErrThrottled)
+	_, _, err = h.store.Charge(t.Context(), clinic, p.ID, authn.FamilySecond, authn.Limits{Free: 4, Base: time.Second, Max: time.Minute, Disable: 9}, h.clock.Now())
+	require.NoError(t, err)
 	require.NoError(t, h.m.Unlock(admin(t.Context()), clinic, p.ID, "on the phone"))
+	a, err := h.m.Account(t.Context(), clinic, p.ID)
+	require.NoError(t, err)
+	require.Zero(t, a.Password.Failures+a.Second.Failures)
 	s, err := h.signIn(good)
 	require.NoError(t, err)
 	require.Equal(t, authn.Done, s.Need)
@@ -270,9 +276,20 @@ func TestOneLinkManyUses(t *testing.T) {
 		})
 		require.Equal(t, 1, number(errs, nil))
 		require.Equal(t, 63, number(errs, authn.ErrLink))
+
+		require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
+		_, err := h.m.Deliver(t.Context())
+		require.NoError(t, err)
+		reset := h.mail.token(t, authn.TopicReset)
+		errs = atOnce(64, func(i int) error {
+			_, err := h.m.ResetPassword(t.Context(), reset, pw(fmt.Sprint(other, i)), home)
+			return err
+		})
+		require.Equal(t, 1, number(errs, nil))
+		require.Equal(t, 63, number(errs, authn.ErrLinkUsed))
 		a, err := h.store.Account(t.Context(), clinic, p.ID)
 		require.NoError(t, err)
-		require.Equal(t, int64(2), a.Person.Version)
+		require.Equal(t, int64(3), a.Person.Version)
 	})
 }
 

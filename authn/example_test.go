@@ -1,0 +1,214 @@
+package authn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/phi"
+)
+
+// keeper, phone and post stand in for session.Manager, mfa.Factors and a mail server.
+type (
+	keeper struct{}
+	phone  struct{ ready bool }
+	post   struct{ last authn.Notice }
+)
+
+func (keeper) Start(context.Context, audit.Actor) (string, error) { return "a session token", nil }
+func (keeper) End(context.Context, string, string) error          { return nil }
+func (keeper) EndAll(context.Context, audit.Tenant, audit.ActorID, string) error {
+	return nil
+}
+
+func (p *phone) Enrolled(context.Context, audit.Tenant, audit.ActorID) (bool, error) {
+	return p.ready, nil
+}
+
+func (p *phone) Verify(_ context.Context, _ audit.Tenant, _ audit.ActorID, code string) ([]string, error) {
+	if code != "123456" {
+		return nil, nil
+	}
+	return []string{"otp"}, nil
+}
+
+func (p *phone) Begin(_ context.Context, _ audit.Tenant, _ audit.ActorID, account string) (string, string, error) {
+	return "otpauth://totp/Example:" + account, "JBSW Y3DP", nil
+}
+
+func (p *phone) Confirm(_ context.Context, _ audit.Tenant, _ audit.ActorID, code string) (bool, error) {
+	p.ready = code == "123456"
+	return p.ready, nil
+}
+
+func (p *post) Send(_ context.Context, n authn.Notice) error {
+	p.last = n
+	return nil
+}
+
+// open wires a Manager for the examples.
+func open(mail authn.Mailer) *authn.Manager {
+	vault, err := phi.Open(context.Background(), "example", phi.NewMemoryKMS(), phi.NewMemoryKeys(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	people, err := authn.New(authn.Parts{
+		Store:    authn.NewMemory(),
+		Vault:    vault,
+		Sessions: keeper{},
+		Factor:   &phone{},
+		Recorder: audit.Discard{},
+		Mailer:   mail,
+		BaseURL:  "https://clinic.example.com",
+	}, &authn.Options{InsecureArgon2: &authn.Argon2{Memory: 8, Time: 1, Threads: 1}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return people
+}
+
+var browser = authn.Client{Addr: netip.MustParseAddr("192.0.2.7"), Device: "Firefox on Windows"}
+
+// Somebody is invited, opens the link, chooses a password and sets up a second factor, which
+// the policy requires of staff. Then they are signed in.
+func Example() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+
+	_, err := people.Invite(ctx, "clinic", authn.Newcomer{Identifier: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token := mail.last.Link.Reveal()
+	token = token[strings.LastIndex(token, "/")+1:]
+
+	step, err := people.CompleteSetUp(ctx, token, authn.Answer{Password: authn.NewPassword("nine lives of a tabby")}, browser)
+	fmt.Println(step.Need, err)
+	step, err = people.Continue(ctx, step.Ticket.Reveal(), authn.Answer{Code: "123456"}, browser)
+	fmt.Println(step.Need, err, step.Token)
+
+	// Output:
+	// enrolment <nil>
+	// done <nil> [secret]
+}
+
+// A sign-in is a walk from step to step; a host renders what Need asks for.
+func ExampleManager_SignIn() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+	if _, err := people.Invite(ctx, "clinic", authn.Newcomer{Kind: audit.KindPatient, Identifier: "pat@example.com"}); err != nil {
+		log.Fatal(err)
+	}
+	link := mail.last.Link.Reveal()
+	password := authn.NewPassword("nine lives of a tabby")
+	if _, err := people.CompleteSetUp(ctx, link[strings.LastIndex(link, "/")+1:], authn.Answer{Password: password}, browser); err != nil {
+		log.Fatal(err)
+	}
+
+	_, err := people.SignIn(ctx, "clinic", "pat@example.com", authn.NewPassword("a guess"), browser)
+	fmt.Println(err)
+	_, err = people.SignIn(ctx, "clinic", "nobody@example.com", authn.NewPassword("a guess"), browser)
+	fmt.Println(err)
+	step, err := people.SignIn(ctx, "clinic", "Pat@Example.com", password, browser)
+	fmt.Println(step.Need, err)
+
+	// Output:
+	// authn: sign-in refused
+	// authn: sign-in refused
+	// done <nil>
+}
+
+// After five failures in a row each further one costs more time.
+func ExampleThrottledError() {
+	people := open(&post{})
+	var err error
+	for range 6 {
+		_, err = people.SignIn(context.Background(), "clinic", "ada@example.com", authn.NewPassword("a guess"), browser)
+	}
+	var throttled *authn.ThrottledError
+	if errors.As(err, &throttled) {
+		fmt.Println("try again in", throttled.RetryAfter)
+	}
+	// Output: try again in 1s
+}
+
+// A password that is not acceptable comes with the reason, and leaves the link as it was.
+func ExamplePolicyError() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+	if _, err := people.Invite(ctx, "clinic", authn.Newcomer{Identifier: "ada@example.com"}); err != nil {
+		log.Fatal(err)
+	}
+	token := mail.last.Link.Reveal()
+	token = token[strings.LastIndex(token, "/")+1:]
+	for _, typed := range []string{"kettle", "password2024"} {
+		_, err := people.CompleteSetUp(ctx, token, authn.Answer{Password: authn.NewPassword(typed)}, browser)
+		var refused *authn.PolicyError
+		if errors.As(err, &refused) {
+			fmt.Println(refused.Reason, refused.Min)
+		}
+	}
+	link, err := people.PeekLink(ctx, token)
+	fmt.Println(link.Purpose, err)
+	// Output:
+	// too short 8
+	// commonly used 8
+	// invitation <nil>
+}
+
+// The first administrator of a new tenant gets a link that the operator prints.
+func ExampleManager_SetUp() {
+	ctx := context.Background()
+	people := open(&post{})
+	link, err := people.SetUp(ctx, "clinic", authn.Newcomer{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(link.Reveal()[:len("https://clinic.example.com/link/")])
+	// Output: https://clinic.example.com/link/
+}
+
+// Who leaves loses every session at once; a person who is not there any more cannot be
+// suspended again.
+func ExampleManager_Remove() {
+	ctx := context.Background()
+	people := open(&post{})
+	p, err := people.Invite(ctx, "clinic", authn.Newcomer{Identifier: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(people.Remove(ctx, "clinic", p.ID, "left the practice"))
+	fmt.Println(people.Suspend(ctx, "clinic", p.ID, "") == authn.ErrState)
+	// Output:
+	// <nil>
+	// true
+}
+
+// Delays double from the fifth failure on.
+func ExampleLimits_Delay() {
+	l := authn.Limits{Free: 4, Base: time.Second, Max: 15 * time.Minute, Disable: 100}
+	for _, n := range []int{4, 5, 6, 10, 50} {
+		fmt.Println(n, l.Delay(n))
+	}
+	// Output:
+	// 4 0s
+	// 5 1s
+	// 6 2s
+	// 10 32s
+	// 50 15m0s
+}
+
+// A Password and a Secret do not print.
+func ExamplePassword() {
+	fmt.Printf("%v %+v %s\n", authn.NewPassword("typed"), struct{ P authn.Password }{authn.NewPassword("typed")}, authn.NewSecret("token"))
+	// Output: [password] {P:[password]} [secret]
+}
