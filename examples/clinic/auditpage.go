@@ -267,6 +267,9 @@ func (a *app) auditEvent(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 		a.fail(w, r, http.StatusNotFound)
 		return
 	}
+	if err == nil { // which event was opened is on record too
+		err = audit.Seen(ctx, "", audit.Object{Type: "audit_event", ID: e.ID, Category: string(rbac.AuditLog), Fields: []string{"address", "reason"}})
+	}
 	var facts []auditFact
 	if err == nil {
 		facts, err = a.auditFacts(ctx, e)

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Whoever opens an event reads an address and what somebody typed: the audit says which
+// event that was, not only that the audit was read.
+func TestOpenedEventIsOnRecord(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c, err := parseConfig([]string{"-data", t.TempDir(), "-url", "http://localhost:8080", "-demo=false"})
+	require.NoError(t, err)
+	a, err := open(ctx, c, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(a.close)
+	setup := audit.WithActor(ctx, audit.System(tenant, "setup"))
+	require.NoError(t, a.ensureGrant(setup, firstAdminID, roleAdmin))
+	id := audit.NewID(time.Now())
+	require.NoError(t, a.log.Record(ctx, audit.Event{
+		ID: id, Tenant: tenant, Action: "patient.reveal_ssn", Verb: audit.Read, Why: audit.NewPrivate("the insurer asked"),
+		Actor: audit.Actor{ID: "u-1", Kind: audit.KindStaff, Tenant: tenant},
+	}))
+	token, err := a.sessions.Start(ctx, audit.Actor{ID: firstAdminID, Kind: audit.KindStaff, Tenant: tenant, Assurance: audit.AAL2})
+	require.NoError(t, err)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost:8080/audit/"+id, nil)
+	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
+	require.Contains(t, w.Body.String(), "the insurer asked")
+
+	page, err := a.log.Query(ctx, audit.Query{Tenant: tenant, ResourceType: "audit_event", ResourceID: id})
+	require.NoError(t, err)
+	require.Len(t, page.Events, 1)
+	require.Equal(t, firstAdminID, page.Events[0].Actor.ID)
+	require.Equal(t, auditRead.Name(), page.Events[0].Action)
+}
