@@ -48,7 +48,7 @@
 //
 //   - Put a Mux, or Authorize and Visible, before everything that touches records, behind
 //     audithttp.Hold and the session's handler, which puts the audit.Actor into the context.
-//   - Fill Attrs from the database, never from the request.
+//   - Fill Attrs from the database, never from the request; see For about new records.
 //   - Use Filter.SQL in every query that lists, counts or searches, and prove the columns with
 //     rbactest.FilterAgreesWithCheck on its own schema; keep ids in columns that compare byte
 //     by byte, without a case-insensitive collation.

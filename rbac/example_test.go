@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/audithttp"
+	"github.com/wardkit/wardkit/audit/audittest"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 )
@@ -67,7 +69,11 @@ func newChartHouse() (read, reveal rbac.Action[Chart], team rbac.Action[rbac.InT
 // signedIn is what audithttp.Hold and the session's handler do for a request.
 func signedIn(id audit.ActorID) context.Context {
 	ctx, _ := audit.WithTrail(context.Background(), audit.Discard{}, audit.Event{})
-	return audit.WithActor(ctx, audit.Actor{ID: id, Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2})
+	return audit.WithActor(ctx, signedInAs(id))
+}
+
+func signedInAs(id audit.ActorID) audit.Actor {
+	return audit.Actor{ID: id, Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2}
 }
 
 func ExampleCheck() {
@@ -193,6 +199,66 @@ func ExamplePresets() {
 	// Clinic Admin
 }
 
+// A route that creates: the load function returns the record as it would be, the rule looks at
+// whose patient it is about, and the handler checks the rest of the form.
+func ExampleGuard_Handle() {
+	columns := rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+	open := rbac.Define[Chart]("chart.open", columns, rbac.Verb(audit.Create), rbac.PHI())
+	care := rbac.NewMemoryRelation()
+	care.Link("clinic", "ana", "c1", time.Time{})
+	policy := must(rbac.Compile(rbac.Rules{
+		Actions:   []rbac.AnyAction{open},
+		Relations: rbac.Relations{Own: care},
+		Roles:     []rbac.Role{{Name: "therapist", Label: "Therapist", Allow: []rbac.Allow{rbac.In(rbac.Own, open)}}},
+	}))
+	rec := audittest.NewRecorder() // an audit.Log in a program
+	z := must(rbac.New(policy, rbac.NewMemory(), rec, nil))
+	must(z.Grant(audit.WithActor(context.Background(), audit.System("clinic", "setup")), rbac.Grant{Person: "ana", Role: "therapist"}))
+
+	mux := rbac.NewMux(z, nil)
+	form := func(ctx context.Context, r *http.Request) (Chart, error) {
+		a, _ := audit.ActorFrom(ctx)
+		return Chart{ID: r.PostFormValue("patient"), Tenant: a.Tenant}, nil
+	}
+	rbac.For(mux, form).Handle("POST /charts", open, func(w http.ResponseWriter, r *http.Request, g rbac.Granted[Chart]) {
+		if r.PostFormValue("title") == "" { // allowed, but nothing was opened: a second event says so
+			err := audit.Decide(r.Context(), audit.Event{
+				Action: open.Name(), Verb: audit.Create, Outcome: audit.MinorFailure, Code: "no_title",
+				Objects: []audit.Object{{Type: "chart", ID: g.Resource().ID}},
+			})
+			if err != nil {
+				http.Error(w, "not available", http.StatusServiceUnavailable)
+				return
+			}
+			http.Error(w, "a title is missing", http.StatusUnprocessableEntity)
+			return
+		}
+		fmt.Fprint(w, "opened ", g.Resource().ID) // a store's method would take g
+	})
+	server := must(audithttp.Hold(rec, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(audit.WithActor(r.Context(), signedInAs("ana")))) // session does this
+	}), nil))
+
+	for _, body := range []string{"patient=c1&title=first", "patient=c2&title=first", "patient=c1"} {
+		r := httptest.NewRequest(http.MethodPost, "/charts", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, r)
+		fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
+	}
+	for _, e := range rec.Find("chart.open") {
+		fmt.Println(e.Outcome, e.Code, e.Objects[0].ID)
+	}
+	// Output:
+	// 200 opened c1
+	// 404 Not Found
+	// 422 a title is missing
+	// 0  c1
+	// 8 out_of_scope c2
+	// 0  c1
+	// 4 no_title c1
+}
+
 func ExampleMux() {
 	read, _, team, z := newChartHouse()
 	mux := rbac.NewMux(z, nil)
@@ -211,8 +277,7 @@ func ExampleMux() {
 	}
 
 	sessions := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := audit.Actor{ID: "ana", Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2}
-		mux.ServeHTTP(w, r.WithContext(audit.WithActor(r.Context(), a)))
+		mux.ServeHTTP(w, r.WithContext(audit.WithActor(r.Context(), signedInAs("ana"))))
 	})
 	server := must(audithttp.Hold(audit.Discard{}, sessions, nil))
 	for _, path := range []string{"/charts/c1", "/charts/c2"} {

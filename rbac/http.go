@@ -34,7 +34,7 @@ type HTTPOptions struct {
 // audithttp.Hold and the session's handler; without an audit.Trail in the context it answers
 // everything with 503.
 //
-// What it answers, always recorded before:
+// What it answers, recorded before (but for strangers of an unknown tenant, see HTTPOptions):
 //
 //	401  not signed in, or not strongly enough for the action (RFC 9470)
 //	403  signed in, but not allowed: on lists and tenant-level actions, and on resources that
@@ -151,8 +151,13 @@ type Guard[R Resource] struct {
 
 // For returns a Guard for routes whose resource load finds, from the path or the posted form.
 // load returns an error that wraps ErrNotFound for a resource that is not there; every other
-// error is a failure. It is called only for who holds the action somewhere (or may read such
-// resources), and its context carries the actor.
+// error is a failure, answered with 503, so what is wrong with a form is for the handler to
+// say. It is called only for who holds the action somewhere (or may read such resources), and
+// its context carries the actor.
+//
+// For an action that creates, load returns the resource as it would be: its tenant from the
+// actor, the rest from the form. A patient named there must be looked up where the action is
+// granted in scope Tenant; scope Own does that by its relation.
 func For[R Resource](m *Mux, load func(ctx context.Context, r *http.Request) (R, error)) Guard[R] {
 	return Guard[R]{m, load}
 }
@@ -165,6 +170,9 @@ func TenantOf(ctx context.Context, _ *http.Request) (InTenant, error) {
 // Handle serves pattern with h to who may do a to the resource. Before h runs, the decision
 // is in the trail, and durable if the method is unsafe (RFC 9110, section 9.2.1); the context
 // carries the decision's sight. Like http.ServeMux it panics on a bad or a second pattern.
+//
+// The event says that the action was allowed, not that it succeeded. Where h fails to do it,
+// audit.Decide with the same action, a failure and a code adds an event that says so.
 func (g Guard[R]) Handle(pattern string, a Action[R], h func(http.ResponseWriter, *http.Request, Granted[R])) {
 	m := g.mux
 	if h == nil || g.load == nil {
@@ -179,6 +187,9 @@ func (g Guard[R]) Handle(pattern string, a Action[R], h func(http.ResponseWriter
 
 // HandleList serves pattern with h to who may do a to some rows, which the Filter tells; no
 // row at all is 403. Context and recording are as with Guard.Handle, with verb Execute.
+//
+// phi adds to the event whose values it revealed. A row that the page shows without revealing
+// anything is not in it, unless h says so with audit.Seen.
 func HandleList[R Resource](m *Mux, pattern string, a Action[R], h func(http.ResponseWriter, *http.Request, Filter[R])) {
 	if h == nil {
 		panic("rbac: nil handler")

@@ -11,6 +11,9 @@ import (
 // is in force, is the Authorizer's business. Nothing it returns may come from a cache that
 // outlives the call: after Apply has returned, every Grants on every server sees its effect.
 //
+// It keeps copies of what it is given and hands out copies, Practices included. A call whose
+// context has ended is an error, never an empty answer. It is safe for concurrent use.
+//
 // rbacsql keeps it in SQLite or PostgreSQL, NewMemory in memory; rbactest proves others.
 type Store interface {
 	// Grants returns the grants of person in tenant t that were not ended, in order of ID:
