@@ -40,7 +40,8 @@ type Key struct {
 // the erasure of a patient's key. It never joins a host's transaction: a key must be durable
 // before anything is sealed under it.
 //
-// Implementations are safe for concurrent use and pass phitest.TestKeys.
+// Implementations are safe for concurrent use, share no memory with their callers, and pass
+// phitest.TestKeys. A call whose context has ended is an error.
 type KeyStore interface {
 	// Create stores k durably. Already there: ErrKeyExists, and nothing changes, whether the id
 	// or the slot with its epoch is taken. Twice at once: exactly one succeeds. Cancelled

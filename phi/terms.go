@@ -46,7 +46,8 @@ type Query struct {
 // TermStore keeps the blind-index terms of rows, beside the host's tables: SaveTerms and
 // DeleteTerms belong into the transaction that writes the row.
 //
-// Implementations are safe for concurrent use and pass phitest.TestTerms.
+// Implementations are safe for concurrent use, share no memory with their callers, and pass
+// phitest.TestTerms. A call whose context has ended is an error.
 type TermStore interface {
 	// SaveTerms replaces the terms of the row by these, all or nothing. A unique term that
 	// another row of the tenant and entity holds: *DuplicateError, and nothing changes. Twice
