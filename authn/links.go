@@ -143,8 +143,9 @@ func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.Actor
 }
 
 // PeekLink says what a link is for and changes nothing, for the page behind a GET: mail
-// scanners follow links. Token is what follows Options.LinkPath in the address. An unusable one is ErrLinkUnknown, ErrLinkExpired or ErrLinkUsed;
-// with the latter two the Link is returned as well.
+// scanners follow links. Token is what follows Options.LinkPath in the address. An unusable
+// one is ErrLinkUnknown, ErrLinkExpired or ErrLinkUsed; with the latter two the Link is
+// returned as well.
 func (m *Manager) PeekLink(ctx context.Context, token string) (_ Link, err error) {
 	defer settle(ctx, &err)
 	l, err := m.link(ctx, Client{}, token)

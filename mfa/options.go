@@ -31,7 +31,8 @@ type Options struct {
 	// Sessions ends sessions after Reset and Disable. Without it both are refused.
 	Sessions Sessions
 	// Notices tells people. Without it Reset and Disable are refused, the other notices wait
-	// in the outbox and Health says so.
+	// in the outbox and Health says so. authn.Manager is one, but needs the Factors first: give
+	// a value of the host's own, and let it pass on to the Manager once that is made.
 	Notices Notices
 	// Required says whether a person must have a second factor, so that Disable is refused
 	// with ErrRequired. Nil: everybody must.

@@ -49,9 +49,9 @@ type Change struct {
 // credentials and outbox in one place, because Apply writes both at once.
 // Package mfatest holds the contract as a test suite.
 //
-// Every method is safe for concurrent use. A call that returns an error because it was
-// cancelled has either happened completely or not at all, except that a cancelled Claim may
-// have postponed its messages.
+// Every method is safe for concurrent use and shares no memory with its callers. A call that
+// returns an error because it was cancelled has either happened completely or not at all,
+// except that a cancelled Claim may have postponed its messages.
 type Store interface {
 	Credentials
 	Outbox

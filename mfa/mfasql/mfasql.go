@@ -53,7 +53,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 }
 
 // WithTx returns a store that works inside the host's transaction: it commits nothing and
-// retries nothing. See mfa.Factors.ResetIn.
+// retries nothing. Give it to mfa.Factors.With.
 func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx)} }
 
 const columns = `tenant, person, id, version, secret, step, failures, created, confirmed, used, locked`
