@@ -335,7 +335,7 @@ func (a *attack) sessions() {
 		real := a.tom.cookies[sessionCookie]
 		for _, token := range []string{
 			"x", "wks1_", real[:len(real)-1], real + "A", strings.ToLower(real), strings.Replace(real, "wks1_", "wks2_", 1),
-			real[:10] + strings.Repeat("A", len(real)-10), strings.Repeat("A", 8000), "'--", `\"`, "%00",
+			real[:10] + strings.Repeat("A", len(real)-10), strings.Repeat("A", 8000), "'--", "%00",
 		} {
 			a.mallory.cookies = map[string]string{sessionCookie: token}
 			at := a.mallory.get("/dashboard")

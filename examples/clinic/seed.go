@@ -171,11 +171,30 @@ func (a *app) seedPatient(ctx context.Context, n int) error {
 	f := demoPatient(n)
 	id, err := a.patients.register(ctx, f)
 	var duplicate *phi.DuplicateError
-	if errors.As(err, &duplicate) {
-		return nil // an interrupted start had come this far
+	if errors.As(err, &duplicate) { // an interrupted start had come this far, perhaps without the note
+		return a.seedMissingNote(ctx, f, n)
 	}
 	if err != nil {
 		return err
 	}
 	return a.patients.seedNote(ctx, id, demoNote(n))
+}
+
+func (a *app) seedMissingNote(ctx context.Context, f registration, n int) error {
+	ids, err := a.patients.find(ctx, f.Email)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		p, err := a.patients.get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if p.Note.IsZero() {
+			if err := a.patients.seedNote(ctx, id, demoNote(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
