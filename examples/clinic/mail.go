@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/smtp"
 	"strings"
 
@@ -17,7 +20,7 @@ import (
 type mailer struct{ server, from string }
 
 // Send mails one notice.
-func (m mailer) Send(_ context.Context, n authn.Notice) error {
+func (m mailer) Send(ctx context.Context, n authn.Notice) error {
 	if m.server == "" {
 		return errors.New("no mail server: start with -smtp")
 	}
@@ -30,7 +33,47 @@ func (m mailer) Send(_ context.Context, n authn.Notice) error {
 		text += "\r\n\r\n" + link + "\r\n\r\nThe link works once, until " + when(n.Expires) + " UTC."
 	}
 	body := fmt.Sprintf("From: %s\r\nTo: %s\r\nMessage-ID: <%s@harbor-clinic.example.com>\r\nSubject: Harbor Clinic\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n", m.from, to, n.ID, text)
-	return smtp.SendMail(m.server, nil, m.from, []string{to}, []byte(body))
+	return m.deliver(ctx, to, body)
+}
+
+// deliver is smtp.SendMail for as long as ctx lasts: a server that says nothing must not hold
+// up what else waits to be delivered.
+func (m mailer) deliver(ctx context.Context, to, body string) error {
+	host, _, err := net.SplitHostPort(m.server)
+	if err != nil {
+		return err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.server)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	c, err := smtp.NewClient(conn, host)
+	if err != nil {
+		_ = conn.Close()
+		return err
+	}
+	defer c.Close()
+	if ok, _ := c.Extension("STARTTLS"); ok {
+		if err := c.StartTLS(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(c.Mail(m.from), c.Rcpt(to)); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, body); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	_ = c.Quit() // the mail is accepted, whatever the server says now
+	return nil
 }
 
 // noticeText is what the clinic says to a person. The mail itself names nobody and nothing
