@@ -60,16 +60,6 @@ func (h *hasher) check(stored, password string) (ok, stale bool, err error) {
 	return ok, ok && (p.params != h.params || len(p.salt) != saltSize || len(p.tag) != tagSize), nil
 }
 
-// hash waits for a slot and computes the hash of a password that passed the policy.
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	leave, err := h.enter(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer leave()
-	return derive(password, h.params).String(), nil
-}
-
 // wholeSeconds rounds up, one second at least.
 func wholeSeconds(d time.Duration) time.Duration {
 	return max(time.Second, (d + time.Second - 1).Truncate(time.Second))

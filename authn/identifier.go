@@ -48,8 +48,6 @@ type subject struct {
 	account Account       // zero for nobody
 }
 
-func (s subject) known() bool { return s.account.Person.ID != "" }
-
 // object is the person for an event, "" for nobody.
 func (s subject) object() audit.ActorID { return s.account.Person.ID }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // Each change below ends the person's sessions where it ends a right, writes its rows and
@@ -155,10 +156,13 @@ func (m *Manager) People(ctx context.Context, t audit.Tenant, after audit.ActorI
 }
 
 // Identifier opens what the person types to sign in, usually an e-mail address. It is
-// personal data: show it to nobody whom rbac does not let see it.
-func (m *Manager) Identifier(ctx context.Context, p Person) (Secret, error) {
+// personal data: only a context whose Sight allows it can reveal it.
+func (m *Manager) Identifier(ctx context.Context, p Person) (phi.Text, error) {
 	s, err := m.identifier(ctx, p)
-	return NewSecret(s), err
+	if err != nil || s == "" {
+		return phi.Text{}, err
+	}
+	return phi.NewText(s), nil
 }
 
 func (m *Manager) account(ctx context.Context, t audit.Tenant, id audit.ActorID) (Account, error) {

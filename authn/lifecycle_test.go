@@ -14,6 +14,7 @@ import (
 	"github.com/wardkit/wardkit/authn/authnsql"
 	"github.com/wardkit/wardkit/internal/enginetest"
 	"github.com/wardkit/wardkit/internal/sqlkit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 func TestFirstAdministrator(t *testing.T) {
@@ -68,7 +69,9 @@ func TestSetUpWithIdentifier(t *testing.T) {
 	require.NoError(t, err)
 	who, err := h.m.Identifier(t.Context(), p.Person)
 	require.NoError(t, err)
-	require.Equal(t, "grace@example.com", who.Reveal(), "a link does not change who it is for")
+	_, err = who.Reveal(t.Context())
+	require.ErrorIs(t, err, phi.ErrNoSight)
+	require.True(t, who.Equal(phi.NewText("grace@example.com")), "a link does not change who it is for")
 }
 
 func TestInvite(t *testing.T) {
@@ -93,9 +96,14 @@ func TestInvite(t *testing.T) {
 	_, err = h.m.Invite(ctx, "another", authn.Newcomer{ID: "th-1", Identifier: ada})
 	require.NoError(t, err)
 	for _, n := range []authn.Newcomer{
-		{}, {Identifier: " "}, {Identifier: "a\x00b"}, {Identifier: string(make([]byte, 300))},
-		{ID: "unknown:0102", Identifier: "x@example.com"}, {ID: "a\nb", Identifier: "x@example.com"},
-		{Kind: audit.KindService, Identifier: "x@example.com"}, {Kind: audit.KindSystem, Identifier: "x@example.com"},
+		{},
+		{Identifier: " "},
+		{Identifier: "a\x00b"},
+		{Identifier: string(make([]byte, 300))},
+		{ID: "unknown:0102", Identifier: "x@example.com"},
+		{ID: "a\nb", Identifier: "x@example.com"},
+		{Kind: audit.KindService, Identifier: "x@example.com"},
+		{Kind: audit.KindSystem, Identifier: "x@example.com"},
 	} {
 		_, err = h.m.Invite(ctx, clinic, n)
 		require.ErrorIs(t, err, authn.ErrIdentifier, "%v", n.ID)
@@ -348,156 +356,6 @@ func TestFactorAppearsDuringSignIn(t *testing.T) {
 	require.Zero(t, h.sessions.count())
 }
 
-func TestFailingMailerLosesNothing(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	h.wire.watch(func(_ int, name string) error {
-		if name == "mail.Send" {
-			return errBroken
-		}
-		return nil
-	})
-	p, err := h.m.Invite(admin(t.Context()), clinic, authn.Newcomer{Kind: audit.KindPatient, Identifier: ada})
-	require.NoError(t, err, "the person is invited; the mail follows")
-	n, err := h.m.Deliver(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, n, "the message is still leased")
-	wait := time.Minute
-	for range 5 {
-		h.clock.Advance(wait)
-		n, err = h.m.Deliver(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, n)
-		wait *= 2
-	}
-	h.wire.watch(nil)
-	h.clock.Advance(10 * time.Minute)
-	n, err = h.manager().Deliver(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 1, n, "delivered by another process")
-	s, err := h.m.CompleteSetUp(t.Context(), h.mail.token(t, authn.TopicInvitation), authn.Answer{Password: pw(good)}, home)
-	require.NoError(t, err)
-	require.Equal(t, p.ID, s.Person)
-}
-
-func TestFailingRecorderLosesNothing(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	p := h.ada(audit.KindStaff)
-	h.rec.FailWith(errBroken)
-	require.NoError(t, h.m.Suspend(admin(t.Context()), clinic, p.ID, "because"), "the event is durable in the outbox")
-	require.Empty(t, h.rec.Find(authn.ActionSuspend))
-	h.rec.FailWith(nil)
-	h.clock.Advance(time.Minute)
-	_, err := h.m.Deliver(t.Context())
-	require.NoError(t, err)
-	require.Len(t, h.rec.Find(authn.ActionSuspend), 1)
-	e, _ := h.rec.Last(authn.ActionSuspend)
-	require.Equal(t, h.clock.Now().Add(-time.Minute), e.Occurred.Start, "when it happened, not when it was recorded")
-}
-
-func TestPendingRevocationIsSaid(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	p := h.ada(audit.KindStaff)
-	ended := 0
-	h.wire.watch(func(_ int, name string) error {
-		if name == "sessions.EndAll" {
-			if ended++; ended == 2 {
-				return errBroken
-			}
-		}
-		return nil
-	})
-	err := h.m.Suspend(admin(t.Context()), clinic, p.ID, "")
-	require.ErrorIs(t, err, authn.ErrPending)
-	a, err := h.m.Account(t.Context(), clinic, p.ID)
-	require.NoError(t, err)
-	require.Equal(t, authn.Suspended, a.Person.State)
-	h.clock.Advance(time.Minute)
-	_, err = h.m.Deliver(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 3, ended)
-}
-
-func TestRunDeliversAndSweeps(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	h.ada(audit.KindStaff)
-	require.ErrorIs(t, h.m.Health(t.Context()), authn.ErrNotRunning)
-	sent, swept := make(chan struct{}), make(chan struct{})
-	h.wire.watch(func(_ int, name string) error {
-		switch name {
-		case "store.Sweep":
-			close(swept)
-		case "mail.Send":
-			close(sent)
-		}
-		return nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- h.m.Run(ctx) }()
-	<-swept
-	require.NoError(t, h.m.Health(t.Context()))
-	require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
-	<-sent
-	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
-	require.ErrorIs(t, h.m.Health(t.Context()), authn.ErrNotRunning)
-}
-
-func TestHealthComplainsOfOldMessages(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	h.ada(audit.KindStaff)
-	require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
-	h.clock.Advance(6 * time.Minute)
-	ctx, cancel := context.WithCancel(t.Context())
-	started := make(chan struct{})
-	h.wire.watch(func(_ int, name string) error {
-		if name == "store.Sweep" {
-			close(started)
-		}
-		if name == "store.Claim" {
-			return errBroken
-		}
-		return nil
-	})
-	done := make(chan error)
-	go func() { done <- h.m.Run(ctx) }()
-	<-started
-	require.ErrorIs(t, h.m.Health(t.Context()), authn.ErrPending)
-	cancel()
-	<-done
-	h.wire.watch(failAt(0))
-	require.ErrorIs(t, h.m.Health(t.Context()), authn.ErrUnavailable)
-}
-
-func TestDeadLinksAreNotMailed(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	h.ada(audit.KindStaff)
-	require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
-	h.clock.Advance(2 * time.Hour)
-	n, err := h.m.Deliver(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
-	require.Empty(t, h.mail.all(authn.TopicReset))
-}
-
-func TestNotify(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	p := h.ada(audit.KindStaff)
-	m := audit.Message{ID: audit.NewID(h.clock.Now()), Kind: audit.MessageNotice, Tenant: clinic, Person: p.ID, Topic: "mfa.enrolled"}
-	require.NoError(t, h.m.Notify(t.Context(), m))
-	require.Equal(t, ada, h.mail.all("mfa.enrolled")[0].Address.Reveal())
-	m.Person = "nobody"
-	require.NoError(t, h.m.Notify(t.Context(), m))
-	require.Len(t, h.mail.all("mfa.enrolled"), 1)
-}
-
 // TestHostTransaction: a change that joins the host's transaction becomes true with it and
 // never without it, and says nothing to anybody before.
 func TestHostTransaction(t *testing.T) {
@@ -570,56 +428,6 @@ func TestConcurrentChangesAllHappen(t *testing.T) {
 	errs := atOnce(4, func(int) error { return h.m.Unlock(admin(t.Context()), clinic, p.ID, "") })
 	require.NoError(t, errors.Join(errs...))
 	require.Len(t, h.rec.Find(authn.ActionUnlock), 4)
-}
-
-func TestNewRefuses(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	for name, breakIt := range map[string]func(*authn.Parts, *authn.Options){
-		"store":         func(p *authn.Parts, _ *authn.Options) { p.Store = nil },
-		"vault":         func(p *authn.Parts, _ *authn.Options) { p.Vault = nil },
-		"sessions":      func(p *authn.Parts, _ *authn.Options) { p.Sessions = nil },
-		"factor":        func(p *authn.Parts, _ *authn.Options) { p.Factor = nil },
-		"recorder":      func(p *authn.Parts, _ *authn.Options) { p.Recorder = nil },
-		"mailer":        func(p *authn.Parts, _ *authn.Options) { p.Mailer = nil },
-		"no base":       func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "" },
-		"plain base":    func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "http://clinic.example.com" },
-		"relative base": func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "/app" },
-		"odd base":      func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "javascript:alert(1)" },
-		"user in base":  func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "https://u:p@clinic.example.com" },
-		"query in base": func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "https://clinic.example.com/?x=1" },
-		"broken base":   func(p *authn.Parts, _ *authn.Options) { p.BaseURL = "https://%zz" },
-		"too many": func(_ *authn.Parts, o *authn.Options) {
-			o.Throttle = authn.Limits{Free: 4, Base: time.Second, Max: time.Minute, Disable: 101}
-		},
-		"no delay": func(_ *authn.Parts, o *authn.Options) { o.Throttle = authn.Limits{Free: 4, Disable: 100} },
-		"many free": func(_ *authn.Parts, o *authn.Options) {
-			o.Throttle = authn.Limits{Free: 50, Base: time.Second, Max: time.Minute, Disable: 100}
-		},
-		"ticket life":  func(_ *authn.Parts, o *authn.Options) { o.TicketLife = 2 * time.Hour },
-		"ticket tries": func(_ *authn.Parts, o *authn.Options) { o.TicketTries = 11 },
-		"set-up life":  func(_ *authn.Parts, o *authn.Options) { o.SetUpLife = 25 * time.Hour },
-		"invitation":   func(_ *authn.Parts, o *authn.Options) { o.InvitationLife = -1 },
-		"reset life":   func(_ *authn.Parts, o *authn.Options) { o.ResetLife = 48 * time.Hour },
-		"reset tries":  func(_ *authn.Parts, o *authn.Options) { o.ResetTries = -1 },
-		"hashers":      func(_ *authn.Parts, o *authn.Options) { o.Hashers = -1 },
-		"address":      func(_ *authn.Parts, o *authn.Options) { o.AddressWindow = -1 },
-		"argon2":       func(_ *authn.Parts, o *authn.Options) { o.InsecureArgon2 = &authn.Argon2{} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p, o := h.parts, h.options
-			breakIt(&p, &o)
-			_, err := authn.New(p, &o)
-			require.Error(t, err)
-		})
-	}
-	for _, base := range []string{"https://clinic.example.com/app/", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:80"} {
-		p := h.parts
-		p.BaseURL = base
-		_, err := authn.New(p, nil)
-		require.NoError(t, err, base)
-	}
 }
 
 // sqlStore is a migrated store over an engine.

@@ -148,15 +148,17 @@ func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.Actor
 // returned as well.
 func (m *Manager) PeekLink(ctx context.Context, token string) (_ Link, err error) {
 	defer settle(ctx, &err)
-	l, err := m.link(ctx, Client{}, token)
+	var c Client
+	if a, ok := audit.ActorFrom(ctx); ok {
+		c = Client{Addr: a.Origin, Device: a.Device}
+	}
+	l, err := m.link(ctx, c, token)
 	if err != nil {
 		return l, err
 	}
-	actor := acting(ctx, l.Tenant)
-	if actor.Kind == audit.KindSystem {
-		actor = audit.Actor{Kind: audit.KindAnonymous, Tenant: l.Tenant}
-	}
-	return l, m.note(ctx, audit.Event{Tenant: l.Tenant, Action: ActionLink, Verb: audit.Read, Actor: actor, Objects: person(l.Person)})
+	return l, m.note(ctx, audit.Event{
+		Tenant: l.Tenant, Action: ActionLink, Verb: audit.Read, Actor: anonymous(l.Tenant, c), Objects: person(l.Person),
+	})
 }
 
 // link reads a link and refuses, and records, one that is not live.
@@ -203,158 +205,3 @@ func (m *Manager) staleLink(ctx context.Context, l Link, c Client, why error) er
 
 // url is where a token's link points: the configured base, never a request's Host.
 func (m *Manager) url(token string) string { return m.base.JoinPath(m.o.LinkPath, token).String() }
-
-// CompleteSetUp uses up a set-up or invitation link: the person gets the password in a and
-// becomes active, and the sign-in goes on from there, enrolment of a second factor
-// included. A password against the policy (*PolicyError), a set-up without a usable
-// identifier (ErrIdentifier) and one that somebody has (ErrExists) leave the link as it was.
-func (m *Manager) CompleteSetUp(ctx context.Context, token string, a Answer, c Client) (Step, error) {
-	return m.useLink(ctx, token, a, c, linkUse{
-		purposes: []Purpose{PurposeSetUp, PurposeInvitation}, action: ActionJoin, from: Invited,
-	})
-}
-
-// ResetPassword uses up a reset link: the person gets the new password, every session
-// ends, the person is told, and a sign-in goes on from there, second factor included.
-// A password against the policy (*PolicyError) leaves the link as it was.
-func (m *Manager) ResetPassword(ctx context.Context, token string, pw Password, c Client) (Step, error) {
-	return m.useLink(ctx, token, Answer{Password: pw}, c, linkUse{
-		purposes: []Purpose{PurposeReset}, action: ActionResetPassword, from: Active, notice: TopicPasswordChanged,
-	})
-}
-
-// linkUse is what a link may do.
-type linkUse struct {
-	purposes []Purpose
-	action   audit.Action
-	from     State // the person's, before
-	notice   Topic
-}
-
-// useLink sets a password with a link. The link is consumed in the same Apply that sets it.
-func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client, use linkUse) (_ Step, err error) {
-	defer settle(ctx, &err)
-	if m.joined {
-		return Step{}, ErrState
-	}
-	l, err := m.link(ctx, c, token)
-	if err != nil {
-		return Step{}, err
-	}
-	if err := m.admit(ctx, l.Tenant, c); err != nil {
-		return Step{}, err
-	}
-	if !use.allows(l.Purpose) {
-		return Step{}, m.staleLink(ctx, l, c, ErrLinkUnknown)
-	}
-	hash, typed, err := m.linkPassword(ctx, l, a, use)
-	if errors.Is(err, ErrLink) {
-		return Step{}, m.staleLink(ctx, l, c, err)
-	}
-	if err != nil {
-		return Step{}, err
-	}
-	begun := m.now()
-	p, err := m.change(ctx, change{
-		tenant: l.Tenant, person: l.Person, action: use.action, actor: anonymous(l.Tenant, c),
-		ends: true, reason: "password_changed", notice: use.notice,
-		edit: func(acct Account, ch *Change) error {
-			if acct.Person.State != use.from {
-				return ErrLinkUsed
-			}
-			ch.Person.State = Active
-			ch.Consume = l.Hash
-			ch.setPassword(hash)
-			if typed.Term != nil {
-				ch.Person.Term, ch.Person.Sealed = typed.Term, typed.Sealed
-			}
-			return nil
-		},
-	})
-	if errors.Is(err, ErrLink) {
-		return Step{}, m.staleLink(ctx, l, c, err)
-	}
-	if err != nil {
-		return Step{}, err
-	}
-	return m.complete(ctx, byPassword(Account{Person: p}, begun), c)
-}
-
-func (u linkUse) allows(p Purpose) bool {
-	for _, have := range u.purposes {
-		if p == have {
-			return true
-		}
-	}
-	return false
-}
-
-// linkPassword judges and hashes the new password, and seals the identifier where the
-// person has none yet. It changes nothing.
-func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, use linkUse) (hash string, typed Person, err error) {
-	acct, err := m.account(ctx, l.Tenant, l.Person)
-	if errors.Is(err, ErrNotFound) || err == nil && acct.Person.State != use.from {
-		return "", Person{}, ErrLinkUsed
-	}
-	if err != nil {
-		return "", Person{}, err
-	}
-	if acct.Person.Sealed == nil {
-		typed = acct.Person
-		if err := m.enter(ctx, &typed, a.Identifier); err != nil {
-			return "", Person{}, err
-		}
-		acct.Person = typed
-	}
-	p, err := m.policy(ctx, l.Tenant)
-	if err != nil {
-		return "", Person{}, err
-	}
-	hash, err = m.newPassword(ctx, standing{account: acct, enforce: p.of(acct.Person.Kind)}, a.Password)
-	return hash, typed, err
-}
-
-// RequestReset mails a reset link, if there is somebody to mail it to. The answer is the
-// same if not, after the same work; only a throttled address and failing parts are errors.
-// Delivering is left to Run, so that not even the time tells.
-func (m *Manager) RequestReset(ctx context.Context, t audit.Tenant, identifier string, c Client) (err error) {
-	defer settle(ctx, &err)
-	if m.joined {
-		return ErrState
-	}
-	if err := m.admit(ctx, t, c); err != nil {
-		return err
-	}
-	s, err := m.lookup(ctx, t, identifier)
-	if err != nil {
-		return err
-	}
-	now := m.now()
-	count, _, err := m.p.Store.Hit(ctx, t, "reset:"+string(s.id), time.Hour, now)
-	if err != nil {
-		return unavailable("counting tries", err)
-	}
-	if count > m.o.ResetTries {
-		return m.failed(ctx, t, c, ActionRequestReset, s.object(), CodeThrottled, nil)
-	}
-	if err := m.applyReset(ctx, s, now); err != nil {
-		return err
-	}
-	m.running.nudge()
-	return m.passed(ctx, t, c, ActionRequestReset, s.object(), "")
-}
-
-// applyReset writes a link and its notice, for nobody as well: nobody's is dropped when it
-// is delivered, and so is that of somebody who is not active.
-func (m *Manager) applyReset(ctx context.Context, s subject, now time.Time) error {
-	ch := Change{Person: Person{Tenant: s.tenant}, Now: now, Due: now}
-	b := body{}
-	b.Link, b.Expires = ch.addLink(s.tenant, s.id, PurposeReset, m.o.ResetLife)
-	if err := m.message(ctx, &ch, audit.MessageNotice, audit.Action(TopicReset), s.id, b); err != nil {
-		return err
-	}
-	if err := m.p.Store.Apply(ctx, ch); err != nil {
-		return applyError(err)
-	}
-	return nil
-}
