@@ -120,6 +120,24 @@ func (f *filter) merge(n node) {
 	f.nodes = append(f.nodes, n)
 }
 
+// covers reports whether every role that contributed to was still does, with every practice.
+func (f *filter) covers(was *filter) bool {
+	if was.list.everywhere&^f.list.everywhere != 0 || was.list.somewhere&^f.list.somewhere != 0 {
+		return false
+	}
+	return f.list.everywhere != 0 || len(union(f.practices(), was.practices())) == len(f.practices())
+}
+
+// practices are those whose rows the filter lets through.
+func (f *filter) practices() []PracticeID {
+	for i := range f.nodes {
+		if f.nodes[i].base == Practice {
+			return f.nodes[i].practices
+		}
+	}
+	return nil
+}
+
 // SQL returns the filter as a condition for a WHERE clause, in parentheses, and its
 // arguments. alias is the table's name or alias in the statement, "" for none. firstArg is
 // the number of the first placeholder on Postgres, from 1, and is not used with dialects that

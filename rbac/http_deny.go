@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -185,8 +186,9 @@ func (m *Mux) durable(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// recheck has long responses ask again, from the store, whether the grant still holds.
-func (m *Mux) recheck(ctx context.Context, d *definition, a *Attrs) error {
+// recheck has long responses ask again, from the store, whether what they were begun with
+// still holds.
+func (m *Mux) recheck(ctx context.Context, still func(ctx context.Context, s *subject, now time.Time) (bool, error)) error {
 	who := actor(ctx) // whoever asks again has not passed the session's handler
 	return audit.OnRecheck(ctx, func(ctx context.Context) error {
 		now := m.z.now()
@@ -194,14 +196,8 @@ func (m *Mux) recheck(ctx context.Context, d *definition, a *Attrs) error {
 		if err != nil {
 			return err
 		}
-		if a == nil {
-			if !s.holds(d, now) {
-				return ErrDenied
-			}
-			return nil
-		}
-		dec, err := s.decide(ctx, d, a, now)
-		if err == nil && !dec.Allowed {
+		ok, err := still(ctx, s, now)
+		if err == nil && !ok {
 			err = ErrDenied
 		}
 		return err

@@ -1,10 +1,12 @@
 package rbac
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
@@ -164,7 +166,11 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 		return Granted[R]{}, r, false
 	}
 	ctx = phi.WithSight(ctx, dec.Sight())
-	if err := m.recheck(ctx, a.def, &attrs); err != nil {
+	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
+		again, err := s.decide(ctx, a.def, &attrs, now)
+		return again.Allowed && dec.roles&^again.roles == 0, err // fewer roles may see less
+	})
+	if err != nil {
 		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
 		return Granted[R]{}, r, false
 	}
@@ -194,7 +200,11 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	if !m.durable(w, r) {
 		return nil, r, false
 	}
-	if err := m.recheck(ctx, d, nil); err != nil {
+	err = m.recheck(ctx, func(_ context.Context, s *subject, now time.Time) (bool, error) {
+		again, _ := s.reach(d, now)
+		return again.covers(f), nil
+	})
+	if err != nil {
 		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
 		return nil, r, false
 	}
