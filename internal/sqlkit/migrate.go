@@ -42,13 +42,30 @@ type migration struct {
 // <folder>/<dialect>/0001_name.sql … of fsys, in order, each once, all in one transaction.
 // A database that has more migrations than fsys was written by a newer release and is left
 // alone; one whose applied migrations differ from fsys is refused with ErrMigrationEdited.
-// Two processes may migrate at once.
+// Two processes may migrate at once. Where nothing is to be done it only reads, so that a
+// program that may not create tables starts on a database that another one prepared.
+//
+// An error names the file, and never quotes it.
 func (d *DB) Migrate(ctx context.Context, line string, fsys fs.FS, folder string) error {
-	todo, err := readMigrations(fsys, path.Join(folder, d.dialect.String()))
-	if err != nil {
+	if err := d.migrate(ctx, line, fsys, path.Join(folder, d.dialect.String())); err != nil {
 		return fmt.Errorf("sqlkit: migrating %s: %w", line, err)
 	}
-	err = d.Write(ctx, func(tx *Tx) error {
+	return nil
+}
+
+func (d *DB) migrate(ctx context.Context, line string, fsys fs.FS, folder string) error {
+	all, err := readMigrations(fsys, folder)
+	if err != nil {
+		return err
+	}
+	if !d.Joined() { // a failed query would spoil the host's transaction
+		if applied, err := appliedMigrations(ctx, d, line); err == nil {
+			if todo, err := missing(all, applied); err != nil || len(todo) == 0 {
+				return err
+			}
+		}
+	}
+	return d.Write(ctx, func(tx *Tx) error {
 		if d.dialect == Postgres { // CREATE TABLE IF NOT EXISTS races with itself there
 			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(7706325)"); err != nil {
 				return err
@@ -57,26 +74,20 @@ func (d *DB) Migrate(ctx context.Context, line string, fsys fs.FS, folder string
 		if _, err := tx.Exec(ctx, migrationTable); err != nil {
 			return err
 		}
-		return migrateLine(ctx, tx, line, todo)
+		return migrateLine(ctx, tx, line, all)
 	})
-	if err != nil {
-		return fmt.Errorf("sqlkit: migrating %s: %w", line, err)
-	}
-	return nil
 }
 
-func migrateLine(ctx context.Context, tx *Tx, line string, todo []migration) error {
+func migrateLine(ctx context.Context, tx *Tx, line string, all []migration) error {
 	applied, err := appliedMigrations(ctx, tx, line)
 	if err != nil {
 		return err
 	}
+	todo, err := missing(all, applied)
+	if err != nil {
+		return err
+	}
 	for _, m := range todo {
-		if sum, ok := applied[m.number]; ok {
-			if sum != m.checksum {
-				return fmt.Errorf("%w: %s", ErrMigrationEdited, m.name)
-			}
-			continue
-		}
 		// The whole file at once, without parameters: both engines take several statements
 		// that way, and nobody has to guess where one ends.
 		if _, err := tx.q.ExecContext(ctx, m.text); err != nil {
@@ -84,14 +95,36 @@ func migrateLine(ctx context.Context, tx *Tx, line string, todo []migration) err
 		}
 		const insert = `INSERT INTO wardkit_migration (line, number, name, checksum, applied) VALUES (?, ?, ?, ?, ?)`
 		if _, err := tx.Exec(ctx, insert, line, m.number, m.name, m.checksum, Micros(time.Now())); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	return nil
 }
 
-func appliedMigrations(ctx context.Context, tx *Tx, line string) (map[int]string, error) {
-	rows, err := tx.Query(ctx, `SELECT number, checksum FROM wardkit_migration WHERE line = ?`, line)
+// missing returns the migrations that were not applied. One that was applied must be the same
+// now, and none may have been left out below it.
+func missing(all []migration, applied map[int]string) (todo []migration, err error) {
+	for _, m := range all {
+		sum, ok := applied[m.number]
+		switch {
+		case !ok:
+			todo = append(todo, m)
+		case sum != m.checksum:
+			return nil, fmt.Errorf("%w: %s", ErrMigrationEdited, m.name)
+		case len(todo) > 0:
+			return nil, fmt.Errorf("%w: %s is applied, %s is not", ErrMigrationGap, m.name, todo[0].name)
+		}
+	}
+	return todo, nil
+}
+
+// reader is a DB or a Tx.
+type reader interface {
+	Query(ctx context.Context, query string, args ...any) (*Rows, error)
+}
+
+func appliedMigrations(ctx context.Context, from reader, line string) (map[int]string, error) {
+	rows, err := from.Query(ctx, `SELECT number, checksum FROM wardkit_migration WHERE line = ?`, line)
 	if err != nil {
 		return nil, err
 	}

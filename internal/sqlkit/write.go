@@ -144,12 +144,24 @@ func (d *DB) exclusively(ctx context.Context, f func() error) error {
 	if d.writer == nil {
 		return d.retry(ctx, f)
 	}
+	if err := d.queue(ctx); err != nil {
+		return err
+	}
+	defer func() { <-d.writer }()
+	return d.retry(ctx, f)
+}
+
+func (d *DB) queue(ctx context.Context) error {
+	select {
+	case d.writer <- struct{}{}:
+		return nil
+	default:
+	}
 	timer := time.NewTimer(maxRetry)
 	defer timer.Stop()
 	select {
 	case d.writer <- struct{}{}:
-		defer func() { <-d.writer }()
-		return d.retry(ctx, f)
+		return nil
 	case <-timer.C:
 		return errTurn
 	case <-ctx.Done():
@@ -162,9 +174,6 @@ func (d *DB) exclusively(ctx context.Context, f func() error) error {
 func (d *DB) retry(ctx context.Context, f func() error) error {
 	wait := time.Millisecond
 	end := time.Now().Add(maxRetry)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
-		end = deadline
-	}
 	for {
 		err := f()
 		if err == nil || d.tx != nil || !IsBusy(err) {
