@@ -1,0 +1,155 @@
+package main
+
+import (
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// fixtureVariable names the release whose data the test is to write, for example "0.1", once
+// and for all: what a release wrote is frozen.
+const fixtureVariable = "WARDKIT_WRITE_FIXTURE"
+
+const fixtureReason = "reveal of the fixture"
+
+// TestWriteFixture makes the data folder of this release, for later releases to open.
+func TestWriteFixture(t *testing.T) {
+	release := os.Getenv(fixtureVariable)
+	if release == "" {
+		return // nothing to prove here: TestDataOfReleases proves what this once wrote
+	}
+	frozen := filepath.Join("testdata", "release-"+release)
+	require.NoError(t, os.Mkdir(frozen, 0o755), "the data of a release is written once")
+	dir := t.TempDir()
+	s := tell(t, "-data", dir)
+	boss, desk, therapist := s.enter(), s.enter(), s.enter()
+	boss.signIn(alma, demoPassword)
+	desk.signIn(iris, demoPassword)
+	form := walkIn()
+	form.Set("therapist", tomID)
+	require.Equal(t, "/patients?done=registered", desk.post("/patients", form).path)
+	therapist.signIn(tom, demoPassword)
+	path := therapist.patient(form.Get("email"))
+	require.Equal(t, 200, therapist.post(path+"/reveal", url.Values{"reason": {fixtureReason}}).status)
+	note := url.Values{"note": {walkNote}, "version": {"1"}}
+	require.Equal(t, path+"?done=note", therapist.post(path+"/note", note).path)
+	boss.post("/team/invite", url.Values{"name": {newcomer.name}, "email": {newcomer.email}, "role": {"therapist"}})
+	s.clinic.stop()
+
+	c, err := parseConfig(s.args)
+	require.NoError(t, err)
+	change(t, c, "VACUUM") // and the journal is folded into the file
+	for _, name := range []string{"clinic.db", "clinic.key"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(frozen, name), content, 0o600))
+	}
+}
+
+// TestDataOfReleases starts the clinic on what earlier releases wrote: everything is there,
+// opens, and goes on.
+func TestDataOfReleases(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob(filepath.Join("testdata", "release-*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for _, name := range []string{"clinic.db", "clinic.key"} {
+				content, err := os.ReadFile(filepath.Join(folder, name))
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+			}
+			s := tell(t, "-data", dir)
+			s.oldPeople(t)
+			s.oldPatients(t)
+			s.oldAudit(t, dir)
+		})
+	}
+}
+
+// signInByDemo signs in somebody who enrolled when the data was written: the demo's phone is
+// in the data too.
+func (p *person) signInByDemo(email string) page {
+	p.t.Helper()
+	at := p.post("/sign-in", credentials(email))
+	require.Equal(p.t, "/sign-in/code", at.path, "enrolled long ago: %s", at.text())
+	for _, row := range p.get("/demo").table() {
+		if strings.Contains(row[0], email) && len(row) == 3 && strings.HasSuffix(row[2], " s") {
+			return p.post("/sign-in/code", url.Values{"code": {row[1]}})
+		}
+	}
+	p.t.Fatal("the demo's phone has no code for " + email)
+	return page{}
+}
+
+func (s *story) oldPeople(t *testing.T) {
+	boss := s.enter()
+	s.step("passwords_second_factors_and_roles_still_count", func(t *testing.T) {
+		require.Contains(t, boss.signInByDemo(alma).text(), "You are signed in as Clinic Admin.")
+		team := boss.get("/team").table()
+		require.Contains(t, team, []string{"Tomas Berg", "Therapist", "Active", "On"})
+		require.Contains(t, team, []string{"Paul Serra", "Finance", "Active", "Not set up yet"})
+		require.Contains(t, team, []string{newcomer.name, "Therapist", "Invited", "Not set up yet"})
+	})
+	s.step("links_mailed_then_still_work", func(t *testing.T) {
+		link := boss.mail()
+		at := newPerson(t, s.clinic).get(link)
+		require.Contains(t, []int{200, 410}, at.status, "open, or too old, but known: %s", at.text())
+	})
+}
+
+func (s *story) oldPatients(t *testing.T) {
+	therapist := s.enter()
+	s.step("patients_open_and_are_found", func(t *testing.T) {
+		require.Contains(t, therapist.signInByDemo(tom).text(), "31 Patients")
+		for n := range demoPatients {
+			if n%2 == 0 {
+				require.Contains(t, therapist.get("/patients").text(), demoPatient(n).Name)
+			}
+		}
+		found := therapist.get("/patients?q=" + url.QueryEscape("+1.646.555.0177")).links(patientLink)
+		require.Len(t, found, 1, "by phone, in another notation")
+		at := therapist.get("/patients/" + found[0])
+		require.Equal(t, walkIn().Get("name"), at.fact(t, "Name"))
+		require.Equal(t, walkIn().Get("birth"), at.fact(t, "Date of birth"))
+		require.Contains(t, at.text(), walkNote)
+		at = therapist.post("/patients/"+found[0]+"/reveal", url.Values{"reason": {"still there?"}})
+		require.Contains(t, at.text(), walkIn().Get("ssn"))
+		note := url.Values{"note": {"And on we go."}, "version": {at.match(t, `name="version" value="(\d+)"`)}}
+		require.Contains(t, therapist.post("/patients/"+found[0]+"/note", note).text(), "And on we go.")
+	})
+}
+
+func (s *story) oldAudit(t *testing.T, dir string) {
+	s.step("audit_of_then_reads_with_reasons", func(t *testing.T) {
+		s.clinic.stop()
+		c, err := parseConfig([]string{"-data", dir, "-url", "http://localhost:8080"})
+		require.NoError(t, err)
+		a, err := open(t.Context(), c, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		defer a.close()
+		q := audit.Query{Tenant: tenant, Actors: []audit.ActorID{tomID}, Actions: []audit.Action{"patient.reveal_ssn"}}
+		page, err := a.log.Query(t.Context(), q)
+		require.NoError(t, err)
+		require.Len(t, page.Events, 4, "two of then, two of today")
+		reasons := map[string]int{}
+		for _, e := range page.Events {
+			full, err := a.log.Open(t.Context(), tenant, e.ID)
+			require.NoError(t, err)
+			why, ok := full.Why.Reveal()
+			require.True(t, ok)
+			reasons[why]++
+		}
+		require.Equal(t, map[string]int{fixtureReason: 2, "still there?": 2}, reasons)
+	})
+}
