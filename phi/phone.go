@@ -49,7 +49,7 @@ func normalPhone(s string, national func(string) (string, error)) (string, error
 // cutExtension drops "x12", "ext. 12", "#12" and the parameters of a tel: URI.
 func cutExtension(s string) string {
 	if i := strings.IndexAny(s, "xX#;,eE"); i > 0 {
-		ext := strings.TrimLeft(strings.ToLower(s[i:]), "ext.ension# ;,=:")
+		ext := strings.TrimLeft(strings.ToLower(s[i:]), "extnsio.# ;,=:")
 		if _, err := digitsOf(ext, "-."); err == nil {
 			return s[:i]
 		}

@@ -39,9 +39,9 @@ func appendGet(ctx context.Context, s audit.Store) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(got.Body, want.Body), got.Leaf != want.Leaf:
-		return errors.New("Get returned other bytes or another leaf")
+		return errors.New("get returned other bytes or another leaf")
 	case !bytes.Equal(got.Openings, want.Openings):
-		return errors.New("Get returned other openings")
+		return errors.New("get returned other openings")
 	}
 	return columns(got, want)
 }
@@ -194,7 +194,7 @@ func appendCancelled(ctx context.Context, s audit.Store) error {
 	case listErr != nil:
 		return listErr
 	case err == nil && len(got) != 3:
-		return fmt.Errorf("Append returned nil, but %d of 3 entries are there", len(got))
+		return fmt.Errorf("append returned nil, but %d of 3 entries are there", len(got))
 	case len(got) != 0 && len(got) != 3:
 		return fmt.Errorf("%d of 3 entries are there", len(got))
 	}
@@ -252,7 +252,7 @@ func appendPerTenant(ctx context.Context, s audit.Store) error {
 	}
 	got, err := s.Get(ctx, "clinic-18", theirs.ID)
 	if err == nil && !bytes.Equal(got.Body, theirs.Body) {
-		err = errors.New("Get returned another tenant's event")
+		err = errors.New("get returned another tenant's event")
 	}
 	return err
 }

@@ -114,7 +114,7 @@ func eraseCancelled(ctx context.Context, s audit.Store) error {
 	}
 	got, err := openings(ctx, s, entry(1))
 	if err == nil && len(got) > 0 {
-		err = errors.New("Erase returned nil, but the openings are there")
+		err = errors.New("erase returned nil, but the openings are there")
 	}
 	return err
 }

@@ -118,11 +118,11 @@ func listColumns(ctx context.Context, s audit.Store) error {
 			return err
 		}
 		if !bytes.Equal(e.Body, want.Body) || e.Leaf != want.Leaf {
-			return errors.New("List returned other bytes or another leaf")
+			return errors.New("list returned other bytes or another leaf")
 		}
 		return columns(e, want)
 	}
-	return errors.New("List returned nothing")
+	return errors.New("list returned nothing")
 }
 
 func listLeavesOut(ctx context.Context, s audit.Store) error {
@@ -134,7 +134,7 @@ func listLeavesOut(ctx context.Context, s audit.Store) error {
 			return err
 		}
 		if len(e.Openings) > 0 {
-			return errors.New("List returned openings")
+			return errors.New("list returned openings")
 		}
 	}
 	return nil

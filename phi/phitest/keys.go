@@ -297,13 +297,13 @@ func keysCancelled(ctx context.Context, s phi.KeyStore) error {
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if err := s.Create(gone, newKey(dataSlot(), 2)); err == nil {
-		return errors.New("Create succeeded though it was cancelled")
+		return errors.New("create succeeded though it was cancelled")
 	}
 	if _, err := s.Current(gone, k.KeySlot); err == nil {
-		return errors.New("Current succeeded though it was cancelled")
+		return errors.New("current succeeded though it was cancelled")
 	}
 	if _, err := s.Get(gone, k.ID); err == nil {
-		return errors.New("Get succeeded though it was cancelled")
+		return errors.New("get succeeded though it was cancelled")
 	}
 	return nil
 }

@@ -345,7 +345,7 @@ func termsCancelled(ctx context.Context, s phi.TermStore) error {
 		return errors.New("DeleteTerms succeeded though it was cancelled")
 	}
 	if _, err := s.Lookup(gone, clinic, phi.Query{Entity: "patient", Field: "phone", Terms: [][]byte{value("1")}}); err == nil {
-		return errors.New("Lookup succeeded though it was cancelled")
+		return errors.New("lookup succeeded though it was cancelled")
 	}
 	return find(ctx, s, clinic, phone("1"), "p-1")
 }

@@ -65,7 +65,7 @@ func getReturnsWhatWasCreated(ctx context.Context, s session.Store) error {
 	for _, r := range []session.Record{full, bare, v4} {
 		got, err := s.Get(ctx, r.Key)
 		if err != nil {
-			return fmt.Errorf("Get of an existing session: %w", err)
+			return fmt.Errorf("get of an existing session: %w", err)
 		}
 		if err := equal(got, r.Session); err != nil {
 			return err
@@ -117,7 +117,7 @@ func createRefusesID(ctx context.Context, s session.Store) error {
 		return fmt.Errorf("creating over an existing id: got %v, want ErrExists", err)
 	}
 	if _, err := s.Get(ctx, second.Key); !errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("Get after a refused Create: got %v, want ErrNotFound", err)
+		return fmt.Errorf("get after a refused Create: got %v, want ErrNotFound", err)
 	}
 	elsewhere := record(other, ann, base())
 	elsewhere.Session.ID = first.Session.ID // ids are the tenant's own affair
@@ -133,7 +133,7 @@ func getUnknown(ctx context.Context, s session.Store) error {
 	near.Hash[31] ^= 1
 	for _, k := range []session.Key{{}, near, session.NewToken().Key()} {
 		if _, err := s.Get(ctx, k); !errors.Is(err, session.ErrNotFound) {
-			return fmt.Errorf("Get of an unknown key: got %v, want ErrNotFound", err)
+			return fmt.Errorf("get of an unknown key: got %v, want ErrNotFound", err)
 		}
 	}
 	return nil
@@ -189,7 +189,7 @@ func cancelled(ctx context.Context, s session.Store) error {
 		}
 	}
 	if _, err := s.Get(ctx, fresh.Key); !errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("Get after a cancelled Create: got %v, want ErrNotFound", err)
+		return fmt.Errorf("get after a cancelled Create: got %v, want ErrNotFound", err)
 	}
 	return holds(ctx, s, r.Key, r.Session)
 }

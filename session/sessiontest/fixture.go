@@ -44,7 +44,7 @@ func record(t audit.Tenant, person audit.ActorID, created time.Time) session.Rec
 func create(ctx context.Context, s session.Store, records ...session.Record) error {
 	for _, r := range records {
 		if err := s.Create(ctx, r); err != nil {
-			return fmt.Errorf("Create of a new session: %w", err)
+			return fmt.Errorf("create of a new session: %w", err)
 		}
 	}
 	return nil
@@ -54,7 +54,7 @@ func create(ctx context.Context, s session.Store, records ...session.Record) err
 func holds(ctx context.Context, s session.Store, k session.Key, want session.Session) error {
 	got, err := s.Get(ctx, k)
 	if err != nil {
-		return fmt.Errorf("Get of an existing session: %w", err)
+		return fmt.Errorf("get of an existing session: %w", err)
 	}
 	return same(got, want)
 }
@@ -95,10 +95,10 @@ func ended(v session.Session, at time.Time, reason string) session.Session {
 func revoked(ctx context.Context, s session.Store, which session.Selection, at time.Time, reason string, want int) error {
 	n, err := s.Revoke(ctx, which, at, reason)
 	if err != nil {
-		return fmt.Errorf("Revoke: %w", err)
+		return fmt.Errorf("revoke: %w", err)
 	}
 	if n != want {
-		return fmt.Errorf("Revoke ended %d sessions, want %d", n, want)
+		return fmt.Errorf("revoke ended %d sessions, want %d", n, want)
 	}
 	return nil
 }
@@ -107,10 +107,10 @@ func revoked(ctx context.Context, s session.Store, which session.Selection, at t
 func touched(ctx context.Context, s session.Store, k session.Key, seen time.Time, want bool) error {
 	live, err := s.Touch(ctx, k, seen, seen.Add(15*time.Minute))
 	if err != nil {
-		return fmt.Errorf("Touch: %w", err)
+		return fmt.Errorf("touch: %w", err)
 	}
 	if live != want {
-		return fmt.Errorf("Touch reports live %v, want %v", live, want)
+		return fmt.Errorf("touch reports live %v, want %v", live, want)
 	}
 	return nil
 }
@@ -120,16 +120,16 @@ func listed(ctx context.Context, s session.Store, t audit.Tenant, person audit.A
 	var got []session.Session
 	for v, err := range s.List(ctx, t, person, now) {
 		if err != nil {
-			return fmt.Errorf("List: %w", err)
+			return fmt.Errorf("list: %w", err)
 		}
 		got = append(got, v)
 	}
 	if len(got) != len(want) {
-		return fmt.Errorf("List yields %d sessions, want %d", len(got), len(want))
+		return fmt.Errorf("list yields %d sessions, want %d", len(got), len(want))
 	}
 	for i := range got {
 		if err := same(got[i], want[i]); err != nil {
-			return fmt.Errorf("List, at %d: %w", i, err)
+			return fmt.Errorf("list, at %d: %w", i, err)
 		}
 	}
 	return nil

@@ -114,7 +114,7 @@ func listMeanwhile(ctx context.Context, s session.Store) error {
 			done <- err
 			return
 		}
-		done <- errors.New("List yields nothing")
+		done <- errors.New("list yields nothing")
 	}()
 	select {
 	case err := <-done:

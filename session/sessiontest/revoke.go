@@ -78,7 +78,7 @@ func revokeAll(ctx context.Context, s session.Store) error {
 		return err
 	}
 	if n != 4 && n != 3 { // Create may have forgotten the one that was over
-		return fmt.Errorf("Revoke ended %d sessions, want 4", n)
+		return fmt.Errorf("revoke ended %d sessions, want 4", n)
 	}
 	return errors.Join(
 		holds(ctx, s, a.Key, ended(a.Session, at, "sign_out")),
@@ -168,7 +168,7 @@ func revokeZero(ctx context.Context, s session.Store) error {
 		return err
 	}
 	if _, err := s.Revoke(ctx, session.Selection{Tenant: clinic, Person: ann}, time.Time{}, "x"); err == nil {
-		return errors.New("Revoke at the zero time returned no error: the session would look as if it lasted")
+		return errors.New("revoke at the zero time returned no error: the session would look as if it lasted")
 	}
 	return nil
 }

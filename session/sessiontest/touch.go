@@ -168,7 +168,7 @@ func touchUnknown(ctx context.Context, s session.Store) error {
 		return err
 	}
 	if _, err := s.Get(ctx, k); !errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("Get after Touch of an unknown key: got %v, want ErrNotFound", err)
+		return fmt.Errorf("get after Touch of an unknown key: got %v, want ErrNotFound", err)
 	}
 	return nil
 }

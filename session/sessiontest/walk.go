@@ -72,7 +72,7 @@ func (w *walk) create(ctx context.Context) error {
 			return nil // perhaps forgotten
 		}
 		if err := w.store.Create(ctx, r); !errors.Is(err, session.ErrExists) {
-			return fmt.Errorf("Create over a key: got %v, want ErrExists", err)
+			return fmt.Errorf("create over a key: got %v, want ErrExists", err)
 		}
 		return nil
 	}
@@ -132,7 +132,7 @@ func (w *walk) revoke(ctx context.Context) error {
 	}
 	n, err := w.store.Revoke(ctx, which, w.now, reason)
 	if err == nil && (n < least || n > most) {
-		err = fmt.Errorf("Revoke ended %d sessions, want %d to %d", n, least, most)
+		err = fmt.Errorf("revoke ended %d sessions, want %d to %d", n, least, most)
 	}
 	return err
 }
