@@ -90,6 +90,9 @@ func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
 	if err != nil {
 		return nil, unavailable("reading the current key", err)
 	}
+	if rec.KeySlot != v.slot(s) {
+		return nil, ErrWrongKey
+	}
 	return v.open(ctx, rec)
 }
 
@@ -133,6 +136,11 @@ func (v *Vault) open(ctx context.Context, rec Key) (*key, error) {
 		return nil, unavailable("reading a key", errors.New("epoch out of range"))
 	}
 	if k, ok := v.byID.get(rec.ID, v.now()); ok && rec.Purpose != PurposeCanary {
+		// The cache knows what the key is for. A row that says otherwise was altered; without
+		// the cache it would not unwrap.
+		if k.slot != (slot{rec.Tenant, rec.Purpose, rec.Patient}) || k.epoch != rec.Epoch {
+			return nil, ErrWrongKey
+		}
 		return k, nil
 	}
 	raw, expires, err := v.unwrap(ctx, rec)
