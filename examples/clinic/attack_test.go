@@ -138,8 +138,11 @@ func (a *attack) requests() {
 		refused := url.Values{"period": {"24h"}, "action": {"session.check"}, "outcome": {"no"}}
 		before := a.alma.events(refused)
 		for _, row := range []map[string]string{
-			{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "x"},
-			{"Sec-Fetch-Site": "", "Origin": "https://evil.example.com"}, {"Sec-Fetch-Site": "", "Origin": "null"},
+			{"Sec-Fetch-Site": "cross-site"},
+			{"Sec-Fetch-Site": "same-site"},
+			{"Sec-Fetch-Site": "x"},
+			{"Sec-Fetch-Site": "", "Origin": "https://evil.example.com"},
+			{"Sec-Fetch-Site": "", "Origin": "null"},
 			{"Sec-Fetch-Site": "", "Origin": "http://localhost.evil.example.com"},
 		} {
 			for _, path := range []string{"/team/invite", "/sign-out", "/sign-in", "/security/end-all", a.own + "/reveal"} {
@@ -164,8 +167,13 @@ func (a *attack) requests() {
 			who         *person
 			path, field string
 		}{
-			{a.mallory, "/sign-in", "password"}, {a.mallory, "/sign-in/code", "code"}, {a.mallory, "/link/nobody", "password"},
-			{a.iris, "/patients", "name"}, {a.tom, a.own + "/note", "note"}, {a.tom, a.own + "/reveal", "reason"}, {a.alma, "/team/invite", "name"},
+			{a.mallory, "/sign-in", "password"},
+			{a.mallory, "/sign-in/code", "code"},
+			{a.mallory, "/link/nobody", "password"},
+			{a.iris, "/patients", "name"},
+			{a.tom, a.own + "/note", "note"},
+			{a.tom, a.own + "/reveal", "reason"},
+			{a.alma, "/team/invite", "name"},
 		} {
 			at := row.who.post(row.path, url.Values{row.field: {huge}})
 			require.Equal(t, http.StatusRequestEntityTooLarge, at.status, row.path)
@@ -185,10 +193,16 @@ func (a *attack) requests() {
 	})
 	a.step("wrong_method_is_405", func(t *testing.T) {
 		for _, row := range []struct{ method, path, allow string }{
-			{http.MethodPost, "/dashboard", "GET, HEAD"}, {http.MethodGet, "/sign-out", "POST"}, {http.MethodDelete, a.own, "GET, HEAD"},
-			{http.MethodPut, "/patients", "GET, HEAD, POST"}, {http.MethodPatch, "/sign-in", "GET, HEAD, POST"},
-			{http.MethodOptions, "/audit", "GET, HEAD"}, {http.MethodTrace, "/demo", "GET, HEAD"}, {"EVIL", "/team", "GET, HEAD"},
-			{http.MethodGet, a.own + "/reveal", "POST"}, {http.MethodGet, "/team/" + tomID + "/suspend", "POST"},
+			{http.MethodPost, "/dashboard", "GET, HEAD"},
+			{http.MethodGet, "/sign-out", "POST"},
+			{http.MethodDelete, a.own, "GET, HEAD"},
+			{http.MethodPut, "/patients", "GET, HEAD, POST"},
+			{http.MethodPatch, "/sign-in", "GET, HEAD, POST"},
+			{http.MethodOptions, "/audit", "GET, HEAD"},
+			{http.MethodTrace, "/demo", "GET, HEAD"},
+			{"EVIL", "/team", "GET, HEAD"},
+			{http.MethodGet, a.own + "/reveal", "POST"},
+			{http.MethodGet, "/team/" + tomID + "/suspend", "POST"},
 		} {
 			for _, who := range []*person{a.mallory, a.alma} {
 				at := who.send(who.request(row.method, row.path, nil))
@@ -345,6 +359,15 @@ func (a *attack) sessions() {
 		r := a.mallory.request(http.MethodGet, "/dashboard", nil)
 		r.Header.Set("Cookie", sessionCookie+"="+real+"; "+sessionCookie+"=x")
 		require.Equal(t, http.StatusBadRequest, a.mallory.send(r).status, "which of two is meant must not be a guess")
+	})
+	a.step("address_in_a_header_is_not_believed", func(t *testing.T) {
+		r := a.tom.request(http.MethodPost, a.own+"/reveal", url.Values{"reason": {"from elsewhere"}})
+		for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Forwarded-Host"} {
+			r.Header.Set(name, "203.0.113.9")
+		}
+		require.Equal(t, http.StatusOK, a.tom.send(r).status)
+		event := a.alma.events(url.Values{"who": {tomID}, "period": {"24h"}, "action": {"patient.reveal_ssn"}, "outcome": {"ok"}})[0]
+		require.Equal(t, "127.0.0.1", a.alma.get("/audit/"+event).fact(t, "From address"))
 	})
 	a.step("session_of_somebody_else_cannot_be_ended", func(t *testing.T) {
 		const own = `action="/security/sessions/([^/"]+)/end"`

@@ -307,11 +307,19 @@ func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]auditFact, error
 	}
 	facts := []auditFact{
 		{"Time", e.Recorded.UTC().Format("2 January 2006 15:04:05.000000 UTC")},
-		{"Who", row.Who}, {"As", strings.Join(e.Actor.Roles, ", ")}, {"Proven by", strings.Join(e.Actor.Methods, ", ")},
-		{"From address", address}, {"Device", e.Actor.Device},
-		{"About", strings.Join(row.People, ", ")}, {"Patients", strings.Join(patients, ", ")}, {"Seen", row.Seen},
-		{"Reason given", why}, {"Outcome", row.Outcome}, {"Code", e.Code},
-		{"Decided by", strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)}, {"Event", e.ID},
+		{"Who", row.Who},
+		{"As", strings.Join(e.Actor.Roles, ", ")},
+		{"Proven by", strings.Join(e.Actor.Methods, ", ")},
+		{"From address", address},
+		{"Device", e.Actor.Device},
+		{"About", strings.Join(row.People, ", ")},
+		{"Patients", strings.Join(patients, ", ")},
+		{"Seen", row.Seen},
+		{"Reason given", why},
+		{"Outcome", row.Outcome},
+		{"Code", e.Code},
+		{"Decided by", strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)},
+		{"Event", e.ID},
 	}
 	return slices.DeleteFunc(facts, func(f auditFact) bool { return f.Value == "" }), nil
 }

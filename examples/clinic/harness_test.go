@@ -132,7 +132,9 @@ func (c *clinic) end(sig os.Signal) {
 	if c.cmd.ProcessState != nil {
 		return
 	}
-	_ = c.cmd.Process.Signal(sig)
+	if c.cmd.Process.Signal(sig) != nil {
+		_ = c.cmd.Process.Kill() // Windows knows no polite way
+	}
 	<-c.done
 	_ = c.cmd.Wait()
 	c.client.CloseIdleConnections()

@@ -80,6 +80,7 @@ func TestStartRefusesBadFlags(t *testing.T) {
 		{"demo_for_everybody", "loopback", []string{"-addr", "0.0.0.0:0"}},
 		{"demo_on_all_interfaces", "loopback", []string{"-addr", ":0"}},
 		{"demo_on_a_public_address", "loopback", []string{"-addr", "192.0.2.7:0"}},
+		{"demo_under_a_public_name", "loopback", []string{"-url", "https://clinic.example.com"}},
 		{"plain_http_for_everybody", "plain HTTP", []string{"-demo=false", "-addr", "0.0.0.0:0"}},
 		{"certificate_without_key", "-tls-key", []string{"-tls-cert", "cert.pem"}},
 		{"key_without_certificate", "-tls-cert", []string{"-tls-key", "key.pem"}},

@@ -50,7 +50,6 @@ type walk struct {
 	alma, greta, tom, iris, paul *person
 
 	link      string // Greta's invitation
-	used      []string
 	opened    string // path of the record that Tomas opens
 	foreign   string // path of a record of another therapist
 	deadToken string // Tomas's ended session
