@@ -18,7 +18,7 @@ var ErrUnsafeEngine = errors.New("sqlkit: the database cannot promise durability
 const minSQLite = "3.51.3"
 
 // second bounds how long Check waits for a second connection of the pool.
-const second = time.Second
+const second = 250 * time.Millisecond
 
 // Check refuses a database that cannot keep what it acknowledges. On SQLite it asks for
 // version 3.51.3 or later, WAL (which a database in memory has not), synchronous FULL or

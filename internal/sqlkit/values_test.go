@@ -39,7 +39,7 @@ func TestRebind(t *testing.T) {
 	}
 }
 
-// An endless variety of statements is rewritten, too.
+// An endless variety of statements is rewritten, too, and not remembered.
 func TestRebindManyStatements(t *testing.T) {
 	t.Parallel()
 	db := kit(t, sqlkit.Postgres)
@@ -47,6 +47,7 @@ func TestRebindManyStatements(t *testing.T) {
 		n := strconv.Itoa(i)
 		require.Equal(t, "SELECT "+n+" WHERE $1", db.Rebind("SELECT "+n+" WHERE ?"))
 	}
+	require.Equal(t, 1024, db.Remembered())
 }
 
 // Every question mark becomes the next number, and nothing else changes.
