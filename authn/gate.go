@@ -13,14 +13,14 @@ import (
 // complete, which alone mints sessions, decides from nothing else. Only this package and
 // the packages below it make one.
 type Evidence struct {
-	Tenant audit.Tenant
-	Person audit.ActorID
+	Tenant audit.Tenant  `json:"tenant"`
+	Person audit.ActorID `json:"person"`
 	// Version is the person's version as read before anything was checked: a change of the
 	// account after that ends the sign-in.
-	Version int64
-	At      time.Time // of the first proof
-	Proven  []string  // how, as RFC 8176 amr values, without "mfa"
-	Second  bool      // whether a second factor is among them
+	Version int64     `json:"version"`
+	At      time.Time `json:"at"`     // of the first proof
+	Proven  []string  `json:"proven"` // how, as RFC 8176 amr values, without "mfa"
+	Second  bool      `json:"second"` // whether a second factor is among them
 }
 
 // Methods returns how the person proved to be who they are, as RFC 8176 amr values.

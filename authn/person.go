@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -50,12 +51,17 @@ const (
 
 // Credential is an authenticator's row: what is stored of it and its consecutive failures.
 type Credential struct {
-	Hash      string    // PHC string of the password; "" if none is set or the family has none
+	Hash      string    `json:"-"` // PHC string of the password; "" if none is set or the family has none
 	Due       bool      // a new password has to be set before the next session
 	Changed   time.Time // when the hash was set
 	Used      time.Time // last success
 	Failures  int       // consecutive failures
 	NotBefore time.Time // no try before
+}
+
+// Format writes whether a hash is set and how many failures there are, for every verb.
+func (c Credential) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "[credential set=%t failures=%d]", c.Hash != "", c.Failures)
 }
 
 // LogValue leaves the hash out.

@@ -1,6 +1,8 @@
 package authn_test
 
 import (
+	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -355,16 +357,30 @@ func TestNothingPrintsASecret(t *testing.T) {
 		s authn.Secret
 	}{pw(good), done.Token}
 	var log strings.Builder
-	logger := slog.New(slog.NewTextHandler(&log, nil))
+	text, asJSON := slog.New(slog.NewTextHandler(&log, nil)), slog.New(slog.NewJSONHandler(&log, nil))
 	for _, v := range []any{
-		pw(good), s, done, &s, n, &n, authn.Answer{Code: code, Password: pw(good)}, done.Token, s.Ticket, wrapped, &wrapped,
+		pw(good), s, done, &s, n, &n,
+		authn.Answer{Code: code, Password: pw(good)},
+		done.Token, s.Ticket, wrapped, &wrapped,
+		acct, acct.Password, &acct,
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			log.WriteString(fmt.Sprintf(verb, v) + "\n")
 		}
-		logger.Info("value", "v", v)
+		text.Info("value", "v", v)
+		asJSON.Info("value", "v", v)
+		b, err := json.Marshal(v)
+		require.NoError(t, err)
+		log.Write(b)
+		if m, ok := v.(encoding.TextMarshaler); ok {
+			b, err := m.MarshalText()
+			require.NoError(t, err)
+			log.Write(b)
+		}
+		if m, ok := v.(interface{ String() string }); ok {
+			log.WriteString(m.String() + v.(fmt.GoStringer).GoString())
+		}
 	}
-	logger.Info("credential", "c", acct.Password)
 	for _, secret := range []string{good, code, ada, s.Ticket.Reveal(), done.Token.Reveal(), n.Link.Reveal(), acct.Password.Hash} {
 		require.NotContains(t, log.String(), secret)
 		require.NotContains(t, log.String(), fmt.Sprintf("%x", secret))

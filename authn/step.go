@@ -1,7 +1,9 @@
 package authn
 
 import (
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -57,4 +59,12 @@ type Answer struct {
 }
 
 // Format writes "[answer]" for every verb.
-func (a Answer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[answer]")) }
+func (a Answer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(answerMark)) }
+
+// LogValue returns "[answer]".
+func (a Answer) LogValue() slog.Value { return slog.StringValue(answerMark) }
+
+// MarshalJSON returns "[answer]" as a JSON string.
+func (a Answer) MarshalJSON() ([]byte, error) { return json.Marshal(answerMark) }
+
+const answerMark = "[answer]"
