@@ -20,6 +20,11 @@ type HTTPOptions struct {
 	// SignIn answers who is not signed in, for example with a redirect to the sign-in page.
 	// Default: Error with status 401.
 	SignIn func(w http.ResponseWriter, r *http.Request)
+	// Alarm is told why a request was answered with 503: a store or a recorder that failed, a
+	// load function's own error, a context without an audit.Trail. It must not block. Default:
+	// an error line in slog.Default() with method, route pattern and cause, except that of a
+	// load function's error only the type is logged, because its text may name people.
+	Alarm func(r *http.Request, cause error)
 	// Reason returns the reason that the person gave, for actions that need one. It must not
 	// come from the URL, which is logged in many places. Default: the field "reason" of a
 	// form posted as application/x-www-form-urlencoded.
@@ -121,7 +126,7 @@ func (m *Mux) Public(pattern, because string, h http.Handler) {
 	}
 	m.add(Route{Guard: "public", Because: because}, pattern, func(w http.ResponseWriter, r *http.Request) {
 		if err := audit.Exempt(r.Context(), because); err != nil {
-			m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+			m.unavailable(w, r, err)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -17,12 +18,12 @@ func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*htt
 	ctx, err := m.z.Load(r.Context())
 	r = r.WithContext(ctx)
 	if err != nil {
-		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d}, err)
 		return r, nil, false
 	}
 	s, err := m.z.subject(ctx, now)
 	if err != nil {
-		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d})
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d}, err)
 		return r, nil, false
 	}
 	dec, _ := s.open(d, now)
@@ -89,7 +90,7 @@ func (m *Mux) conclude(w http.ResponseWriter, r *http.Request, s *subject, dec D
 	case errors.As(err, &denial):
 		m.refuse(w, r, denial.Decision, m.status(ctx, s, denial.Decision, a))
 	default:
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 	}
 	return Decision{}, false
 }
@@ -133,19 +134,40 @@ func (m *Mux) notLoaded(w http.ResponseWriter, r *http.Request, s *subject, d *d
 	dec := Decision{Code: CodeNotFound, policy: m.z.policy, def: d, held: s.inForce(m.z.now())}
 	if !errors.Is(err, ErrNotFound) {
 		dec.Code = CodeUndecided
-		m.undecided(w, r, dec)
+		m.undecided(w, r, dec, loadError{err})
 		return
 	}
 	m.deny(w, r, dec, nil, false)
 }
 
 // undecided records that there was no answer, as well as that goes, and says 503.
-func (m *Mux) undecided(w http.ResponseWriter, r *http.Request, dec Decision) {
+func (m *Mux) undecided(w http.ResponseWriter, r *http.Request, dec Decision, cause error) {
 	e := dec.event(r.Context(), nil)
 	e.Outcome = audit.MajorFailure
 	if m.record(w, r, e) {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, cause)
 	}
+}
+
+// loadError is an error of a host's load function. Its text may name people, so it is the
+// host's to log.
+type loadError struct{ error }
+
+// Unwrap returns the host's error.
+func (e loadError) Unwrap() error { return e.error }
+
+// unavailable tells the host why there is no answer, and says 503.
+func (m *Mux) unavailable(w http.ResponseWriter, r *http.Request, cause error) {
+	if m.o.Alarm != nil {
+		m.o.Alarm(r, cause)
+	} else {
+		text := cause.Error()
+		if load := (loadError{}); errors.As(cause, &load) {
+			text = fmt.Sprintf("the route's load function failed with a %T; set HTTPOptions.Alarm to see it", load.error)
+		}
+		slog.ErrorContext(r.Context(), "rbac: request answered with 503", "method", r.Method, "route", r.Pattern, "cause", text)
+	}
+	m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
 }
 
 // record puts a denial into the trail. A stranger of no tenant goes to the log of
@@ -168,7 +190,7 @@ func (m *Mux) record(w http.ResponseWriter, r *http.Request, e audit.Event) bool
 		err = audit.Decide(audit.WithActor(ctx, a), e)
 	}
 	if err != nil {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return false
 	}
 	return true
@@ -180,7 +202,7 @@ func (m *Mux) durable(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	if err := audit.Flush(r.Context()); err != nil {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return false
 	}
 	return true

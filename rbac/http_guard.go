@@ -48,7 +48,7 @@ func (rt Route) problem() string {
 // refuseRoute serves a route with a problem: not at all.
 func (m *Mux) refuseRoute(w http.ResponseWriter, r *http.Request) {
 	_ = audit.Exempt(r.Context(), "a route that cannot be served")
-	m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+	m.unavailable(w, r, m.Err())
 }
 
 // writes reports whether the route's action changes stored data.
@@ -95,7 +95,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := audit.Exempt(r.Context(), "no route"); err != nil {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return
 	}
 	m.unrouted(w, r, h)
@@ -159,7 +159,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	attrs := res.RBAC()
 	dec, err := s.decide(ctx, a.def, &attrs, m.z.now())
 	if err != nil {
-		m.undecided(w, r, dec)
+		m.undecided(w, r, dec, err)
 		return Granted[R]{}, r, false
 	}
 	if dec, ok = m.conclude(w, r, s, dec, &attrs); !ok {
@@ -171,7 +171,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 		return again.Allowed && dec.roles&^again.roles == 0, err // fewer roles may see less
 	})
 	if err != nil {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return Granted[R]{}, r, false
 	}
 	return Granted[R]{res, dec}, r.WithContext(ctx), true
@@ -194,7 +194,7 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 		m.refuse(w, r, denial.Decision, http.StatusForbidden)
 		return nil, r, false
 	case err != nil:
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return nil, r, false
 	}
 	if !m.durable(w, r) {
@@ -205,7 +205,7 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 		return again.covers(f), nil
 	})
 	if err != nil {
-		m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
+		m.unavailable(w, r, err)
 		return nil, r, false
 	}
 	sight := m.z.policy.listSight(f.list.everywhere, f.list.somewhere, d)
