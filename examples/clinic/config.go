@@ -90,6 +90,9 @@ func (c *config) validate() error {
 		if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || (u.Scheme != "https" && !isLoopback(u.Hostname())) {
 			return errors.New("-url: want https://host[:port]")
 		}
+		if c.demo && !isLoopback(u.Hostname()) {
+			return errors.New("-url: -demo shows passwords and codes, so it answers to a loopback name only; use -demo=false")
+		}
 	}
 	return nil
 }
