@@ -121,7 +121,7 @@ func grantsRoundTrip(ctx context.Context, s rbac.Store) error {
 	}
 	got, err := s.Grants(ctx, clinic, ana)
 	if err != nil || len(got) != 1 {
-		return fmt.Errorf("got %d grants, error %w", len(got), err)
+		return fmt.Errorf("got %d grants, error %v", len(got), err)
 	}
 	return equal(got[0], want)
 }
@@ -141,7 +141,7 @@ func listRoundTrip(ctx context.Context, s rbac.Store) error {
 	}
 	got, err := list(ctx, s, clinic, "")
 	if err != nil || len(got) != 2 {
-		return fmt.Errorf("got %d grants, error %w", len(got), err)
+		return fmt.Errorf("got %d grants, error %v", len(got), err)
 	}
 	slices.SortFunc(got, func(a, b rbac.Grant) int { return len(b.Why) - len(a.Why) })
 	if len(got[1].Practices) == 0 {
@@ -236,7 +236,7 @@ func endedKept(ctx context.Context, s rbac.Store) error {
 	_ = end(ctx, s, clinic, "g1") // whatever it answers, the first ending stays
 	got, err := list(ctx, s, clinic, "")
 	if err != nil || len(got) != 1 {
-		return fmt.Errorf("got %d grants, error %w", len(got), err)
+		return fmt.Errorf("got %d grants, error %v", len(got), err)
 	}
 	if got[0].ID != "g1" || !got[0].Ended.Equal(want.Ended) || got[0].EndedBy != "boss" {
 		return fmt.Errorf("got %+v, want %+v", got[0], want)

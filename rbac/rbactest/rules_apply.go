@@ -13,7 +13,7 @@ func versionCounts(ctx context.Context, s rbac.Store) error {
 	for want := range int64(3) {
 		got, err := s.Version(ctx, clinic)
 		if err != nil || got != want {
-			return fmt.Errorf("version %d after %d changes, error %w", got, want, err)
+			return fmt.Errorf("version %d after %d changes, error %v", got, want, err)
 		}
 		if err := add(ctx, s, grant(fmt.Sprintf("g%d", want), clinic, ana)); err != nil {
 			return err
@@ -21,7 +21,7 @@ func versionCounts(ctx context.Context, s rbac.Store) error {
 	}
 	got, err := s.Version(ctx, other)
 	if err != nil || got != 0 {
-		return fmt.Errorf("version %d of a tenant without a change, error %w", got, err)
+		return fmt.Errorf("version %d of a tenant without a change, error %v", got, err)
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func staleVersion(ctx context.Context, s rbac.Store) error {
 	for _, wrong := range []int64{0, v + 1, -1} {
 		err := s.Apply(ctx, clinic, wrong, rbac.Change{Add: []rbac.Grant{grant("g2", clinic, ana)}})
 		if !errors.Is(err, rbac.ErrConflict) {
-			return fmt.Errorf("applying at version %d instead of %d: error %w", wrong, v, err)
+			return fmt.Errorf("applying at version %d instead of %d: error %v", wrong, v, err)
 		}
 	}
 	got, err := list(ctx, s, clinic, "")
@@ -70,7 +70,7 @@ func oneWins(ctx context.Context, s rbac.Store) error {
 		if err == nil {
 			won++
 		} else if !errors.Is(err, rbac.ErrConflict) {
-			return fmt.Errorf("a loser's error: %w", err)
+			return fmt.Errorf("a loser's error: %v", err)
 		}
 	}
 	if won != 1 {
@@ -96,7 +96,7 @@ func allOrNothing(ctx context.Context, s rbac.Store) error {
 	}
 	after, err := s.Version(ctx, clinic)
 	if err != nil || after != before {
-		return fmt.Errorf("the version went from %d to %d, error %w", before, after, err)
+		return fmt.Errorf("the version went from %d to %d, error %v", before, after, err)
 	}
 	got, err := s.Grants(ctx, clinic, ana)
 	return errors.Join(err, same("after a refused change", got, "g1"))
@@ -108,7 +108,7 @@ func idTaken(ctx context.Context, s rbac.Store) error {
 	}
 	err := apply(ctx, s, clinic, rbac.Change{Add: []rbac.Grant{grant("g1", clinic, ben)}})
 	if !errors.Is(err, rbac.ErrGrantExists) {
-		return fmt.Errorf("error %w", err)
+		return fmt.Errorf("error %v", err)
 	}
 	got, err := s.Grants(ctx, clinic, ana)
 	return errors.Join(err, same("the old grant", got, "g1"))
@@ -120,14 +120,14 @@ func idTakenElsewhere(ctx context.Context, s rbac.Store) error {
 	}
 	err := apply(ctx, s, other, rbac.Change{Add: []rbac.Grant{grant("g1", other, ben)}})
 	if !errors.Is(err, rbac.ErrGrantExists) {
-		return fmt.Errorf("error %w", err)
+		return fmt.Errorf("error %v", err)
 	}
 	return nil
 }
 
 func endMissing(ctx context.Context, s rbac.Store) error {
 	if err := end(ctx, s, clinic, "missing"); !errors.Is(err, rbac.ErrNoGrant) {
-		return fmt.Errorf("error %w", err)
+		return fmt.Errorf("error %v", err)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func endForeign(ctx context.Context, s rbac.Store) error {
 		return err
 	}
 	if err := end(ctx, s, other, "g1"); !errors.Is(err, rbac.ErrNoGrant) {
-		return fmt.Errorf("error %w", err)
+		return fmt.Errorf("error %v", err)
 	}
 	got, err := s.Grants(ctx, clinic, ana)
 	return errors.Join(err, same("the foreign grant", got, "g1"))
@@ -151,7 +151,7 @@ func endTwice(ctx context.Context, s rbac.Store) error {
 		return err
 	}
 	if err := end(ctx, s, clinic, "g1"); !errors.Is(err, rbac.ErrNoGrant) {
-		return fmt.Errorf("error %w", err)
+		return fmt.Errorf("error %v", err)
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func copies(ctx context.Context, s rbac.Store) error {
 	for range 2 {
 		got, err := s.Grants(ctx, clinic, ana)
 		if err != nil || len(got) != 1 || len(got[0].Practices) != 2 || got[0].Practices[0] != "north" {
-			return fmt.Errorf("what a caller changed is in the store: %v, error %w", got, err)
+			return fmt.Errorf("what a caller changed is in the store: %v, error %v", got, err)
 		}
 		got[0].Practices[0] = "changed"
 	}

@@ -96,7 +96,7 @@ func createRefusesKey(ctx context.Context, s session.Store) error {
 		if err == nil {
 			won.Add(1)
 		} else if !errors.Is(err, session.ErrExists) {
-			return fmt.Errorf("creating at once: got %w, want ErrExists", err)
+			return fmt.Errorf("creating at once: got %v, want ErrExists", err)
 		}
 		return nil
 	})
@@ -185,7 +185,7 @@ func cancelled(ctx context.Context, s session.Store) error {
 			return fmt.Errorf("%s with a cancelled context returned no error", call)
 		}
 		if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExists) {
-			return fmt.Errorf("%s with a cancelled context answered: %w", call, err)
+			return fmt.Errorf("%s with a cancelled context answered: %v", call, err)
 		}
 	}
 	if _, err := s.Get(ctx, fresh.Key); !errors.Is(err, session.ErrNotFound) {

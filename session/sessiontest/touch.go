@@ -67,7 +67,7 @@ func touchNeverBack(ctx context.Context, s session.Store) error {
 	}
 	for _, seen := range []time.Time{base().Add(5 * time.Minute), base().Add(-time.Hour)} {
 		if err := touched(ctx, s, r.Key, seen, true); err != nil {
-			return fmt.Errorf("seen earlier: %w", err)
+			return fmt.Errorf("seen earlier: %v", err)
 		}
 		if err := holds(ctx, s, r.Key, r.Session); err != nil {
 			return fmt.Errorf("after a touch that came late: %w", err)
