@@ -44,7 +44,7 @@ func (e Engine) Kit(t testing.TB) *sqlkit.DB {
 func SQL(t *testing.T, f func(t *testing.T, open func(testing.TB) Engine)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, SQLite) })
 	t.Run("postgres", func(t *testing.T) {
-		Postgres(t) // skip before f opens anything of its own
+		need(t, "WARDKIT_POSTGRES") // skip before f opens anything of its own
 		f(t, Postgres)
 	})
 }
@@ -85,27 +85,39 @@ func PostgresSchema(t testing.TB) (pool *sql.DB, url string) {
 		t.Fatalf("enginetest: WARDKIT_POSTGRES: %v", err)
 	}
 	schema := "wardkit_test_" + strings.ToLower(rand.Text())
-	admin := stdlib.OpenDB(*config)
-	t.Cleanup(func() { admin.Close() })
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-		t.Fatalf("enginetest: PostgreSQL: %v", err)
-	}
-	t.Cleanup(func() {
-		_, err := admin.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
-		if err != nil {
-			t.Errorf("enginetest: dropping the test's schema: %v", err)
-		}
-	})
+	administer(t, t.Context(), config, "CREATE SCHEMA "+schema)
+	t.Cleanup(func() { administer(t, context.Background(), config, "DROP SCHEMA "+schema+" CASCADE") })
 	mine := config.Copy()
 	mine.RuntimeParams["search_path"] = schema
 	pool = stdlib.OpenDB(*mine)
 	pool.SetMaxOpenConns(8)
 	t.Cleanup(func() { pool.Close() })
-	sep := "?"
-	if strings.Contains(base, "?") {
-		sep = "&"
+	return pool, withSearchPath(base, schema)
+}
+
+// administer runs a statement on a connection of its own: a server has few of them, and many
+// tests want some.
+func administer(t testing.TB, ctx context.Context, config *pgx.ConnConfig, statement string) { //nolint:revive // t is first as everywhere here
+	t.Helper()
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		t.Fatalf("enginetest: PostgreSQL: %v", err)
 	}
-	return pool, base + sep + "search_path=" + schema
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatalf("enginetest: PostgreSQL: %v", err)
+	}
+}
+
+// withSearchPath adds the schema to a connection string, a URL or a list of key=value.
+func withSearchPath(address, schema string) string {
+	switch {
+	case !strings.Contains(address, "://"):
+		return address + " search_path=" + schema
+	case strings.Contains(address, "?"):
+		return address + "&search_path=" + schema
+	}
+	return address + "?search_path=" + schema
 }
 
 // Redis returns a client and a key prefix of the test's own; its keys are deleted when the
