@@ -23,9 +23,12 @@ func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 	_, err = audit.New(store, nil, nil)
 	require.ErrorContains(t, err, "no sealer")
 	for _, o := range []audit.Options{
-		{MaxQueue: -1}, {MaxQueue: 1_000_001},
-		{CommitTimeout: -1}, {CommitTimeout: 2 * time.Hour},
-		{CursorKey: make([]byte, 31)}, {CursorKey: []byte{}},
+		{MaxQueue: -1},
+		{MaxQueue: 1_000_001},
+		{CommitTimeout: -1},
+		{CommitTimeout: 2 * time.Hour},
+		{CursorKey: make([]byte, 31)},
+		{CursorKey: []byte{}},
 	} {
 		_, err := audit.New(store, audit.DropOpenings{}, &o)
 		require.ErrorContains(t, err, "options")

@@ -119,8 +119,10 @@ func TestTermsAreApart(t *testing.T) {
 		tenant       audit.Tenant
 		index, value string
 	}{
-		{"clinic-2", "patient.phone", "+15555550123"}, {clinic, "patient.fax", "+15555550123"},
-		{clinic, "patient.phone", "+15555550124"}, {clinic, "patient.phon", "e+15555550123"},
+		{"clinic-2", "patient.phone", "+15555550123"},
+		{clinic, "patient.fax", "+15555550123"},
+		{clinic, "patient.phone", "+15555550124"},
+		{clinic, "patient.phon", "e+15555550123"},
 	} {
 		term, err := v.Term(t.Context(), other.tenant, other.index, other.value)
 		require.NoError(t, err)

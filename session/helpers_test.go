@@ -104,7 +104,8 @@ func (d *desk) state(token string) error {
 // saw; seen is nil where it was not reached.
 func serve(h interface {
 	Handler(http.Handler) http.Handler
-}, r *http.Request) (w *httptest.ResponseRecorder, seen context.Context) {
+}, r *http.Request,
+) (w *httptest.ResponseRecorder, seen context.Context) {
 	w = httptest.NewRecorder()
 	h.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Context() })).ServeHTTP(w, r)
 	return w, seen

@@ -197,8 +197,10 @@ func (w *world) list() {
 
 func (w *world) change() {
 	choices := []session.Limits{
-		session.DefaultLimits(), {Idle: 5 * time.Minute, Absolute: 20 * time.Minute},
-		{Idle: time.Hour, Absolute: 24 * time.Hour}, {Idle: time.Minute, Absolute: time.Hour},
+		session.DefaultLimits(),
+		{Idle: 5 * time.Minute, Absolute: 20 * time.Minute},
+		{Idle: time.Hour, Absolute: 24 * time.Hour},
+		{Idle: time.Minute, Absolute: time.Hour},
 	}
 	*w.limits = choices[w.rng.IntN(len(choices))]
 	for _, p := range w.all {

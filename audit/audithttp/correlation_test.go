@@ -44,8 +44,18 @@ func TestRequestID(t *testing.T) {
 		require.Equal(t, good, recorded)
 	}
 	for _, bad := range [][]string{
-		nil, {""}, {"1234567"}, {strings.Repeat("a", 65)}, {"-12345678"}, {"with space"}, {"=cmd|'/C calc'!A0"},
-		{"line\nbreak00"}, {"ümlaut-0001"}, {"12345678\x00"}, {"12345678", "23456789"}, {"12345678,23456789"},
+		nil,
+		{""},
+		{"1234567"},
+		{strings.Repeat("a", 65)},
+		{"-12345678"},
+		{"with space"},
+		{"=cmd|'/C calc'!A0"},
+		{"line\nbreak00"},
+		{"ümlaut-0001"},
+		{"12345678\x00"},
+		{"12345678", "23456789"},
+		{"12345678,23456789"},
 	} {
 		id, recorded, _ := correlate(t, http.Header{"X-Request-Id": bad})
 		require.Regexp(t, uuid, id, "%q", bad)
@@ -62,9 +72,20 @@ func TestTraceparent(t *testing.T) {
 		require.Equal(t, trace, got, s)
 	}
 	for _, bad := range [][]string{
-		nil, {""}, {good[:54]}, {good + "-more"}, {good + "0"}, {"01" + good[2:] + "more"}, {strings.ToUpper(good)},
-		{"ff" + good[2:]}, {"00-" + strings.Repeat("0", 32) + "-" + parent + "-01"}, {"00-" + trace + "-" + strings.Repeat("0", 16) + "-01"},
-		{strings.ReplaceAll(good, "-", "_")}, {strings.Replace(good, "0af", "0ag", 1)}, {good, good}, {" " + good},
+		nil,
+		{""},
+		{good[:54]},
+		{good + "-more"},
+		{good + "0"},
+		{"01" + good[2:] + "more"},
+		{strings.ToUpper(good)},
+		{"ff" + good[2:]},
+		{"00-" + strings.Repeat("0", 32) + "-" + parent + "-01"},
+		{"00-" + trace + "-" + strings.Repeat("0", 16) + "-01"},
+		{strings.ReplaceAll(good, "-", "_")},
+		{strings.Replace(good, "0af", "0ag", 1)},
+		{good, good},
+		{" " + good},
 	} {
 		_, _, got := correlate(t, http.Header{"Traceparent": bad})
 		require.Empty(t, got, "%q", bad)

@@ -203,8 +203,13 @@ func listTenant(ctx context.Context, s audit.Store) error {
 		return err
 	}
 	for _, f := range []audit.Filter{
-		{}, {Patient: "p-1"}, {ObjectType: "note"}, {ObjectType: "note", ObjectID: "n-1"},
-		{Actors: []audit.ActorID{"u-1"}}, {Actions: []audit.Action{"patient.read"}}, {From: start()},
+		{},
+		{Patient: "p-1"},
+		{ObjectType: "note"},
+		{ObjectType: "note", ObjectID: "n-1"},
+		{Actors: []audit.ActorID{"u-1"}},
+		{Actions: []audit.Action{"patient.read"}},
+		{From: start()},
 	} {
 		f.Tenant = clinic
 		got, err := ids(ctx, s, f, audit.Position{}, 9)

@@ -309,7 +309,9 @@ func termsDeleted(ctx context.Context, s phi.TermStore) error {
 
 func termsIncomplete(ctx context.Context, s phi.TermStore) error {
 	cases := []phi.Terms{
-		{Row: "p-1"}, {Entity: "patient"}, row("p\x00"), row("\xff"),
+		{Row: "p-1"},
+		{Entity: "patient"},
+		row("p\x00"), row("\xff"),
 		row("p-1", phi.Term{Value: value("1")}), row("p-1", phi.Term{Field: "phone", Value: []byte{1}}),
 	}
 	for i, terms := range cases {
