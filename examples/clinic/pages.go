@@ -167,7 +167,7 @@ func (a *app) showPatient(w http.ResponseWriter, r *http.Request, p Patient, v v
 		return
 	}
 	d.ID, d.Version = p.ID, p.Version
-	v.Title, v.Data = d.Name, d
+	v.Title, v.Data = "Patient record", d // no name: browsers keep titles in their history
 	a.render(w, r, http.StatusOK, "patient", v)
 }
 
