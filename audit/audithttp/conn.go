@@ -26,7 +26,7 @@ func (c *conn) admit() error {
 	w := c.response
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.bare != 0 {
+	if w.withheld != nil {
 		return ErrWithheld
 	}
 	return w.admit()

@@ -117,6 +117,44 @@ func TestDroppedResponseAcceptsNothing(t *testing.T) {
 	})
 }
 
+// What a handler does with a response that is lost already is on record all the same.
+func TestDroppedResponseIsRecorded(t *testing.T) {
+	t.Parallel()
+	late := start(t, func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		decide(r)
+		_ = reveal(r.Context())
+	}, setup{})
+	requireDropped(t, late.get(t), http.StatusInternalServerError)
+	require.Len(t, late.rec.Events(), 1)
+	requireAlarm(t, late, audithttp.ErrUndecided)
+
+	rec := audittest.NewRecorder()
+	rec.FailWith(errDisk)
+	healed := start(t, guarded(func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+		rec.FailWith(nil)
+	}), setup{rec: rec})
+	requireDropped(t, healed.get(t), http.StatusServiceUnavailable)
+	require.Len(t, rec.Events(), 1)
+	requireAlarm(t, healed, audithttp.ErrNotDurable)
+}
+
+// A store that stays broken is told once.
+func TestAlarmIsRaisedOnce(t *testing.T) {
+	t.Parallel()
+	rec := audittest.NewRecorder()
+	rec.FailWith(errDisk)
+	web := start(t, guarded(func(w http.ResponseWriter, r *http.Request) {
+		for range 3 {
+			w.(http.Flusher).Flush()
+			_ = reveal(r.Context())
+		}
+	}), setup{rec: rec})
+	requireDropped(t, web.get(t), http.StatusServiceUnavailable)
+	requireAlarm(t, web, audithttp.ErrNotDurable)
+}
+
 // The store stops working after the first byte: the client must see that the response is
 // not whole.
 func TestStoreFailsAfterFirstByte(t *testing.T) {

@@ -3,10 +3,8 @@ package audithttp
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +33,7 @@ type response struct {
 	sent     bool        // whether the header has left
 	checked  time.Time   // of the last recheck
 	fate     error       // why nothing more is accepted from the handler, nil while it is
-	bare     int         // status that replaces a withheld response
+	withheld error       // why the response was withheld, nil if it was not
 	hijacked *conn
 	done     bool
 
@@ -142,208 +140,6 @@ func (w *response) begin(code int) {
 	w.fixed = w.header.Clone()
 	if n, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		w.length = n
-	}
-}
-
-// admit is the gate: it returns nil if everything that was decided and seen is durable, and
-// otherwise withholds the response.
-func (w *response) admit() error {
-	if !w.trail.Decided() {
-		return w.withhold(ErrUndecided, nil)
-	}
-	if err := w.recheck(); err != nil {
-		_ = w.trail.Flush(w.ctx) // what the recheck decided; nothing leaves either way
-		return w.withhold(ErrRechecked, err)
-	}
-	if err := w.trail.Flush(w.ctx); err != nil {
-		return w.withhold(ErrNotDurable, err)
-	}
-	return nil
-}
-
-// recheck questions the right to a long response. Like a flush it outlives the request's
-// context, which ends when the handler returns although a hijacked connection goes on.
-func (w *response) recheck() error {
-	now := w.holder.options.Now()
-	if now.Sub(w.checked) < RecheckEvery {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), audit.FlushTimeout)
-	defer cancel()
-	if err := w.trail.Recheck(ctx); err != nil {
-		return err
-	}
-	w.checked = now
-	return nil
-}
-
-// withhold drops what waits and accepts no more.
-func (w *response) withhold(reason, cause error) error {
-	w.fate = ErrWithheld
-	w.bare = http.StatusServiceUnavailable
-	if reason == ErrUndecided {
-		w.bare = http.StatusInternalServerError
-	}
-	w.release()
-	w.cancel(ErrWithheld)
-	w.alarm(reason, cause)
-	return w.fate
-}
-
-func (w *response) alarm(reason, cause error) {
-	w.holder.raise(w.ctx, Alarm{Reason: reason, Cause: cause, Request: w.request, Method: w.method, Sent: w.sent})
-}
-
-// send lets the header, what waited and p leave.
-func (w *response) send(p []byte) error {
-	if err := w.admit(); err != nil {
-		return err
-	}
-	if !w.sent {
-		w.sent = true
-		header := w.under.Header()
-		clear(header)
-		maps.Copy(header, w.fixed)
-		w.under.WriteHeader(w.status)
-	}
-	if w.buffer != nil {
-		waited := *w.buffer
-		if err := w.write(waited); err != nil {
-			return err
-		}
-		clear(waited)
-		*w.buffer = waited[:0]
-	}
-	return w.write(p)
-}
-
-// write passes p on. An error of the connection is final.
-func (w *response) write(p []byte) error {
-	if len(p) == 0 {
-		return nil
-	}
-	_, err := w.under.Write(p)
-	if err != nil {
-		w.fate = err
-		w.release()
-	}
-	return err
-}
-
-// finish ends a response whose handler returned. The trail comes first: what is seen from
-// here on waits for its own record, what was seen before is recorded below.
-func (w *response) finish() {
-	w.leave()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case w.hijacked != nil:
-		w.record()
-	case w.fate == nil:
-		w.end()
-	case w.fate != ErrWithheld: // the connection broke
-		w.record()
-	}
-	bare := w.bare
-	w.close()
-	switch {
-	case bare != 0 && w.sent:
-		panic(http.ErrAbortHandler)
-	case bare != 0:
-		w.replaceBy(bare)
-	}
-}
-
-// end sends the whole response or the rest of it, and the trailers.
-func (w *response) end() {
-	w.begin(http.StatusOK)
-	w.declareLength()
-	if w.send(nil) == nil {
-		w.sendTrailers()
-	}
-}
-
-// record makes durable what is pending although no byte leaves anymore.
-func (w *response) record() {
-	if err := w.trail.Flush(w.ctx); err != nil {
-		w.alarm(ErrNotDurable, err)
-	}
-}
-
-// replaceBy answers with the status, the header as at entry and nothing else.
-func (w *response) replaceBy(status int) {
-	header := w.under.Header()
-	header.Set("Content-Length", "0")
-	if status == http.StatusServiceUnavailable {
-		header.Set("Retry-After", strconv.Itoa(int(RetryAfter/time.Second)))
-	}
-	w.under.WriteHeader(status)
-}
-
-// drop ends a response whose handler panicked: what happened is recorded, what waits is not
-// sent, and the panic goes on to the server, which closes the connection.
-func (w *response) drop() {
-	w.leave()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.done {
-		return
-	}
-	w.close()
-	w.record()
-}
-
-// leave marks the handler as returned.
-func (w *response) leave() {
-	w.trail.Return()
-	w.life.Lock()
-	defer w.life.Unlock()
-	w.returned = true
-}
-
-// close refuses whatever a goroutine of the handler still tries.
-func (w *response) close() {
-	w.done = true
-	w.fate = ErrReturned
-	w.release()
-}
-
-// declareLength tells the length of a response that waited as a whole; net/http does the
-// same for small ones only.
-func (w *response) declareLength() {
-	if w.sent || w.length >= 0 || w.buffer == nil || w.header.Get("Transfer-Encoding") != "" || w.hasTrailers() {
-		return
-	}
-	w.fixed.Set("Content-Length", strconv.Itoa(len(*w.buffer)))
-}
-
-func (w *response) hasTrailers() bool {
-	if w.fixed.Get("Trailer") != "" {
-		return true
-	}
-	for name := range w.header {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// sendTrailers copies the trailers, which net/http reads when the handler has returned.
-func (w *response) sendTrailers() {
-	header := w.under.Header()
-	for _, list := range w.fixed["Trailer"] {
-		for name := range strings.SplitSeq(list, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			if v, ok := w.header[name]; ok {
-				header[name] = v
-			}
-		}
-	}
-	for name, v := range w.header {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			header[name] = v
-		}
 	}
 }
 
