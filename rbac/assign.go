@@ -148,7 +148,7 @@ func (z *Authorizer) change(ctx context.Context, action audit.Action, g Grant, c
 	if err := z.rec.Record(ctx, e); err != nil {
 		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)
 	}
-	err := z.apply(ctx, g.Tenant, c)
+	err := z.apply(ctx, g.Tenant, c, func() error { return z.outranks(ctx, actor(ctx), action, g) })
 	if err == nil {
 		return nil
 	}
@@ -159,10 +159,15 @@ func (z *Authorizer) change(ctx context.Context, action audit.Action, g Grant, c
 	return fmt.Errorf("rbac: changing grants: %w", err)
 }
 
-func (z *Authorizer) apply(ctx context.Context, t audit.Tenant, c Change) (err error) {
+// apply writes c, provided that may, asked after the version was read, agrees: what changes
+// after that makes another version.
+func (z *Authorizer) apply(ctx context.Context, t audit.Tenant, c Change, may func() error) (err error) {
 	for range attempts {
 		var version int64
 		if version, err = z.store.Version(ctx, t); err != nil {
+			return err
+		}
+		if err = may(); err != nil {
 			return err
 		}
 		if err = z.store.Apply(ctx, t, version, c); !errors.Is(err, ErrConflict) {
