@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Rule is one rule of the house.
@@ -40,6 +41,7 @@ type House struct {
 type Package struct {
 	Dir   string // path inside the module, "." for its root
 	Files []*File
+	units func() []*unit
 }
 
 // File is one Go file.
@@ -160,6 +162,7 @@ func (h *House) folder(dir string) *Package {
 		}
 	}
 	p := &Package{Dir: dir}
+	p.units = sync.OnceValue(func() []*unit { return h.resolve(p) })
 	h.Packages = append(h.Packages, p)
 	return p
 }

@@ -66,7 +66,7 @@ func lastElement(path string) string {
 // it or to a part of it, counts it up, takes its address, or slices it if it is an array.
 func (h *House) changed(p *Package) map[*ast.Ident]string {
 	found := map[*ast.Ident]string{}
-	for _, u := range h.resolve(p) {
+	for _, u := range p.units() {
 		declared := map[types.Object]*ast.Ident{}
 		for _, f := range u.files {
 			for _, v := range variables(f) {

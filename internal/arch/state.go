@@ -206,7 +206,7 @@ func shared(t ast.Expr) bool {
 
 func checkForeign(h *House) (bad []string) {
 	for _, p := range h.Packages {
-		for _, u := range h.resolve(p) {
+		for _, u := range p.units() {
 			u.eachChange(func(e ast.Expr) {
 				selector, ok := e.(*ast.SelectorExpr)
 				if !ok {

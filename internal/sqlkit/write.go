@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -53,10 +54,13 @@ func (d *DB) writeTx(ctx context.Context, f func(*Tx) error) error {
 		return hide(err)
 	}
 	defer tx.Rollback() // also when f panics; nothing after a commit
-	if err := run(&Tx{db: d, q: tx}, f); err != nil {
-		return err
+	if err = run(&Tx{db: d, q: tx}, f); err == nil {
+		err = hide(tx.Commit())
 	}
-	return hide(tx.Commit())
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err() // which rolled it back
+	}
+	return err
 }
 
 // writeConn is SQLite's: database/sql cannot say BEGIN IMMEDIATE, and without it a
