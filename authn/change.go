@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // change is one lifecycle change: what it does to the row and whom it tells. All of them go
@@ -155,14 +156,20 @@ func (m *Manager) message(ctx context.Context, ch *Change, k audit.MessageKind, 
 	if err != nil {
 		return unavailable("writing a message", err)
 	}
-	sealed, err := m.p.Vault.Seal(ctx, at(t, fieldMessage, id), plain)
+	msg := audit.Message{ID: id, Kind: k, Tenant: t, Person: p, Topic: string(topic), Created: ch.Now}
+	sealed, err := m.p.Vault.Seal(ctx, messageAt(msg), plain)
 	if err != nil {
 		return unavailable("sealing a message", err)
 	}
-	ch.Messages = append(ch.Messages, audit.Message{
-		ID: id, Kind: k, Tenant: t, Person: p, Topic: string(topic), Body: sealed, Created: ch.Now,
-	})
+	msg.Body = sealed
+	ch.Messages = append(ch.Messages, msg)
 	return nil
+}
+
+// messageAt binds a body to the whole row: whoever can write the table cannot send one
+// person's link to another. Only the person's id, which comes last, may hold a slash.
+func messageAt(msg audit.Message) phi.At {
+	return at(msg.Tenant, fieldMessage, msg.ID+"/"+string(msg.Kind)+"/"+msg.Topic+"/"+string(msg.Person))
 }
 
 // tenant is the tenant of the change, also of one that is about nobody.

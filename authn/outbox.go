@@ -65,7 +65,7 @@ func (m *Manager) deliverNow(ctx context.Context, messages []audit.Message) erro
 
 // deliver carries out one message and removes it. Doing it twice is harmless.
 func (m *Manager) deliver(ctx context.Context, msg audit.Message) error {
-	plain, err := m.p.Vault.Unseal(ctx, at(msg.Tenant, fieldMessage, msg.ID), msg.Body)
+	plain, err := m.p.Vault.Unseal(ctx, messageAt(msg), msg.Body)
 	if err != nil {
 		return unavailable("opening a message", err)
 	}

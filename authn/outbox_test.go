@@ -160,3 +160,47 @@ func TestNotify(t *testing.T) {
 	require.NoError(t, h.m.Notify(t.Context(), m))
 	require.Len(t, h.mail.all("mfa.enrolled"), 1)
 }
+
+// redirecting is a database whose writer has changed whom every notice is for.
+type redirecting struct {
+	authn.Store
+	to audit.ActorID
+}
+
+func (r *redirecting) Claim(ctx context.Context, now, until time.Time, n int) ([]audit.Message, error) {
+	all, err := r.Store.Claim(ctx, now, until, n)
+	for i := range all {
+		if r.to != "" && all[i].Kind == audit.MessageNotice {
+			all[i].Person = r.to
+		}
+	}
+	return all, err
+}
+
+// Whoever can write the outbox, but has no key, cannot have one person's link sent to another.
+func TestRedirectedNoticeIsNotSent(t *testing.T) {
+	t.Parallel()
+	store := &redirecting{Store: authn.NewMemory()}
+	h := newHouse(t, store)
+	h.ada(audit.KindStaff)
+	mallory, err := h.m.Invite(admin(t.Context()), clinic, authn.Newcomer{Kind: audit.KindStaff, Identifier: "mallory@example.com"})
+	require.NoError(t, err)
+	for range 3 {
+		h.clock.Advance(time.Hour)
+		_, err = h.m.Deliver(t.Context())
+		require.NoError(t, err)
+	}
+	require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
+	store.to = mallory.ID
+	h.clock.Advance(10 * time.Minute)
+	n, err := h.m.Deliver(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Empty(t, h.mail.all(authn.TopicReset), "nobody got the link")
+	store.to = ""
+	h.clock.Advance(10 * time.Minute)
+	n, err = h.m.Deliver(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "unchanged, it arrives")
+	require.Len(t, h.mail.all(authn.TopicReset), 1)
+}

@@ -47,8 +47,11 @@ func (f *Factors) messages(ctx context.Context, r Ref, now time.Time, a audit.Ac
 	return out, nil
 }
 
+// bodyPlace binds a body to the whole row: whoever can write the table cannot pass one
+// person's event off as another's. Only the person's id, which comes last, may hold a slash.
 func bodyPlace(m audit.Message) phi.At {
-	return phi.At{Tenant: m.Tenant, Field: "mfa.outbox", Row: m.ID}
+	row := m.ID + "/" + string(m.Kind) + "/" + m.Topic + "/" + string(m.Person)
+	return phi.At{Tenant: m.Tenant, Field: "mfa.outbox", Row: row}
 }
 
 // deliverNow delivers what a change owes, whether or not the request that made it still

@@ -121,7 +121,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{Sessions: a.sessions, Notices: a})
+	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{Sessions: a.sessions, Notices: notices{a}})
 	if err != nil {
 		return err
 	}

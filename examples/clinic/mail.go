@@ -104,19 +104,9 @@ func noticeText(topic string) string {
 	return "Something about your account changed. If it was not you, call the clinic."
 }
 
-// Notify tells a person what happened to their second factor, at the address the clinic
-// knows.
-func (a *app) Notify(ctx context.Context, m audit.Message) error {
-	who, err := a.staff.get(ctx, m.Person)
-	if err != nil {
-		return err
-	}
-	n := authn.Notice{
-		ID: m.ID, Topic: authn.Topic(m.Topic), Tenant: m.Tenant, Person: m.Person,
-		Address: authn.NewSecret(who.Email), Created: m.Created,
-	}
-	if a.demo != nil {
-		return a.demo.Send(ctx, n)
-	}
-	return mailer{a.config.smtp, a.config.mailFrom}.Send(ctx, n)
-}
+// notices tells people about their second factor through authn, which knows their address.
+// The two need each other: mfa is made first and asks for authn only when it has to tell.
+type notices struct{ *app }
+
+// Notify passes the message on.
+func (n notices) Notify(ctx context.Context, m audit.Message) error { return n.people.Notify(ctx, m) }
