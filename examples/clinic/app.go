@@ -196,8 +196,10 @@ func prepareFolder(c config, keyFile string) error {
 	_, err := os.Stat(keyFile)
 	switch {
 	case err == nil:
-		_, err = phi.OpenKeyFile(keyFile) // a loose or damaged one is refused before anything opens
-		return err
+		if _, err = phi.OpenKeyFile(keyFile); err != nil { // refused before anything opens
+			return fmt.Errorf("-data: clinic.key: %w", err)
+		}
+		return nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("-data: %w", err)
 	}

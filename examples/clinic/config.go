@@ -85,6 +85,9 @@ func (c *config) validate() error {
 	case c.db != "" && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://"):
 		return errors.New("-db: want postgres://…")
 	}
+	if _, err := url.Parse(c.db); err != nil {
+		return errors.New("-db: the address cannot be read") // without quoting it: it holds a password
+	}
 	if c.baseURL != "" {
 		u, err := url.Parse(c.baseURL)
 		if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || (u.Scheme != "https" && !isLoopback(u.Hostname())) {

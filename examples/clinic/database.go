@@ -47,7 +47,10 @@ func connect(ctx context.Context, c config) (*database, error) {
 	defer cancel()
 	if err := d.pool.PingContext(ctx); err != nil {
 		d.pool.Close()
-		return nil, errors.New("the database does not answer; check -db, the network and the password")
+		if !d.postgres {
+			return nil, errors.New("-data: clinic.db is no database that can be opened")
+		}
+		return nil, errors.New("-db: the database does not answer; check the address, the network and the password")
 	}
 	return d, nil
 }

@@ -213,8 +213,11 @@ func (a *app) useLink(w http.ResponseWriter, r *http.Request) {
 	case authn.PurposeReset:
 		step, err = a.people.ResetPassword(ctx, token, password, a.client(r))
 	case authn.PurposeSetUp:
-		if err = a.nameFirstAdmin(ctx, link.Person, d.Name, d.Email); err == nil {
+		if err = checkMember(d.Name, d.Email); err == nil {
 			step, err = a.people.CompleteSetUp(ctx, token, authn.Answer{Password: password, Identifier: d.Email}, a.client(r))
+		}
+		if err == nil { // the link is used up: of two who try, only one gets here
+			err = a.staff.put(ctx, member{link.Person, d.Name, d.Email})
 		}
 	default:
 		step, err = a.people.CompleteSetUp(ctx, token, authn.Answer{Password: password}, a.client(r))

@@ -153,14 +153,6 @@ func (a *app) ensureGrant(ctx context.Context, person audit.ActorID, role rbac.R
 	return err
 }
 
-// nameFirstAdmin keeps the name that the first administrator typed.
-func (a *app) nameFirstAdmin(ctx context.Context, id audit.ActorID, name, email string) error {
-	if err := checkMember(name, email); err != nil {
-		return err
-	}
-	return a.staff.put(ctx, member{id, name, email})
-}
-
 // statusOf is the HTTP status of an error of the clinic or of authn.
 func statusOf(err error) int {
 	if errors.Is(err, errInput) {

@@ -137,14 +137,14 @@ func TestStartRefusesWhatItCannotUse(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "clinic.key"), 0o700))
-		refuses(t, dir, "key", "-addr", "127.0.0.1:0", "-data", dir)
+		refuses(t, dir, "clinic.key", "-addr", "127.0.0.1:0", "-data", dir)
 	})
 	t.Run("database_file_is_no_database", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		require.NoError(t, phi.CreateKeyFile(filepath.Join(dir, "clinic.key")))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "clinic.db"), []byte(strings.Repeat("a letter to my aunt ", 500)), 0o600))
-		refuses(t, dir, "database", "-addr", "127.0.0.1:0", "-data", dir)
+		refuses(t, dir, "clinic.db is no database", "-addr", "127.0.0.1:0", "-data", dir)
 	})
 	t.Run("port_is_taken", func(t *testing.T) {
 		t.Parallel()
@@ -169,7 +169,7 @@ func TestStartRefusesWhatItCannotUse(t *testing.T) {
 	t.Run("database_address_is_garbled", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		refuses(t, dir, "-db", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"), "-db", "postgres://%zz:secret@/x")
+		refuses(t, dir, "-db: the address cannot be read\n", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"), "-db", "postgres://%zz:secret@/x")
 	})
 	t.Run("certificate_is_garbled", func(t *testing.T) {
 		t.Parallel()
@@ -205,18 +205,18 @@ func TestStartRefusesWrongKeys(t *testing.T) {
 			}
 			require.NoError(t, os.Chmod(key, 0o644))
 		}},
-		{"key_cut_short", "key file", func(t *testing.T, key string) {
+		{"key_cut_short", "clinic.key", func(t *testing.T, key string) {
 			text, err := os.ReadFile(key)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(key, text[:len(text)-9], 0o600))
 		}},
-		{"key_with_one_letter_changed", "key file", func(t *testing.T, key string) {
+		{"key_with_one_letter_changed", "clinic.key", func(t *testing.T, key string) {
 			text, err := os.ReadFile(key)
 			require.NoError(t, err)
 			text[len(text)-20] ^= 3
 			require.NoError(t, os.WriteFile(key, text, 0o600))
 		}},
-		{"key_empty", "key file", func(t *testing.T, key string) {
+		{"key_empty", "clinic.key", func(t *testing.T, key string) {
 			require.NoError(t, os.WriteFile(key, nil, 0o600))
 		}},
 		{"key_missing", "put the key file back", func(t *testing.T, key string) {

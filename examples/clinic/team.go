@@ -67,12 +67,14 @@ func (a *app) teamRows(ctx context.Context) ([]teamRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m, ok := names[p.ID]; ok {
-			all = append(all, teamRow{
-				member: m, Role: a.access.Policy().Label(roles[p.ID]...), Enrolled: enrolled[p.ID],
-				State: stateText(p.State), StateTag: stateTag(p.State), state: p.State,
-			})
+		m, ok := names[p.ID]
+		if !ok { // interrupted between the account and the name: still to be seen and suspended
+			m = member{ID: p.ID, Name: "No name kept"}
 		}
+		all = append(all, teamRow{
+			member: m, Role: a.access.Policy().Label(roles[p.ID]...), Enrolled: enrolled[p.ID],
+			State: stateText(p.State), StateTag: stateTag(p.State), state: p.State,
+		})
 	}
 	slices.SortFunc(all, func(a, b teamRow) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil

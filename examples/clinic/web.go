@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/audithttp"
+	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
@@ -163,7 +164,11 @@ func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([
 func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	if !a.log.Health(ctx).OK || a.sessions.Health(ctx) != nil || a.vault.Health(ctx) != nil || a.people.Health(ctx) != nil {
+	people := a.people.Health(ctx)
+	if errors.Is(people, authn.ErrPending) {
+		people = nil // a mail that cannot be delivered is for the log, not for the load balancer
+	}
+	if !a.log.Health(ctx).OK || a.sessions.Health(ctx) != nil || a.vault.Health(ctx) != nil || people != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
