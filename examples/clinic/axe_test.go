@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,11 +169,14 @@ func (i *inspector) admins(h, guest *hands) {
 	i.look(guest, "code")
 	h.open("/patients")
 	i.look(h, "patients")
-	h.open("/patients?" + url.Values{"q": {demoPatient(3).Phone}}.Encode())
+	h.field("q", demoPatient(3).Phone)
+	h.enter()
 	i.look(h, "patients-found")
 	h.follow(demoPatient(3).Name)
 	i.look(h, "patient-admin")
-	h.open("/patients?q=555")
+	h.open("/patients")
+	h.field("q", "555")
+	h.enter()
 	i.look(h, "patients-none")
 	h.open("/patients/new")
 	i.look(h, "register")

@@ -238,26 +238,40 @@ func (h *hands) signIn(email string) {
 func TestBrowserWalk(t *testing.T) {
 	t.Parallel()
 	browser := browser(t)
-	s := tell(t, "-data", t.TempDir())
-	at := map[string]*hands{}
-	for _, who := range []string{"alma", "greta", "tom", "iris"} {
-		at[who] = sit(t, browser, s.clinic.base, false)
+	k := &keyboards{story: tell(t, "-data", t.TempDir())}
+	for _, who := range []**hands{&k.alma, &k.greta, &k.tom, &k.iris} {
+		*who = sit(t, browser, k.clinic.base, false)
 	}
-	step := func(name string, f func(t *testing.T)) {
-		s.step(name, func(t *testing.T) {
-			for _, h := range at {
-				h.t = t
-			}
-			f(t)
-		})
-	}
-	step("pages_run_no_script", func(t *testing.T) {
-		h := at["alma"]
+	k.arrive()
+	k.join()
+	k.work()
+	k.watch()
+	k.leave()
+}
+
+// keyboards are the people of the walk in their browsers.
+type keyboards struct {
+	*story
+	alma, greta, tom, iris *hands
+}
+
+func (k *keyboards) step(name string, f func(t *testing.T)) {
+	k.story.step(name, func(t *testing.T) {
+		for _, h := range []*hands{k.alma, k.greta, k.tom, k.iris} {
+			h.t = t
+		}
+		f(t)
+	})
+}
+
+func (k *keyboards) arrive() {
+	k.step("pages_run_no_script", func(t *testing.T) {
+		h := k.alma
 		h.do("a page with a script", chromedp.Navigate(`data:text/html,<title>off</title><script>document.title="on"</script>`))
 		require.Equal(t, "off", ask[string](h, "document.title"))
 	})
-	step("newcomer_finds_account_and_phone_on_the_demo_page", func(t *testing.T) {
-		h := at["alma"]
+	k.step("newcomer_finds_account_and_phone_on_the_demo_page", func(t *testing.T) {
+		h := k.alma
 		h.open("/")
 		require.Equal(t, "/sign-in", h.path())
 		h.tab("the demo page", func(f focus) bool { return f.Href == "/demo" })
@@ -275,8 +289,8 @@ func TestBrowserWalk(t *testing.T) {
 		h.enter()
 		require.Contains(t, h.text(), "Good day, Alma Reyes")
 	})
-	step("skip_link_jumps_over_the_navigation", func(t *testing.T) {
-		h := at["alma"]
+	k.step("skip_link_jumps_over_the_navigation", func(t *testing.T) {
+		h := k.alma
 		h.open("/patients")
 		h.press(kb.Tab)
 		require.Equal(t, "Skip to the page", h.focus().Text)
@@ -284,8 +298,11 @@ func TestBrowserWalk(t *testing.T) {
 		h.press(kb.Tab)
 		require.Equal(t, "q", h.focus().ID)
 	})
-	step("admin_invites_a_therapist", func(t *testing.T) {
-		h := at["alma"]
+}
+
+func (k *keyboards) join() {
+	k.step("admin_invites_a_therapist", func(t *testing.T) {
+		h := k.alma
 		h.follow("Team")
 		h.field("name", newcomer.name)
 		h.field("email", newcomer.email)
@@ -294,8 +311,8 @@ func TestBrowserWalk(t *testing.T) {
 		require.Contains(t, h.text(), "The invitation is on its way.")
 		require.Contains(t, h.text(), newcomer.name+" Therapist Invited")
 	})
-	step("therapist_joins_by_the_link_in_the_mailbox", func(t *testing.T) {
-		h := at["greta"]
+	k.step("therapist_joins_by_the_link_in_the_mailbox", func(t *testing.T) {
+		h := k.greta
 		h.open("/demo#mail")
 		h.tab("the link", func(f focus) bool { return strings.Contains(f.Href, "/link/") })
 		h.enter()
@@ -306,8 +323,11 @@ func TestBrowserWalk(t *testing.T) {
 		h.enter()
 		require.Contains(t, h.text(), "Good day, Greta Holm You are signed in as Therapist.")
 	})
-	step("front_desk_registers_a_patient", func(t *testing.T) {
-		h, form := at["iris"], walkIn()
+}
+
+func (k *keyboards) work() {
+	k.step("front_desk_registers_a_patient", func(t *testing.T) {
+		h, form := k.iris, walkIn()
 		h.signIn(iris)
 		h.follow("Patients")
 		h.follow("Register a patient")
@@ -322,8 +342,8 @@ func TestBrowserWalk(t *testing.T) {
 		require.Contains(t, h.text(), "The patient is registered.")
 		require.Contains(t, h.text(), "Matteo Villanueva 1988-11-23 (646) 555-0177 Greta Holm")
 	})
-	step("therapist_finds_opens_and_reveals", func(t *testing.T) {
-		h := at["tom"]
+	k.step("therapist_finds_opens_and_reveals", func(t *testing.T) {
+		h := k.tom
 		h.signIn(tom)
 		require.Contains(t, h.text(), "30")
 		h.follow("Patients")
@@ -337,8 +357,11 @@ func TestBrowserWalk(t *testing.T) {
 		require.Contains(t, h.text(), demoPatient(0).SSN)
 		require.Contains(t, h.text(), "recorded with your reason")
 	})
-	step("admin_reads_who_saw_what", func(t *testing.T) {
-		h := at["alma"]
+}
+
+func (k *keyboards) watch() {
+	k.step("admin_reads_who_saw_what", func(t *testing.T) {
+		h := k.alma
 		h.follow("Audit")
 		h.field("who", "Tomas")
 		h.push("Show")
@@ -349,29 +372,32 @@ func TestBrowserWalk(t *testing.T) {
 		h.enter()
 		require.Contains(t, h.text(), revealReason)
 	})
-	step("admin_ends_the_session", func(t *testing.T) {
-		h := at["alma"]
+	k.step("admin_ends_the_session", func(t *testing.T) {
+		h := k.alma
 		h.follow("Team")
 		h.follow("Tomas Berg")
 		h.push("End the session on")
 		require.Contains(t, h.text(), "The session is ended.")
 	})
-	step("ended_session_is_dead_on_the_next_click", func(t *testing.T) {
-		h := at["tom"]
+	k.step("ended_session_is_dead_on_the_next_click", func(t *testing.T) {
+		h := k.tom
 		h.follow("Dashboard")
 		require.Equal(t, "/sign-in?out=ended", h.path())
 		require.Contains(t, h.text(), "This session was ended.")
 	})
-	step("after_kill_and_restart_the_browser_is_still_signed_in", func(t *testing.T) {
-		s.clinic.kill()
-		s.args = append(s.args, "-addr", strings.TrimPrefix(s.clinic.base, "http://"))
-		s.restart(t)
-		h := at["alma"]
+}
+
+func (k *keyboards) leave() {
+	k.step("after_kill_and_restart_the_browser_is_still_signed_in", func(t *testing.T) {
+		k.clinic.kill()
+		k.args = append(k.args, "-addr", strings.TrimPrefix(k.clinic.base, "http://"))
+		k.restart(t)
+		h := k.alma
 		h.follow("Audit")
 		require.Contains(t, h.text(), "Tomas Berg")
 	})
-	step("signing_out_leaves", func(t *testing.T) {
-		h := at["iris"]
+	k.step("signing_out_leaves", func(t *testing.T) {
+		h := k.iris
 		h.push("Sign out")
 		require.Contains(t, h.text(), "You are signed out.")
 	})

@@ -117,7 +117,7 @@ func (s *story) oldPatients(t *testing.T) {
 				require.Contains(t, therapist.get("/patients").text(), demoPatient(n).Name)
 			}
 		}
-		found := therapist.get("/patients?q=" + url.QueryEscape("+1.646.555.0177")).links(patientLink)
+		found := therapist.post("/patients/find", url.Values{"q": {"+1.646.555.0177"}}).links(patientLink)
 		require.Len(t, found, 1, "by phone, in another notation")
 		at := therapist.get("/patients/" + found[0])
 		require.Equal(t, walkIn().Get("name"), at.fact(t, "Name"))

@@ -56,8 +56,18 @@ type patientListData struct {
 }
 
 func (a *app) patientList(w http.ResponseWriter, r *http.Request, f rbac.Filter[Patient]) {
+	a.showPatients(w, r, f, "")
+}
+
+// findPatient is a post, because a phone number in an address stays in the browser's history.
+func (a *app) findPatient(w http.ResponseWriter, r *http.Request, f rbac.Filter[Patient]) {
+	if a.form(w, r) {
+		a.showPatients(w, r, f, strings.TrimSpace(r.PostForm.Get("q")))
+	}
+}
+
+func (a *app) showPatients(w http.ResponseWriter, r *http.Request, f rbac.Filter[Patient], find string) {
 	ctx := r.Context()
-	find := strings.TrimSpace(r.URL.Query().Get("q"))
 	total, err := a.patients.count(ctx, f)
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
@@ -75,8 +85,8 @@ func (a *app) patientList(w http.ResponseWriter, r *http.Request, f rbac.Filter[
 	if find != "" {
 		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number or e-mail address."
 	}
-	if len(found) == pageSize {
-		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}, "q": {find}}.Encode()
+	if len(found) == pageSize && find == "" {
+		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}}.Encode()
 	}
 	if d.Rows, err = a.patientRows(ctx, found); err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)

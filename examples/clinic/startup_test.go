@@ -146,6 +146,10 @@ func TestStartRefusesWhatItCannotUse(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "clinic.db"), []byte(strings.Repeat("a letter to my aunt ", 500)), 0o600))
 		refuses(t, dir, "clinic.db is no database", "-addr", "127.0.0.1:0", "-data", dir)
 	})
+}
+
+func TestStartRefusesWhatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	t.Run("port_is_taken", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()

@@ -130,7 +130,7 @@ const patientLink = `href="/patients/(p-[a-z0-9]+)"`
 // patient returns the path of the record that a search for an e-mail address finds.
 func (p *person) patient(email string) string {
 	p.t.Helper()
-	found := p.get("/patients?" + url.Values{"q": {email}}.Encode()).links(patientLink)
+	found := p.post("/patients/find", url.Values{"q": {email}}).links(patientLink)
 	require.Len(p.t, found, 1, "looking for one patient")
 	return "/patients/" + found[0]
 }

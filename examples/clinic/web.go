@@ -71,6 +71,7 @@ func (a *app) personalRoutes(mux *rbac.Mux) {
 
 func (a *app) patientRoutes(mux *rbac.Mux) {
 	rbac.HandleList(mux, "GET /patients", patientRead, a.patientList)
+	rbac.HandleList(mux, "POST /patients/find", patientRead, a.findPatient)
 	here := rbac.For(mux, rbac.TenantOf)
 	here.Handle("GET /patients/new", registerOpen, a.registerPage)
 	here.Handle("POST /patients", registerSubmit, a.register)
