@@ -46,9 +46,6 @@ func open(db *sql.DB, d sqlkit.Dialect) (*Store, error) {
 // Migrate checks the database and brings the tables up to date. Several processes may do so
 // at once. It returns ErrUnsafeEngine, and changes nothing, where Check does.
 func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.Check(ctx); err != nil {
-		return err
-	}
 	return s.db.Migrate(ctx, "audit", migrations, "migrations")
 }
 

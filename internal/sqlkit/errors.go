@@ -94,6 +94,8 @@ func stateClass(state string) string {
 		return "busy"
 	case "3D000":
 		return "no such database"
+	case "42P01", "42703":
+		return "a table or column is missing, was Migrate called?"
 	}
 	switch state[:min(2, len(state))] {
 	case "23":
@@ -111,6 +113,8 @@ func stateClass(state string) string {
 // sqliteClass names the result codes that an operator meets (sqlite.org/rescode.html).
 func sqliteClass(code int) string {
 	switch code & 0xff {
+	case 1: // also every other mistake in a statement, and ours have none
+		return "the database refused the statement, was Migrate called?"
 	case 5, 6:
 		return "busy"
 	case 8:

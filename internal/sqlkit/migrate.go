@@ -41,13 +41,18 @@ type migration struct {
 // Migrate brings one named line of migrations up to date: the files
 // <folder>/<dialect>/0001_name.sql … of fsys, in order, each once, all in one transaction.
 // A database that has more migrations than fsys was written by a newer release and is left
-// alone; one whose applied migrations differ from fsys is refused with ErrMigrationEdited.
+// alone; one whose applied migrations differ from fsys is refused with ErrMigrationEdited,
+// and one that Check refuses is not touched.
 // Two processes may migrate at once. Where nothing is to be done it only reads, so that a
 // program that may not create tables starts on a database that another one prepared.
 //
 // An error names the file, and never quotes it.
 func (d *DB) Migrate(ctx context.Context, line string, fsys fs.FS, folder string) error {
-	if err := d.migrate(ctx, line, fsys, path.Join(folder, d.dialect.String())); err != nil {
+	err := d.Check(ctx)
+	if err == nil {
+		err = d.migrate(ctx, line, fsys, path.Join(folder, d.dialect.String()))
+	}
+	if err != nil {
 		return fmt.Errorf("sqlkit: migrating %s: %w", line, err)
 	}
 	return nil

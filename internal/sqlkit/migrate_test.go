@@ -327,3 +327,18 @@ func migrateAtOnce(t *testing.T, address string) {
 		require.NoError(t, c.cmd.Wait(), &c.err)
 	}
 }
+
+// A database that could lose what it acknowledges gets no tables.
+func TestMigrateRefusesAnUnsafeEngine(t *testing.T) {
+	t.Parallel()
+	pool, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(t.TempDir(), "unsafe.db"))+"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+	require.NoError(t, err)
+	t.Cleanup(func() { pool.Close() })
+	db, err := sqlkit.Open(pool, sqlkit.SQLite)
+	require.NoError(t, err)
+	files := fstest.MapFS{"m/sqlite/0001_one.sql": {Data: []byte("CREATE TABLE one (id INTEGER);\n")}}
+	require.ErrorIs(t, db.Migrate(t.Context(), "test", files, "m"), sqlkit.ErrUnsafeEngine)
+	var n int
+	require.NoError(t, pool.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM sqlite_master`).Scan(&n))
+	require.Zero(t, n)
+}
