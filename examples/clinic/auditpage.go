@@ -82,7 +82,7 @@ func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 
 func (d *auditData) query(cursor string) audit.Query {
 	last, _ := period(d.Period)
-	q := audit.Query{Tenant: tenant, Last: last, Patient: audit.Patient(d.Patient), Limit: 50, Cursor: cursor}
+	q := audit.Query{Tenant: tenant, Last: last, Patient: audit.Patient(d.Patient), Limit: 100, Cursor: cursor}
 	if d.Who != "" {
 		q.Actors = []audit.ActorID{audit.ActorID(d.Who)}
 	}

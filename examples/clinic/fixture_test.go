@@ -125,7 +125,7 @@ func (s *story) oldPatients(t *testing.T) {
 		require.Contains(t, at.text(), walkNote)
 		at = therapist.post("/patients/"+found[0]+"/reveal", url.Values{"reason": {"still there?"}})
 		require.Contains(t, at.text(), walkIn().Get("ssn"))
-		note := url.Values{"note": {"And on we go."}, "version": {at.match(t, `name="version" value="(\d+)"`)}}
+		note := url.Values{"note": {"And on we go."}, "version": {therapist.get("/patients/"+found[0]+"/note").match(t, `name="version" value="(\d+)"`)}}
 		require.Contains(t, therapist.post("/patients/"+found[0]+"/note", note).text(), "And on we go.")
 	})
 }

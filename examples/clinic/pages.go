@@ -83,7 +83,7 @@ func (a *app) showPatients(w http.ResponseWriter, r *http.Request, f rbac.Filter
 		Caption: fmt.Sprintf("%d patients, by name", len(found)), Empty: "No patients yet.",
 	}
 	if find != "" {
-		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number or e-mail address."
+		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number or e-mail address. Type the whole number or address; names are sealed and cannot be searched."
 	}
 	if len(found) == pageSize && find == "" {
 		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}}.Encode()
@@ -146,7 +146,7 @@ func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted
 	v := view{}
 	missing := r.URL.Query().Get("reason") == "missing"
 	if missing {
-		v.Problem = "Please type a reason. It is kept with the record of who saw the number."
+		v.Problem = "Please type a reason of a few words. It is kept with the record of who saw the number."
 	}
 	a.showPatient(w, r, g.Resource(), v, patientData{ReasonMissing: missing})
 }
@@ -193,6 +193,51 @@ func (a *app) readNote(ctx context.Context, p Patient) (string, error) {
 	return p.Note.View(g.Context(ctx))
 }
 
+// minReason is how many bytes a reason has at least: "x" says nothing to whoever reads it.
+const minReason = 4
+
+// reason is what the person typed, none if it cannot say anything.
+func reason(r *http.Request) string {
+	if err := r.ParseForm(); err != nil {
+		return ""
+	}
+	typed := strings.TrimSpace(r.PostForm.Get("reason"))
+	if len(typed) < minReason {
+		return ""
+	}
+	return typed
+}
+
+// notePage is where a note is edited: apart from the record, so that nothing else on the
+// page can lose what was typed.
+func (a *app) notePage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
+	a.showNote(w, r, http.StatusOK, g.Resource(), view{}, nil)
+}
+
+func (a *app) showNote(w http.ResponseWriter, r *http.Request, status int, p Patient, v view, typed *string) {
+	ctx := r.Context()
+	may, err := rbac.May(ctx, a.access, p, noteWrite)
+	if err == nil && !may.Allows(noteWrite) {
+		a.fail(w, r, http.StatusForbidden)
+		return
+	}
+	d := patientData{ID: p.ID, Version: p.Version}
+	if err == nil {
+		err = show(ctx, into{p.Name, &d.Name})
+	}
+	if typed != nil {
+		d.Note = *typed
+	} else if err == nil {
+		d.Note, err = a.readNote(ctx, p)
+	}
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	v.Title, v.Data = "Clinical note", d
+	a.render(w, r, status, "note", v)
+}
+
 func (a *app) saveNote(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
 	if !a.form(w, r) {
 		return
@@ -201,6 +246,11 @@ func (a *app) saveNote(w http.ResponseWriter, r *http.Request, g rbac.Granted[Pa
 	note := strings.TrimSpace(r.PostForm.Get("note"))
 	if err != nil || len(note) > 8000 {
 		a.fail(w, r, http.StatusUnprocessableEntity)
+		return
+	}
+	if note == "" {
+		v := view{Problem: "The note is empty, so nothing was saved. A note can be changed, not wiped out."}
+		a.showNote(w, r, http.StatusUnprocessableEntity, g.Resource(), v, nil)
 		return
 	}
 	err = a.patients.saveNote(r.Context(), g, version, note)
@@ -267,15 +317,19 @@ func (a *app) register(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rb
 	if err == nil {
 		_, err = a.patients.register(r.Context(), f)
 	}
+	again := ""
+	if f.SSN != "" {
+		again = " The social security number is not kept while you correct the form: type it again."
+	}
 	var duplicate *phi.DuplicateError
 	switch {
 	case errors.As(err, &duplicate):
-		a.showRegister(w, r, http.StatusConflict, view{Problem: "Another patient of this clinic already has this e-mail address. Search for it before you register a second record."}, f)
+		a.showRegister(w, r, http.StatusConflict, view{Problem: "Another patient of this clinic already has this e-mail address. Search for it before you register a second record." + again}, f)
 	case errors.Is(err, phi.ErrNotNormal):
-		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "The phone number or the e-mail address cannot be right. Please check them."}, f)
+		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "The phone number or the e-mail address cannot be right. Please check them." + again}, f)
 	case errors.Is(err, errInput):
 		_, words, _ := strings.Cut(err.Error(), ": ")
-		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "Please check the form: " + words + "."}, f)
+		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "Please check the form: " + words + "." + again}, f)
 	case err != nil:
 		a.fail(w, r, http.StatusServiceUnavailable)
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -68,6 +69,15 @@ func (a *app) demoSignIn(r *http.Request) signInData {
 	return signInData{Password: demoPassword}
 }
 
+// typedSignIn fills the form again after a mistake.
+func (a *app) typedSignIn(email string) signInData {
+	d := signInData{Email: email}
+	if a.demo != nil {
+		d.Password = demoPassword
+	}
+	return d
+}
+
 func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 	if !a.form(w, r) {
 		return
@@ -76,7 +86,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 	step, err := a.people.SignIn(r.Context(), tenant, email, authn.NewPassword(r.PostForm.Get("password")), a.client(r))
 	if err != nil {
 		retryAfter(w, err)
-		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{Email: email}})
+		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: a.typedSignIn(email)})
 		return
 	}
 	a.next(w, r, step)
@@ -167,6 +177,7 @@ type setUpData struct {
 	Heading, Lead, Action string
 	AskIdentity           bool
 	Name, Email           string
+	For                   member // whose account it is
 }
 
 // linkPage shows what a link is for. It changes nothing: mail scanners follow links.
@@ -191,7 +202,15 @@ func (a *app) showLink(w http.ResponseWriter, r *http.Request, status int, link 
 		v.Title = "New password"
 		d.Heading, d.Lead = "New password", "Choose a new password. Every session of your account ends."
 	}
-	v.Data = d
+	if link.Purpose != authn.PurposeSetUp {
+		who, err := a.staff.get(r.Context(), link.Person)
+		if err != nil && !errors.Is(err, rbac.ErrNotFound) {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+		d.For = who
+	}
+	v.Data, v.Plain = d, true
 	a.render(w, r, status, "setup", v)
 }
 

@@ -23,6 +23,7 @@ type view struct {
 	Demo    bool
 	Done    string // what was just done
 	Problem string // what went wrong, in plain words
+	Plain   bool   // nobody is greeted: the page belongs to whoever holds a link
 	Data    any
 }
 
@@ -69,7 +70,7 @@ func doneText(code string) string {
 	case "invited":
 		return "The invitation is on its way."
 	case "session-ended":
-		return "The session is ended. It is dead from its next click on."
+		return "The session is ended. It stopped working at once."
 	case "suspended":
 		return "The account is suspended and signed out everywhere."
 	case "unlocked":
@@ -88,7 +89,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}
-	if v.User == nil {
+	if v.User == nil && !v.Plain {
 		v.User, v.Nav = a.whoami(r)
 	}
 	var b bytes.Buffer

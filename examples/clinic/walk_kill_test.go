@@ -125,6 +125,6 @@ func (w *walk) one(n, i int, own []string) answer {
 	}
 	at, err := who.attempt(path, form)
 	a.status = at.status
-	a.ok = err == nil && (at.status == http.StatusSeeOther || at.status == http.StatusOK && strings.Contains(at.body, "shown once"))
+	a.ok = err == nil && (at.status == http.StatusSeeOther || at.status == http.StatusOK && strings.Contains(at.body, "recorded with your reason"))
 	return a
 }

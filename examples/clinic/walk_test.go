@@ -230,10 +230,10 @@ func (w *walk) record() {
 		require.Contains(t, at.text(), demoNote(0))
 	})
 	w.step("revealing_the_number_needs_a_reason", func(t *testing.T) {
-		for _, reason := range []string{"", "   "} {
+		for _, reason := range []string{"", "   ", "x"} {
 			at := w.tom.post(w.opened+"/reveal", url.Values{"reason": {reason}})
 			require.Equal(t, w.opened+"?reason=missing", at.path)
-			require.Contains(t, at.text(), "Please type a reason.")
+			require.Contains(t, at.text(), "Please type a reason of a few words.")
 			require.NotContains(t, at.body, demoPatient(0).SSN)
 		}
 		at := w.tom.post(w.opened+"/reveal?reason=in+the+address", url.Values{})
@@ -244,7 +244,7 @@ func (w *walk) record() {
 		require.Equal(t, mask, w.tom.get(w.opened).fact(t, "Social security number"), "revealed once, not from then on")
 	})
 	w.step("therapist_saves_a_note_once_per_version", func(t *testing.T) {
-		form := url.Values{"note": {walkNote}, "version": {w.tom.get(w.opened).match(t, `name="version" value="(\d+)"`)}}
+		form := url.Values{"note": {walkNote}, "version": {w.tom.get(w.opened+"/note").match(t, `name="version" value="(\d+)"`)}}
 		at := w.tom.post(w.opened+"/note", form)
 		require.Equal(t, w.opened+"?done=note", at.path, at.text())
 		require.Contains(t, at.text(), walkNote)

@@ -31,6 +31,7 @@ func (a *app) routes() (http.Handler, error) {
 func (a *app) mux() *rbac.Mux {
 	mux := rbac.NewMux(a.access, &rbac.HTTPOptions{
 		Tenant: tenant,
+		Reason: reason,
 		SignIn: func(w http.ResponseWriter, r *http.Request) { a.toSignIn(w, r) },
 		Error:  func(w http.ResponseWriter, r *http.Request, status int, code rbac.Code) { a.refuse(w, r, status, code) },
 	})
@@ -80,6 +81,7 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	})
 	one.Handle("GET /patients/{patient}", patientRead, a.patientPage)
 	one.Handle("POST /patients/{patient}/reveal", patientReveal, a.reveal)
+	one.Handle("GET /patients/{patient}/note", noteRead, a.notePage)
 	one.Handle("POST /patients/{patient}/note", noteWrite, a.saveNote)
 }
 
@@ -134,7 +136,7 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, status int) {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		title, text = "Not understood", "The form did not arrive complete. Nothing was changed."
 	}
-	m := message{Text: text, Href: "/", Link: "Go to the first page"}
+	m := message{Text: text, Href: "/", Link: "Back to the dashboard"}
 	a.render(w, r, status, "message", view{Title: title, Data: m})
 }
 
