@@ -347,7 +347,7 @@ func (plainSealer) Unseal(_ context.Context, _ audit.Tenant, _ string, sealed []
 func TestRecordAllocations(t *testing.T) {
 	log, err := audit.New(audit.NewMemory(), audit.DropOpenings{}, nil)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // as a trail flushes
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // as a trail flushes
 	defer cancel()
 	events := []audit.Event{{
 		Action: "patient.read", Verb: audit.Read, Actor: staff,
