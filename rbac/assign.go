@@ -180,14 +180,17 @@ func (z *Authorizer) apply(ctx context.Context, t audit.Tenant, c Change, may fu
 // changed is the event of a change. Its codes are identifiers; the reason is private.
 func (z *Authorizer) changed(a audit.Actor, action audit.Action, g Grant) audit.Event {
 	e := audit.Event{
-		Tenant:   g.Tenant,
-		Action:   action,
-		Verb:     audit.Update,
-		Actor:    a,
-		Objects:  []audit.Object{{Type: "grant", ID: g.ID, Category: string(Users)}},
+		Tenant: g.Tenant,
+		Action: action,
+		Verb:   audit.Update,
+		Actor:  a,
+		Objects: []audit.Object{
+			{Type: "grant", ID: g.ID, Category: string(Users)},
+			{Type: "person", ID: string(g.Person)},
+		},
 		Why:      audit.NewPrivate(g.Why),
 		Decision: audit.Decision{Policy: z.policy.digest},
-		Detail:   map[string]string{"person": string(g.Person), "role": string(g.Role)},
+		Detail:   map[string]string{"role": string(g.Role)},
 	}
 	if !g.Until.IsZero() {
 		e.Detail["until"] = g.Until.Format(time.RFC3339)

@@ -42,8 +42,9 @@ func TestGrantIsRecordedAndStored(t *testing.T) {
 	require.Equal(t, rbac.ActionGrant, e.Action)
 	require.Equal(t, audit.ActorID("adam"), e.Actor.ID)
 	require.Equal(t, clinic, e.Tenant)
-	require.Equal(t, map[string]string{"person": "bill", "role": "biller", "until": "2026-05-04T11:00:00Z"}, e.Detail)
+	require.Equal(t, map[string]string{"role": "biller", "until": "2026-05-04T11:00:00Z"}, e.Detail)
 	require.Equal(t, g.ID, e.Objects[0].ID)
+	require.Equal(t, audit.Object{Type: "person", ID: "bill"}, e.Objects[1])
 	why, _ := e.Why.Reveal()
 	require.Equal(t, "joins the office", why)
 
