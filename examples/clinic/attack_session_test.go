@@ -58,7 +58,7 @@ func (a *attack) sessions() {
 			tab.cookies[name] = value
 		}
 		require.Equal(t, "/dashboard", tab.get("/dashboard").path)
-		require.Contains(t, a.iris.post("/sign-out", nil).text(), "You are signed out.")
+		require.Contains(t, a.iris.post("/sign-out", nil).text(), "You are signed out, on every device.")
 		require.Equal(t, http.StatusUnauthorized, tab.post("/patients", walkIn()).status)
 		require.NotContains(t, tab.cookies, sessionCookie)
 	})

@@ -153,7 +153,7 @@ func (a *attack) requests() {
 			{"Sec-Fetch-Site": "", "Origin": "null"},
 			{"Sec-Fetch-Site": "", "Origin": "http://localhost.evil.example.com"},
 		} {
-			for _, path := range []string{"/team/invite", "/sign-out", "/sign-in", "/security/end-all", a.own + "/reveal"} {
+			for _, path := range []string{"/team/invite", "/sign-out", "/sign-in", "/security/sessions/x/end", a.own + "/reveal"} {
 				r := a.alma.request(http.MethodPost, path, credentials(alma))
 				for name, value := range row {
 					r.Header.Del(name)
@@ -191,7 +191,7 @@ func (a *attack) bodies() {
 			require.Equal(t, http.StatusRequestEntityTooLarge, at.status, row.path)
 			require.Contains(t, at.text(), "larger than this clinic accepts")
 		}
-		for _, path := range []string{"/sign-in", a.own + "/reveal"} { // without saying how much comes
+		for _, path := range []string{"/sign-in", "/security/sessions/x/end", a.own + "/reveal"} { // without saying how much comes
 			r := a.tom.request(http.MethodPost, path, nil)
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("reason="+huge)), -1
 			at := a.tom.send(r)

@@ -383,13 +383,3 @@ func (a *app) endOwnSession(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/security?done=session-ended", http.StatusSeeOther)
 	}
 }
-
-func (a *app) endAllOwn(w http.ResponseWriter, r *http.Request) {
-	s, _ := session.From(r.Context())
-	if err := a.sessions.EndAll(r.Context(), tenant, s.Person, session.ReasonSignOut); err != nil {
-		a.fail(w, r, http.StatusServiceUnavailable)
-		return
-	}
-	a.sessions.ClearCookie(w)
-	http.Redirect(w, r, "/sign-in?done=signed-out", http.StatusSeeOther)
-}

@@ -99,7 +99,7 @@ func (rt *routeTable) enterAll() {
 var wildcard = regexp.MustCompile(`\{([a-z$]+)\}`)
 
 // leaving is when a route is asked: what ends sessions comes last.
-func leaving(path string) int { return slices.Index([]string{"/sign-out", "/security/end-all"}, path) }
+func leaving(path string) int { return slices.Index([]string{"/sign-out"}, path) }
 
 // line asks one route as everybody.
 func (rt *routeTable) line(route rbac.Route, patient, note string) string {

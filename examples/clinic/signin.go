@@ -268,9 +268,10 @@ func (a *app) deadLink(w http.ResponseWriter, r *http.Request, err error) {
 	a.render(w, r, authn.Status(err), "message", view{Title: "This link does not work", Data: m})
 }
 
+// signOut ends every session of the person: whoever leaves a shared desk is out on all devices.
 func (a *app) signOut(w http.ResponseWriter, r *http.Request) {
 	if s, ok := session.From(r.Context()); ok {
-		if err := a.sessions.EndOne(r.Context(), s.Tenant, s.Person, s.ID, session.ReasonSignOut); err != nil {
+		if err := a.sessions.EndAll(r.Context(), s.Tenant, s.Person, session.ReasonSignOut); err != nil {
 			a.fail(w, r, http.StatusServiceUnavailable)
 			return
 		}

@@ -62,7 +62,7 @@ func loadPages() (pages, error) {
 func doneText(code string) string {
 	switch code {
 	case "signed-out":
-		return "You are signed out."
+		return "You are signed out, on every device."
 	case "registered":
 		return "The patient is registered."
 	case "note":

@@ -67,7 +67,6 @@ func (a *app) personalRoutes(mux *rbac.Mux) {
 	mux.SignedIn("POST /sign-out", "everybody may leave", http.HandlerFunc(a.signOut))
 	mux.SignedIn("GET /security", "one's own sessions", http.HandlerFunc(a.security))
 	mux.SignedIn("POST /security/sessions/{session}/end", "one's own sessions", http.HandlerFunc(a.endOwnSession))
-	mux.SignedIn("POST /security/end-all", "one's own sessions", http.HandlerFunc(a.endAllOwn))
 }
 
 func (a *app) patientRoutes(mux *rbac.Mux) {
