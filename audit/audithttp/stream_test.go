@@ -93,7 +93,7 @@ func TestStreamIsCutWhenTheSessionEnds(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, http2 bool) {
 		var web *site
-		var atOnce int
+		atOnce := make(chan int, 1)
 		web = start(t, func(w http.ResponseWriter, r *http.Request) {
 			decide(r)
 			_ = audit.OnRecheck(r.Context(), func(ctx context.Context) error {
@@ -110,12 +110,12 @@ func TestStreamIsCutWhenTheSessionEnds(t *testing.T) {
 			_, _ = io.WriteString(w, secret)
 			w.(http.Flusher).Flush()
 			ended(r.Context())
-			atOnce = len(web.rec.Find("session.end"))
+			atOnce <- len(web.rec.Find("session.end"))
 		}, setup{http2: http2})
 		got := web.get(t)
 		require.Equal(t, "first;", got.body)
 		require.Error(t, got.broken)
-		require.Equal(t, 1, atOnce)
+		require.Equal(t, 1, <-atOnce)
 		require.NotContains(t, web.sent(), secret)
 		require.Equal(t, errRevoked, requireAlarm(t, web, audithttp.ErrRechecked).Cause)
 		require.Len(t, web.rec.Find("session.end"), 1)
