@@ -222,6 +222,8 @@ func (i *inspector) therapists(h *hands) {
 	h.field("reason", revealReason)
 	h.enter()
 	i.look(h, "patient-revealed")
+	h.follow("Edit the note")
+	i.look(h, "note")
 	h.open("/audit")
 	i.look(h, "not-for-your-role")
 }

@@ -399,6 +399,6 @@ func (k *keyboards) leave() {
 	k.step("signing_out_leaves", func(t *testing.T) {
 		h := k.iris
 		h.push("Sign out")
-		require.Contains(t, h.text(), "You are signed out.")
+		require.Contains(t, h.text(), "You are signed out, on every device.")
 	})
 }
