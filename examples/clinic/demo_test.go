@@ -1,7 +1,9 @@
 package main
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +19,9 @@ func TestDemoRefusesDatabaseOfAClinic(t *testing.T) {
 		require.Equal(t, 1, code, stderr)
 		require.Contains(t, stderr, "not filled by the demo")
 		again := start(t, append(args, "-demo=false")...)
-		require.Contains(t, again.out.String(), "Set up the first administrator", "the clinic goes on, nobody was seeded")
+		require.Eventually(t, func() bool {
+			return strings.Contains(again.out.String(), "Set up the first administrator")
+		}, 20*time.Second, 10*time.Millisecond, "the clinic goes on, nobody was seeded")
 	})
 }
 
