@@ -22,8 +22,8 @@ type HTTPOptions struct {
 	SignIn func(w http.ResponseWriter, r *http.Request)
 	// Alarm is told why a request was answered with 503: a store or a recorder that failed, a
 	// load function's own error, a context without an audit.Trail. It must not block. Default:
-	// an error line in slog.Default() with method, route pattern and cause, except that of a
-	// load function's error only the type is logged, because its text may name people.
+	// an error line in slog.Default() with method, route pattern and cause. Of an error that
+	// is not this module's only the type is logged, because its text may name people.
 	Alarm func(r *http.Request, cause error)
 	// Reason returns the reason that the person gave, for actions that need one. It must not
 	// come from the URL, which is logged in many places. Default: the field "reason" of a

@@ -134,7 +134,7 @@ func (m *Mux) notLoaded(w http.ResponseWriter, r *http.Request, s *subject, d *d
 	dec := Decision{Code: CodeNotFound, policy: m.z.policy, def: d, held: s.inForce(m.z.now())}
 	if !errors.Is(err, ErrNotFound) {
 		dec.Code = CodeUndecided
-		m.undecided(w, r, dec, loadError{err})
+		m.undecided(w, r, dec, err)
 		return
 	}
 	m.deny(w, r, dec, nil, false)
@@ -149,23 +149,30 @@ func (m *Mux) undecided(w http.ResponseWriter, r *http.Request, dec Decision, ca
 	}
 }
 
-// loadError is an error of a host's load function. Its text may name people, so it is the
-// host's to log.
-type loadError struct{ error }
+// plainly says what a cause is without quoting it: only texts of this module are known to
+// name nobody, those of a host's store, relation, recorder or load function are not.
+func plainly(cause error) string {
+	for _, ours := range []error{audit.ErrNoTrail, audit.ErrNoActor, audit.ErrInvalid, audit.ErrUnavailable, audit.ErrBusy, audit.ErrUnconfirmed, errRoute} {
+		if errors.Is(cause, ours) {
+			return ours.Error()
+		}
+	}
+	root := cause
+	for next := errors.Unwrap(root); next != nil; next = errors.Unwrap(root) {
+		root = next
+	}
+	return fmt.Sprintf("a %T; set HTTPOptions.Alarm to see it", root)
+}
 
-// Unwrap returns the host's error.
-func (e loadError) Unwrap() error { return e.error }
+// errRoute is the cause where a route cannot be served; Mux.Err says which and why.
+var errRoute = errors.New("rbac: a route that cannot be served, see Mux.Err")
 
 // unavailable tells the host why there is no answer, and says 503.
 func (m *Mux) unavailable(w http.ResponseWriter, r *http.Request, cause error) {
 	if m.o.Alarm != nil {
 		m.o.Alarm(r, cause)
 	} else {
-		text := cause.Error()
-		if load := (loadError{}); errors.As(cause, &load) {
-			text = fmt.Sprintf("the route's load function failed with a %T; set HTTPOptions.Alarm to see it", load.error)
-		}
-		slog.ErrorContext(r.Context(), "rbac: request answered with 503", "method", r.Method, "route", r.Pattern, "cause", text)
+		slog.ErrorContext(r.Context(), "rbac: request answered with 503", "method", r.Method, "route", r.Pattern, "cause", plainly(cause))
 	}
 	m.fail(w, r, http.StatusServiceUnavailable, CodeUndecided)
 }

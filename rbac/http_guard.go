@@ -48,7 +48,7 @@ func (rt Route) problem() string {
 // refuseRoute serves a route with a problem: not at all.
 func (m *Mux) refuseRoute(w http.ResponseWriter, r *http.Request) {
 	_ = audit.Exempt(r.Context(), "a route that cannot be served")
-	m.unavailable(w, r, m.Err())
+	m.unavailable(w, r, errRoute)
 }
 
 // writes reports whether the route's action changes stored data.
