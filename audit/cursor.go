@@ -5,48 +5,42 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"hash"
 	"slices"
-	"strings"
 	"time"
 )
 
-// A cursor is from(8) ‖ recorded(8) ‖ id(16) ‖ mac(16), in unpadded base64url. The MAC binds
-// it to the tenant and to everything the query filters by.
+// A cursor is from(8) ‖ index(8) ‖ mac(16), in unpadded base64url. The MAC binds it to the
+// tenant and to everything the query filters by.
 const (
-	cursorData = 8 + 8 + 16
+	cursorData = 8 + 8
 	cursorMAC  = 16
 )
 
-func (l *Log) cursor(q *Query, from time.Time, p Position) string {
+func (l *Log) cursor(q *Query, from time.Time, below int64) string {
 	b := make([]byte, 0, cursorData+cursorMAC)
 	b = binary.BigEndian.AppendUint64(b, uint64(micros(from)))
-	b = binary.BigEndian.AppendUint64(b, uint64(micros(p.Recorded)))
-	b, _ = hex.AppendDecode(b, []byte(strings.ReplaceAll(p.ID, "-", ""))) // decode has checked the ID
+	b = binary.BigEndian.AppendUint64(b, uint64(below))
 	b = append(b, l.cursorSum(q, b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // openCursor checks q.Cursor and returns what it holds.
-func (l *Log) openCursor(q *Query) (from time.Time, p Position, err error) {
+func (l *Log) openCursor(q *Query) (from time.Time, below int64, err error) {
 	// The decoder skips line breaks, so the length of the text counts too.
 	whole := len(q.Cursor) == base64.RawURLEncoding.EncodedLen(cursorData+cursorMAC)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
 	if err != nil || !whole || len(b) != cursorData+cursorMAC || !hmac.Equal(b[cursorData:], l.cursorSum(q, b[:cursorData])) {
-		return time.Time{}, Position{}, ErrBadCursor
+		return time.Time{}, 0, ErrBadCursor
 	}
-	from = fromMicros(int64(binary.BigEndian.Uint64(b)))
-	p.Recorded = fromMicros(int64(binary.BigEndian.Uint64(b[8:])))
-	p.ID = formatUUID([16]byte(b[16:32]))
-	return from, p, nil
+	return fromMicros(int64(binary.BigEndian.Uint64(b))), int64(binary.BigEndian.Uint64(b[8:])), nil
 }
 
 // cursorSum authenticates data for the query's tenant and filter. Every part is preceded by
 // its length, so that no two queries look alike.
 func (l *Log) cursorSum(q *Query, data []byte) []byte {
 	h := hmac.New(sha256.New, l.o.CursorKey)
-	part(h, "wardkit audit cursor 1", string(data), string(q.Tenant))
+	part(h, "wardkit audit cursor 2", string(data), string(q.Tenant))
 	number(h, int64(q.Last), micros(q.Period.Start), micros(q.Period.End))
 	parts(h, q.Actors)
 	parts(h, q.Actions)

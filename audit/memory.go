@@ -9,7 +9,8 @@ import (
 )
 
 // Memory is a Store that keeps entries in this process, for tests and examples. Nothing
-// survives the process, so its Append is durable only as far as that goes.
+// survives the process, so its Append is durable only as far as that goes. Append gives
+// entries their place; Sequence never finds any without one.
 type Memory struct {
 	mu      sync.RWMutex
 	tenants map[Tenant]*memoryTenant
@@ -17,7 +18,7 @@ type Memory struct {
 
 type memoryTenant struct {
 	byID map[string]*Entry
-	list []*Entry // oldest first, by Recorded and ID
+	list []*Entry // by Index
 }
 
 var _ Store = (*Memory)(nil)
@@ -68,19 +69,18 @@ func (m *Memory) add(e *Entry) {
 		return
 	}
 	c := *e
+	c.Index = int64(len(t.list))
 	c.Patients, c.Objects = slices.Clone(e.Patients), slices.Clone(e.Objects)
 	c.Body, c.Openings = bytes.Clone(e.Body), bytes.Clone(e.Openings)
 	t.byID[c.ID] = &c
-	at := t.after(c.Position())
-	t.list = slices.Insert(t.list, at, &c)
+	t.list = append(t.list, &c)
 }
 
-// after returns the index behind the last entry that List yields at p or later, which is
-// where an entry at p belongs and where a listing after p starts, going down.
-func (t *memoryTenant) after(p Position) int {
-	at, _ := slices.BinarySearchFunc(t.list, p, func(e *Entry, p Position) int { return p.Compare(e.Position()) })
-	return at
-}
+// Sequence implements Store.
+func (m *Memory) Sequence(ctx context.Context, _ int) (int, error) { return 0, ctx.Err() }
+
+// Backlog implements Store.
+func (m *Memory) Backlog(ctx context.Context) (Backlog, error) { return Backlog{}, ctx.Err() }
 
 // Get implements Store.
 func (m *Memory) Get(ctx context.Context, tenant Tenant, id string) (Entry, error) {
@@ -99,13 +99,13 @@ func (m *Memory) Get(ctx context.Context, tenant Tenant, id string) (Entry, erro
 }
 
 // List implements Store.
-func (m *Memory) List(ctx context.Context, f Filter, after Position, limit int) iter.Seq2[Entry, error] {
+func (m *Memory) List(ctx context.Context, f Filter, below int64, limit int) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		if err := ctx.Err(); err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		for _, e := range m.page(&f, after, limit) {
+		for _, e := range m.page(&f, below, limit) {
 			if !yield(e, nil) {
 				return
 			}
@@ -114,20 +114,38 @@ func (m *Memory) List(ctx context.Context, f Filter, after Position, limit int) 
 }
 
 // page collects the entries, so that no lock is held while the caller looks at them.
-func (m *Memory) page(f *Filter, after Position, limit int) []Entry {
+func (m *Memory) page(f *Filter, below int64, limit int) []Entry {
+	var out []Entry
+	m.each(f, below, func(e *Entry) bool {
+		out = append(out, e.row())
+		return len(out) < limit
+	})
+	return out
+}
+
+// Count implements Store.
+func (m *Memory) Count(ctx context.Context, f Filter, limit int) (int, error) {
+	n := 0
+	m.each(&f, Newest, func(*Entry) bool {
+		n++
+		return n < limit
+	})
+	return n, ctx.Err()
+}
+
+// each calls visit for what f selects, newest first, until it returns false.
+func (m *Memory) each(f *Filter, below int64, visit func(*Entry) bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	t := m.tenants[f.Tenant]
 	if t == nil {
-		return nil
+		return
 	}
-	var out []Entry
-	for i := t.after(after) - 1; i >= 0 && len(out) < limit; i-- {
-		if f.Matches(t.list[i]) {
-			out = append(out, t.list[i].row())
+	for i := min(below, int64(len(t.list))) - 1; i >= 0; i-- {
+		if f.Matches(t.list[i]) && !visit(t.list[i]) {
+			return
 		}
 	}
-	return out
 }
 
 // Erase implements Store.

@@ -22,7 +22,9 @@ const (
 	MaxValues    = 50 // of Actors, Actions and Outcomes each
 )
 
-// Query selects events of one tenant, newest first. Empty fields do not restrict; a list
+// Query selects events of one tenant, newest first in the order of the log. That is the order
+// in which they became durable; Recorded follows it except for as long as a host's transaction
+// was open, or as two servers' clocks differ. Empty fields do not restrict; a list
 // matches any of its values; all that is set must match.
 type Query struct {
 	Tenant Tenant // required
@@ -51,13 +53,14 @@ type Page struct {
 // the values.
 type Stored struct {
 	Event
-	Body []byte   // the canonical bytes
-	Leaf [32]byte // their leaf hash
+	Index int64    // its place in the tenant's order, dense from 0
+	Body  []byte   // the canonical bytes
+	Leaf  [32]byte // their leaf hash
 }
 
-// Query returns one page. The pages of one query are stable: what is recorded meanwhile is
-// newer than the first page and appears on none of the others, and Last counts from the first
-// page on.
+// Query returns one page, with everything that was recorded before the call. The pages of one
+// query are stable: what is recorded meanwhile is newer than the first page and appears on
+// none of the others, and Last counts from the first page on.
 //
 // Whoever serves a query records that: reading the audit is an action like any other, see
 // the package comment.
@@ -68,8 +71,11 @@ func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
 	if err := q.validate(); err != nil {
 		return Page{}, err
 	}
-	filter, after, err := l.plan(&q)
+	filter, below, err := l.plan(&q)
 	if err != nil {
+		return Page{}, err
+	}
+	if err := l.settleOrder(ctx); err != nil {
 		return Page{}, err
 	}
 	limit := q.Limit
@@ -77,22 +83,37 @@ func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
 		limit = DefaultLimit
 	}
 	var page Page
-	for entry, err := range l.store.List(ctx, filter, after, limit+1) {
+	for entry, err := range l.store.List(ctx, filter, below, limit+1) {
 		if err != nil {
 			return Page{}, because(ErrUnavailable, err)
 		}
 		if len(page.Events) == limit {
-			last := page.Events[limit-1]
-			page.Next = l.cursor(&q, filter.From, Position{last.Recorded, last.ID})
+			page.Next = l.cursor(&q, filter.From, page.Events[limit-1].Index)
 			break
 		}
 		e, err := entry.decode(q.Tenant)
 		if err != nil {
 			return Page{}, err
 		}
-		page.Events = append(page.Events, Stored{e, entry.Body, entry.Leaf})
+		page.Events = append(page.Events, Stored{e, entry.Index, entry.Body, entry.Leaf})
 	}
 	return page, nil
+}
+
+// orderBatch is how many entries get their place at a time.
+const orderBatch = 4096
+
+// settleOrder gives everything that is durable its place, so that it can be found.
+func (l *Log) settleOrder(ctx context.Context) error {
+	for {
+		n, err := l.store.Sequence(ctx, orderBatch)
+		if err != nil {
+			return because(ErrUnavailable, err)
+		}
+		if n < orderBatch {
+			return nil
+		}
+	}
 }
 
 // Open returns one event with its private values: the client's address, the typed reason,
@@ -180,7 +201,7 @@ func (q *Query) clean() bool {
 }
 
 // plan turns the query into what a store is asked.
-func (l *Log) plan(q *Query) (Filter, Position, error) {
+func (l *Log) plan(q *Query) (Filter, int64, error) {
 	f := Filter{
 		Tenant: q.Tenant,
 		From:   ceil(q.Period.Start), To: ceil(q.Period.End),
@@ -188,16 +209,16 @@ func (l *Log) plan(q *Query) (Filter, Position, error) {
 		Patient: q.Patient, ObjectType: q.ResourceType, ObjectID: q.ResourceID,
 	}
 	if q.Cursor != "" {
-		from, after, err := l.openCursor(q)
+		from, below, err := l.openCursor(q)
 		if q.Last != 0 {
 			f.From = from
 		}
-		return f, after, err
+		return f, below, err
 	}
 	if q.Last != 0 {
 		f.From = ceil(l.o.Now().Add(-q.Last))
 	}
-	return f, Position{}, nil
+	return f, Newest, nil
 }
 
 // ceil rounds up to the microseconds of Recorded, so that the bounds of a period keep their
