@@ -260,9 +260,9 @@ func (f *forging) Get(ctx context.Context, t audit.Tenant, id string) (audit.Ent
 	return e, err
 }
 
-func (f *forging) List(ctx context.Context, q audit.Filter, after audit.Position, limit int) iter.Seq2[audit.Entry, error] {
+func (f *forging) List(ctx context.Context, q audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
-		for e, err := range f.Memory.List(ctx, q, after, limit) {
+		for e, err := range f.Memory.List(ctx, q, below, limit) {
 			if f.forge != nil {
 				f.forge(&e)
 			}

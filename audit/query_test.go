@@ -241,9 +241,9 @@ func (s failing) Get(context.Context, audit.Tenant, string) (audit.Entry, error)
 	return audit.Entry{}, s.err
 }
 
-func (s failing) List(ctx context.Context, f audit.Filter, after audit.Position, limit int) iter.Seq2[audit.Entry, error] {
+func (s failing) List(ctx context.Context, f audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
-		for e := range s.Memory.List(ctx, f, after, limit) {
+		for e := range s.Memory.List(ctx, f, below, limit) {
 			if !yield(e, nil) {
 				return
 			}
