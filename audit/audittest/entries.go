@@ -64,12 +64,10 @@ func entries(n int, change ...func(i int, e *audit.Event)) []audit.Entry {
 
 // newestFirst returns the IDs of the entries that keep selects, in the order of List.
 func newestFirst(list []audit.Entry, keep func(e *audit.Entry) bool) []string {
-	sorted := slices.Clone(list)
-	slices.SortFunc(sorted, func(a, b audit.Entry) int { return a.Position().Compare(b.Position()) })
 	var out []string
-	for i := range sorted {
-		if keep == nil || keep(&sorted[i]) {
-			out = append(out, sorted[i].ID)
+	for i := len(list) - 1; i >= 0; i-- {
+		if keep == nil || keep(&list[i]) {
+			out = append(out, list[i].ID)
 		}
 	}
 	return out

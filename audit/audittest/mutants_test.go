@@ -29,12 +29,12 @@ func (b *broken) Get(ctx context.Context, t audit.Tenant, id string) (audit.Entr
 	return b.get(ctx, b.Store, t, id)
 }
 
-func (b *broken) List(ctx context.Context, f audit.Filter, after audit.Position, limit int) iter.Seq2[audit.Entry, error] {
+func (b *broken) List(ctx context.Context, f audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	if b.list == nil {
-		return b.Store.List(ctx, f, after, limit)
+		return b.Store.List(ctx, f, below, limit)
 	}
 	return func(yield func(audit.Entry, error) bool) {
-		out, err := b.list(ctx, b.Store, listArgs{f, after, limit})
+		out, err := b.list(ctx, b.Store, listArgs{f, below, limit})
 		for _, e := range out {
 			if !yield(e, nil) {
 				return
@@ -56,7 +56,7 @@ func (b *broken) Erase(ctx context.Context, t audit.Tenant, ids []string) error 
 // collect lists from the sound store.
 func collect(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
 	var out []audit.Entry
-	for e, err := range s.List(ctx, q.f, q.after, q.limit) {
+	for e, err := range s.List(ctx, q.f, q.below, q.limit) {
 		if err != nil {
 			return out, err
 		}
@@ -83,7 +83,7 @@ func where(keep func(f audit.Filter, e audit.Entry) bool) func() audit.Store {
 				return s.Append(ctx, entries)
 			},
 			list: func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
-				all, err := collect(ctx, s, listArgs{audit.Filter{Tenant: q.f.Tenant}, q.after, 10_000})
+				all, err := collect(ctx, s, listArgs{audit.Filter{Tenant: q.f.Tenant}, q.below, 10_000})
 				mu.Lock()
 				defer mu.Unlock()
 				all = slices.DeleteFunc(all, func(e audit.Entry) bool { return !keep(q.f, full[e.ID]) })
@@ -314,7 +314,7 @@ func readMutants() map[string]func() audit.Store {
 		},
 		"list-order": onList(func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
 			out, err := collect(ctx, s, q)
-			if q.after.IsZero() && q.limit > 10 { // ORDER BY recorded DESC, and ties as they come
+			if q.below == audit.Newest && q.limit > 10 { // ORDER BY recorded DESC, and ties as they come
 				slices.SortStableFunc(out, func(a, b audit.Entry) int {
 					if c := b.Recorded.Compare(a.Recorded); c != 0 {
 						return c
@@ -346,18 +346,9 @@ func readMutants() map[string]func() audit.Store {
 			q.limit++
 			return collect(ctx, s, q)
 		}),
-		"list-after": onList(func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
-			if !q.after.IsZero() && strings.HasSuffix(q.after.ID, "1") {
-				q.after.Recorded = q.after.Recorded.Add(time.Nanosecond) // recorded <= ? AND …
-			}
-			return collect(ctx, s, q)
-		}),
-		"list-after-any": onList(func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
-			if !q.after.IsZero() {
-				e, err := s.Get(ctx, q.f.Tenant, q.after.ID)
-				if err != nil || !e.Recorded.Equal(q.after.Recorded) {
-					return nil, err // the position's entry must be there
-				}
+		"list-below": onList(func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error) {
+			if q.below != audit.Newest {
+				q.below++ // idx <= ?
 			}
 			return collect(ctx, s, q)
 		}),
@@ -412,11 +403,11 @@ func (l *locked) Append(ctx context.Context, entries []audit.Entry) error {
 	return l.Store.Append(ctx, entries)
 }
 
-func (l *locked) List(ctx context.Context, f audit.Filter, after audit.Position, limit int) iter.Seq2[audit.Entry, error] {
+func (l *locked) List(ctx context.Context, f audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
 		l.reading.Add(1)
 		defer l.reading.Add(-1)
-		l.Store.List(ctx, f, after, limit)(yield)
+		l.Store.List(ctx, f, below, limit)(yield)
 	}
 }
 

@@ -235,7 +235,7 @@ func appendCopies(ctx context.Context, s audit.Store) error {
 	if !bytes.Equal(got.Body, want) || bytes.Equal(got.Openings, e.Openings) {
 		return errors.New("the caller's later change is visible")
 	}
-	found, err := ids(ctx, s, audit.Filter{Tenant: clinic, Patient: "p-2"}, audit.Position{}, 1)
+	found, err := ids(ctx, s, audit.Filter{Tenant: clinic, Patient: "p-2"}, audit.Newest, 1)
 	if err != nil {
 		return err
 	}

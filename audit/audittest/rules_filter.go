@@ -29,7 +29,7 @@ func finds(ctx context.Context, s audit.Store, list []audit.Entry, filters ...au
 	}
 	for i, f := range filters {
 		f.Tenant = clinic
-		got, err := ids(ctx, s, f, audit.Position{}, len(list)+1)
+		got, err := ids(ctx, s, f, audit.Newest, len(list)+1)
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,6 @@ type broken struct {
 
 type listArgs struct {
 	f     audit.Filter
-	after audit.Position
+	below int64
 	limit int
 }
