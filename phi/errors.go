@@ -22,6 +22,8 @@ var (
 	ErrForeignTenant = fmt.Errorf("%w: it belongs to another tenant", ErrSwapped)
 	// ErrTruncated: the value is too short to have been sealed, or its length is impossible.
 	ErrTruncated = fmt.Errorf("%w: bytes are missing", ErrTampered)
+	// errLastChunk: the last chunk of a stream was altered, or it is the first part of one.
+	errLastChunk = fmt.Errorf("%w, or the end of the stream is missing: %w", ErrAltered, ErrTruncated)
 	// ErrUnknownSuite: the first bytes name no format that this release can read: not a sealed
 	// value, an altered one, or one written by a newer release.
 	ErrUnknownSuite = errors.New("phi: unknown format of sealed value")
@@ -49,6 +51,8 @@ var (
 	ErrUnsealed = errors.New("phi: refusing to store an unsealed value")
 	// ErrMark: the input is the mark that hidden values print as, not a value.
 	ErrMark = errors.New("phi: refusing the mark of a hidden value as input")
+	// ErrForm: the text is not a date or number of the form that its type has.
+	ErrForm = errors.New("phi: value does not have the form of its type")
 	// ErrNotLoaded: the row was opened without this field's column.
 	ErrNotLoaded = errors.New("phi: column was not loaded")
 

@@ -125,7 +125,10 @@ func storable(ids ...string) bool {
 
 // appendAAD appends what the value is bound to; head is its bytes 0–17.
 func (a At) appendAAD(b, head []byte, namespace string) []byte {
-	b = append(b, head[:saltAt]...)
+	return a.appendPlace(append(b, head[:saltAt]...), namespace)
+}
+
+func (a At) appendPlace(b []byte, namespace string) []byte {
 	b = appendLP(b, namespace)
 	b = appendLP(b, string(a.Tenant))
 	b = appendLP(b, a.Field)

@@ -116,25 +116,25 @@ func layoutOf(t reflect.Type, entity string, opts []Option) (*layout, error) {
 // read takes one struct field into the layout.
 func (l *layout) read(t reflect.Type, f reflect.StructField) error {
 	tag, tagged := f.Tag.Lookup("phi")
-	isText := f.Type == reflect.TypeFor[Text]()
+	sealed := isValue(f.Type)
 	switch {
 	case tag == "-":
 		return nil
-	case !tagged && isText:
-		return errors.New(`a phi.Text without a tag; say phi:"-" to leave it out`)
+	case !tagged && sealed:
+		return errors.New(`a phi value without a tag; say phi:"-" to leave it out`)
 	case !tagged:
 		return nil
 	case !f.IsExported() || behindPointer(t, f.Index):
 		return errors.New("a tagged field must be exported and not behind a pointer")
 	}
 	name, rest, _ := strings.Cut(tag, ",")
-	if isText {
-		return l.readText(f, name, rest)
+	if sealed {
+		return l.readValue(f, name, rest)
 	}
 	return l.readID(f, name, rest)
 }
 
-func (l *layout) readText(f reflect.StructField, name, rest string) error {
+func (l *layout) readValue(f reflect.StructField, name, rest string) error {
 	class, ok := strings.CutPrefix(rest, "class=")
 	switch {
 	case !isName(name):
@@ -152,7 +152,7 @@ func (l *layout) readText(f reflect.StructField, name, rest string) error {
 
 func (l *layout) readID(f reflect.StructField, name, rest string) error {
 	if name != "" || f.Type.Kind() != reflect.String {
-		return errors.New(`only a phi.Text has a name; ids are strings tagged ",row" or ",patient"`)
+		return errors.New(`only a phi.Text, Date or Number has a name; ids are strings tagged ",row" or ",patient"`)
 	}
 	for opt := range strings.SplitSeq(rest, ",") {
 		var have *[]int
@@ -192,7 +192,12 @@ func (l *layout) patientID(v reflect.Value) audit.Patient {
 	return audit.Patient(v.FieldByIndex(l.patient).String())
 }
 
-// text returns the i-th sealed field of the struct v.
-func (l *layout) text(v reflect.Value, i int) *Text {
-	return v.FieldByIndex(l.fields[i].path).Addr().Interface().(*Text)
+// isValue reports whether t is Text, Date or Number.
+func isValue(t reflect.Type) bool {
+	return t == reflect.TypeFor[Text]() || t == reflect.TypeFor[Date]() || t == reflect.TypeFor[Number]()
+}
+
+// value returns the i-th sealed field of the struct v.
+func (l *layout) value(v reflect.Value, i int) *value {
+	return v.FieldByIndex(l.fields[i].path).Addr().Interface().(interface{ core() *value }).core()
 }

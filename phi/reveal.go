@@ -10,27 +10,22 @@ import (
 // Hidden is what View returns for a value that may not be seen at all.
 const Hidden = "[hidden]"
 
-// Level returns how much of t the Sight in ctx allows to see, Hide without one.
-func (t Text) Level(ctx context.Context) Level {
+// Level returns how much of the value the Sight in ctx allows to see, Hide without one.
+func (t value) Level(ctx context.Context) Level {
 	s, _ := SightFrom(ctx)
 	return s.Level(t.Class())
 }
 
-// Class returns the class of t's field, Unclassified for a Text of NewText.
-func (t Text) Class() Class {
+// Class returns the class of the value's field, Unclassified for one that no codec placed.
+func (t value) Class() Class {
 	if f := t.field(); f != nil {
 		return f.class
 	}
 	return Unclassified
 }
 
-// Reveal returns the plaintext, "" for no value. The context's Sight must allow Full for the
-// class, and the field is added to the request's audit event first.
-//
-// It returns ErrNoSight or ErrNotAllowed where it may not, ErrUnrecorded where the access
-// cannot be recorded, and the errors of Vault.Unseal, as a *FieldError, where the value
-// cannot be opened.
-func (t Text) Reveal(ctx context.Context) (string, error) {
+// reveal returns the plaintext where the context's Sight allows Full, after it is recorded.
+func (t value) reveal(ctx context.Context) (string, error) {
 	if t.IsZero() {
 		return "", nil
 	}
@@ -40,14 +35,14 @@ func (t Text) Reveal(ctx context.Context) (string, error) {
 	if t.Level(ctx) < Full {
 		return "", ErrNotAllowed
 	}
-	return t.handOut(ctx, "", func(s string) string { return s })
+	return t.handOut(ctx, "", asIs)
 }
 
 // View returns as much as the context's Sight allows: the plaintext, an excerpt such as the
 // last four digits, the Mask, or Hidden; "" for no value. What it reveals is added to the
 // request's audit event first, an excerpt as "field:partial". It returns ErrNoSight without a
 // Sight and otherwise the errors of Reveal.
-func (t Text) View(ctx context.Context) (string, error) {
+func (t value) View(ctx context.Context) (string, error) {
 	if t.IsZero() {
 		return "", nil
 	}
@@ -56,7 +51,7 @@ func (t Text) View(ctx context.Context) (string, error) {
 	}
 	switch t.Level(ctx) {
 	case Full:
-		return t.Reveal(ctx)
+		return t.reveal(ctx)
 	case Partial:
 		return t.handOut(ctx, ":partial", t.Class().partial)
 	case Mask:
@@ -67,7 +62,7 @@ func (t Text) View(ctx context.Context) (string, error) {
 
 // Mask returns bullets in the shape of the class, the same for every value, and "" for no
 // value. It is always allowed and decrypts nothing.
-func (t Text) Mask() string {
+func (t value) Mask() string {
 	if t.IsZero() {
 		return ""
 	}
@@ -76,7 +71,7 @@ func (t Text) Mask() string {
 
 // admit asks for a Sight in ctx and for an actor, where there is one, of the row's tenant:
 // the access would otherwise be recorded in another tenant's log.
-func (t Text) admit(ctx context.Context) error {
+func (t value) admit(ctx context.Context) error {
 	if _, ok := SightFrom(ctx); !ok {
 		return ErrNoSight
 	}
@@ -88,7 +83,7 @@ func (t Text) admit(ctx context.Context) error {
 }
 
 // handOut opens t, records that it was seen, and only then returns what show leaves of it.
-func (t Text) handOut(ctx context.Context, suffix string, show func(string) string) (string, error) {
+func (t value) handOut(ctx context.Context, suffix string, show func(string) string) (string, error) {
 	plain, err := t.open()
 	if err != nil {
 		return "", err
@@ -99,7 +94,7 @@ func (t Text) handOut(ctx context.Context, suffix string, show func(string) stri
 	return show(plain), nil
 }
 
-func (t Text) seen(ctx context.Context, suffix string) error {
+func (t value) seen(ctx context.Context, suffix string) error {
 	f := t.field()
 	if f == nil {
 		return audit.Seen(ctx, "", audit.Object{})
@@ -111,7 +106,7 @@ func (t Text) seen(ctx context.Context, suffix string) error {
 }
 
 // field returns the codec's field that t came from, nil for a loose one.
-func (t Text) field() *field {
+func (t value) field() *field {
 	if t.held == nil {
 		return nil
 	}
@@ -119,4 +114,12 @@ func (t Text) field() *field {
 		return &r.layout.fields[t.i]
 	}
 	return nil
+}
+
+// fieldError names the field that err, which may be nil, is about.
+func (t value) fieldError(err error) error {
+	if f := t.field(); f != nil && err != nil {
+		return &FieldError{f.id, err}
+	}
+	return err
 }

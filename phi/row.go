@@ -28,7 +28,7 @@ func (c *Codec[T]) Seal(ctx context.Context, t audit.Tenant, p *T) (*Record, err
 	r := &Record{fields: l.fields, cols: make([]Sealed, len(l.fields))}
 	r.terms = Terms{Entity: l.entity, Row: s.row}
 	for i := range l.fields {
-		if err := s.field(ctx, r, i, *l.text(v, i)); err != nil {
+		if err := s.field(ctx, r, i, *l.value(v, i)); err != nil {
 			return nil, err
 		}
 	}
@@ -45,7 +45,7 @@ type rowSealer struct {
 	shared  *lock // of a patient's row
 }
 
-func (s *rowSealer) field(ctx context.Context, r *Record, i int, text Text) error {
+func (s *rowSealer) field(ctx context.Context, r *Record, i int, text value) error {
 	if text.IsZero() {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (s *rowSealer) field(ctx context.Context, r *Record, i int, text Text) erro
 }
 
 // untouched returns the stored bytes of a value that was read from this very place.
-func (s *rowSealer) untouched(text Text, i int) Sealed {
+func (s *rowSealer) untouched(text value, i int) Sealed {
 	row := text.held().row
 	if row == nil || text.i != i || row.layout != s.layout ||
 		row.tenant != s.tenant || row.id != s.row || row.patient != s.patient {
@@ -78,7 +78,7 @@ func (s *rowSealer) untouched(text Text, i int) Sealed {
 }
 
 // plain returns the plaintext of a value, which must not come from another tenant.
-func (s *rowSealer) plain(text Text) (string, error) {
+func (s *rowSealer) plain(text value) (string, error) {
 	if row := text.held().row; row != nil && row.tenant != s.tenant {
 		return "", ErrForeignTenant
 	}
@@ -154,7 +154,7 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 			}
 			r.cells[i] = cell{sealed, x}
 		}
-		*l.text(v, i) = Text{get, i}
+		*l.value(v, i) = value{get, i}
 	}
 	return p, nil
 }

@@ -135,6 +135,11 @@ func (v *Vault) opening(ctx context.Context, at At, s Sealed) (*xaes, error) {
 	if err != nil {
 		return nil, err
 	}
+	return v.keyAt(ctx, at, h)
+}
+
+// keyAt is opening for a header.
+func (v *Vault) keyAt(ctx context.Context, at At, h header) (*xaes, error) {
 	if h.patient() != (at.Patient != "") {
 		return nil, ErrSwapped
 	}
