@@ -1,5 +1,7 @@
 // Package enginetest hands tests real engines: SQLite in a file, PostgreSQL in a schema of
-// the test's own, Redis under a prefix of its own.
+// the test's own, Redis under a prefix of its own. For what goes wrong there are a PostgreSQL
+// server that may be killed (Cluster), connections that are cut or stalled (Proxied), and
+// connections that change with each transaction (Pooled).
 //
 // WARDKIT_POSTGRES and WARDKIT_REDIS hold the addresses; without them the engine's tests are
 // skipped, unless WARDKIT_ENGINES=all turns a missing engine into a failure.

@@ -1,0 +1,156 @@
+package enginetest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// pooler gives a client another connection to the server for each transaction, as PgBouncer
+// does with pool_mode=transaction: what a session keeps, it keeps for whoever comes next.
+type pooler struct {
+	config *pgx.ConnConfig
+	idle   chan *pgconn.HijackedConn
+}
+
+// Pooled returns a pool whose transactions are carried out on n connections to a PostgreSQL
+// server in turn. All ends with the test.
+func Pooled(t testing.TB, address string, n int) *sql.DB {
+	t.Helper()
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		t.Fatalf("enginetest: PostgreSQL: %v", err)
+	}
+	p := &pooler{config.Copy(), make(chan *pgconn.HijackedConn, n)}
+	for range n {
+		conn, err := p.connect(t.Context())
+		if err != nil {
+			t.Fatalf("enginetest: PostgreSQL: %v", err)
+		}
+		p.idle <- conn
+		t.Cleanup(func() { conn.Conn.Close() })
+	}
+	config.Host, config.Port = listen(t, p.serve)
+	config.TLSConfig, config.Fallbacks = nil, nil
+	config.RuntimeParams = nil                          // the server's connections have them
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // named statements do not survive a change of connections
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(8)
+	t.Cleanup(func() { pool.Close() })
+	return pool
+}
+
+func (p *pooler) connect(ctx context.Context) (*pgconn.HijackedConn, error) {
+	conn, err := pgconn.ConnectConfig(ctx, &p.config.Config)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Hijack()
+}
+
+// serve carries a client's messages to a connection that nobody uses, and keeps that until
+// the server says that no transaction is open.
+func (p *pooler) serve(client net.Conn) {
+	defer client.Close()
+	if p.greet(client) != nil {
+		return
+	}
+	for {
+		first, err := message(client)
+		if err != nil || first[0] == 'X' {
+			return
+		}
+		server := <-p.idle
+		ok := transaction(client, server.Conn, first)
+		if !ok { // the client left within it
+			server = p.replace(server)
+		}
+		if server != nil {
+			p.idle <- server
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+// greet answers a client's startup message with what a server of the pool had said.
+func (p *pooler) greet(client net.Conn) error {
+	backend := pgproto3.NewBackend(client, client)
+	if _, err := backend.ReceiveStartupMessage(); err != nil {
+		return err
+	}
+	server := <-p.idle
+	defer func() { p.idle <- server }()
+	backend.Send(&pgproto3.AuthenticationOk{})
+	for name, value := range server.ParameterStatuses {
+		backend.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
+	}
+	backend.Send(&pgproto3.BackendKeyData{ProcessID: server.PID, SecretKey: server.SecretKey})
+	backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	return backend.Flush()
+}
+
+func (p *pooler) replace(old *pgconn.HijackedConn) *pgconn.HijackedConn {
+	old.Conn.Close()
+	server, err := p.connect(context.Background())
+	if err != nil {
+		return nil
+	}
+	return server
+}
+
+// transaction carries messages until no transaction is open.
+func transaction(client, server net.Conn, first []byte) bool {
+	for said := first; ; {
+		if _, err := server.Write(said); err != nil {
+			return false
+		}
+		if said[0] == 'Q' || said[0] == 'S' { // a query, or Sync: the server answers
+			status, ok := answers(client, server)
+			if !ok || status == 'I' {
+				return ok
+			}
+		}
+		var err error
+		if said, err = message(client); err != nil || said[0] == 'X' {
+			return false
+		}
+	}
+}
+
+// answers carries what the server says until it waits for the next query.
+func answers(client, server net.Conn) (status byte, ok bool) {
+	for {
+		said, err := message(server)
+		if err != nil {
+			return 0, false
+		}
+		if _, err := client.Write(said); err != nil {
+			return 0, false
+		}
+		if said[0] == 'Z' {
+			return said[5], true
+		}
+	}
+}
+
+// message reads one message of the protocol: a type, the length of what follows, that.
+func message(conn net.Conn) ([]byte, error) {
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(conn, head); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint32(head[1:])) - 4
+	all := append(head, make([]byte, n)...)
+	_, err := io.ReadFull(conn, all[5:])
+	return all, err
+}

@@ -1,0 +1,104 @@
+package enginetest_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/internal/enginetest"
+)
+
+// Before the commit reaches the server nothing is kept; after it, everything is, and the
+// client is told neither.
+func TestProxyCutsACommit(t *testing.T) {
+	t.Parallel()
+	direct, address := enginetest.PostgresSchema(t)
+	pool, proxy := enginetest.Proxied(t, address)
+	exec(t, pool, `CREATE TABLE mine (n INT)`)
+	for moment, want := range map[enginetest.Moment]int{enginetest.Before: 0, enginetest.After: 1} {
+		exec(t, pool, `DELETE FROM mine`)
+		cuts := proxy.Cuts()
+		proxy.Cut(moment, enginetest.Commit, 1)
+		tx, err := pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), `INSERT INTO mine VALUES (1)`)
+		require.NoError(t, err)
+		require.Error(t, tx.Commit())
+		require.Equal(t, cuts+1, proxy.Cuts())
+		require.Equal(t, want, count(t, direct))
+		require.Equal(t, want, count(t, pool), "the next connection is served")
+	}
+}
+
+func TestProxyStallsAndHangsUp(t *testing.T) {
+	t.Parallel()
+	_, address := enginetest.PostgresSchema(t)
+	pool, proxy := enginetest.Proxied(t, address)
+	require.NoError(t, pool.PingContext(t.Context()))
+	proxy.Stall()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, pool.PingContext(ctx), context.DeadlineExceeded)
+	proxy.Resume()
+	require.NoError(t, pool.PingContext(t.Context()))
+	conn, err := pool.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	proxy.Hangup()
+	require.Error(t, conn.PingContext(t.Context()))
+	require.NoError(t, pool.PingContext(t.Context()))
+}
+
+// A transaction stays on its connection, the next one is on another; what a session keeps
+// stays behind.
+func TestPooledChangesConnections(t *testing.T) {
+	t.Parallel()
+	_, address := enginetest.PostgresSchema(t)
+	pool := enginetest.Pooled(t, address, 2)
+	conn, err := pool.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	backend := func() (pid int) {
+		t.Helper()
+		require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT pg_backend_pid() + $1 - $1`, 1).Scan(&pid))
+		return pid
+	}
+	one, two := backend(), backend()
+	require.NotEqual(t, one, two)
+	tx, err := conn.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	var first, second int
+	require.NoError(t, tx.QueryRow(`SELECT pg_backend_pid()`).Scan(&first))
+	require.NoError(t, tx.QueryRow(`SELECT pg_backend_pid()`).Scan(&second))
+	require.Equal(t, first, second)
+	require.NoError(t, tx.Rollback())
+	_, err = conn.ExecContext(t.Context(), `SET application_name = 'somebody'`)
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for range 4 {
+		var name string
+		require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT current_setting('application_name')`).Scan(&name))
+		names[name] = true
+	}
+	require.Len(t, names, 2, "one connection of two has the setting")
+	exec(t, pool, `CREATE TABLE mine (n INT)`)
+	require.Zero(t, count(t, pool), "in the test's schema")
+}
+
+// A client that leaves within a transaction takes it along.
+func TestPooledClientLeaves(t *testing.T) {
+	t.Parallel()
+	direct, address := enginetest.PostgresSchema(t)
+	exec(t, direct, `CREATE TABLE mine (n INT)`)
+	pool := enginetest.Pooled(t, address, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	tx, err := pool.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(ctx, `INSERT INTO mine SELECT 1 FROM pg_sleep(0.1)`)
+	require.Error(t, err)
+	require.Error(t, tx.Commit())
+	require.Zero(t, count(t, pool))
+}
