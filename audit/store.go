@@ -31,16 +31,16 @@ type Entry struct {
 type Ref struct{ Type, ID string }
 
 // Filter selects entries of one tenant. An empty field does not restrict; a list matches any
-// of its values. All that is set must match.
+// of its values. All that is set must match, each its own part of the entry, text byte for byte.
 type Filter struct {
 	Tenant     Tenant    // always set
-	From, To   time.Time // From ≤ Recorded < To
+	From, To   time.Time // From ≤ Recorded < To; Recorded need not follow Index
 	Actors     []ActorID
 	Actions    []Action
 	Outcomes   []Outcome
-	Patient    Patient
-	ObjectType string
-	ObjectID   string // only together with ObjectType, of the same object
+	Patient    Patient // one of the entry's patients
+	ObjectType string  // of one of the entry's objects
+	ObjectID   string  // only together with ObjectType, of the same object
 }
 
 // Matches reports whether f selects e.
@@ -68,8 +68,9 @@ type Backlog struct {
 }
 
 // Store keeps entries and never changes them. It holds no logic: Log validates, encodes,
-// groups and retries. Every answer the comments give is a rule of audittest.TestStore, and
-// each of the four contracts has a suite of its own there.
+// groups and retries. Every answer the comments give is a rule of audittest.TestStore, named
+// after its contract; what takes a second process or a crash is one of audittest.TestFork and
+// audittest.TestCrash.
 //
 // A store is safe for concurrent use, keeps copies of what it is given, hands out copies,
 // and honours the context's end wherever it waits.
@@ -87,10 +88,10 @@ type Appender interface {
 	//
 	// Not there: it is added. Already there under the same tenant and ID with the same Body:
 	// it counts as done and what is stored stays as it is, erased openings included. With
-	// another Body: ErrConflict, and nothing of the call is kept. The same holds for an ID
-	// that occurs twice in one call. Two calls at once with the same entry: both succeed,
-	// one copy is kept. Cancelled half-way: an error, and all or none are there; the caller
-	// appends again to find out. No entries: nil.
+	// another Body: ErrConflict, and nothing of the call is kept. The same entry twice in one
+	// call is one entry. One ID with two bodies in one call: ErrConflict, too. Two calls at
+	// once with the same entry: both succeed, one copy is kept. Cancelled half-way: an error,
+	// and all or none are there; the caller appends again to find out. No entries: nil.
 	Append(ctx context.Context, entries []Entry) error
 }
 
@@ -121,8 +122,8 @@ type Reader interface {
 	Get(ctx context.Context, tenant Tenant, id string) (Entry, error)
 
 	// List yields the placed entries that f selects and whose Index is below the bound, the
-	// highest first, limit at most; limit is at least 1. Patients, Objects and Openings are
-	// left out. None: the sequence is empty. Placed meanwhile: may or may not be among them,
+	// highest first, limit at most; limit is at least 1. Each is whole, but Patients, Objects
+	// and Openings are left out. None: the sequence is empty. Placed meanwhile: may or may not be among them,
 	// never twice and never out of order. Cancelled or failing: the last pair holds the
 	// error. The caller may call the store again, or stop, inside the loop.
 	List(ctx context.Context, f Filter, below int64, limit int) iter.Seq2[Entry, error]
