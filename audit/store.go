@@ -123,9 +123,9 @@ type Reader interface {
 
 	// List yields the placed entries that f selects and whose Index is below the bound, the
 	// highest first, limit at most; limit is at least 1. Each is whole, but Patients, Objects
-	// and Openings are left out. None: the sequence is empty. Placed meanwhile: may or may not be among them,
-	// never twice and never out of order. Cancelled or failing: the last pair holds the
-	// error. The caller may call the store again, or stop, inside the loop.
+	// and Openings are left out. None: the sequence is empty. Placed meanwhile: may or may not
+	// be among them, never twice and never out of order. Cancelled or failing: the last pair
+	// holds the error. The caller may call the store again, or stop, inside the loop.
 	List(ctx context.Context, f Filter, below int64, limit int) iter.Seq2[Entry, error]
 
 	// Count returns how many entries List would yield from Newest on, and stops at limit.
