@@ -188,6 +188,37 @@ func (s *Server) Stop() {
 	}
 }
 
+// SmallDisk returns a folder on a file system of its own, with room for so many bytes, that
+// is gone when the test ends. Where nothing may be mounted the test is skipped.
+func SmallDisk(t testing.TB, bytes int) string {
+	t.Helper()
+	dir := t.TempDir()
+	mountSmall(t, dir, bytes)
+	return dir
+}
+
+// SmallDisk is the function for a folder that the server may use.
+func (s *Server) SmallDisk(bytes int) string {
+	s.t.Helper()
+	dir := s.Folder("small")
+	s.must(os.Mkdir(dir, 0o700))
+	mountSmall(s.t, dir, bytes)
+	s.t.Cleanup(s.Kill) // before it is unmounted
+	s.own(dir)
+	return dir
+}
+
+// MoveLog puts the write-ahead log into a folder. The server must not run.
+func (s *Server) MoveLog(dir string) {
+	s.t.Helper()
+	old, moved := s.Folder("data/pg_wal"), filepath.Join(dir, "pg_wal")
+	if out, err := exec.Command("cp", "-a", old, moved).CombinedOutput(); err != nil {
+		s.t.Fatalf("enginetest: moving the log: %v\n%s", err, out)
+	}
+	s.must(os.RemoveAll(old))
+	s.must(os.Symlink(moved, old))
+}
+
 func (s *Server) must(err error) {
 	s.t.Helper()
 	if err != nil {

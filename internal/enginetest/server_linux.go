@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"testing"
 )
 
 // own gives a folder to the user that the server runs as.
@@ -73,21 +74,16 @@ func children(pid int) (list []int) {
 	return list
 }
 
-// SmallDisk mounts a file system of its own in the server's folder, with room for so many
-// bytes; it is gone when the test ends. Where nothing may be mounted the test is skipped.
-func (s *Server) SmallDisk(bytes int) string {
-	s.t.Helper()
-	dir := s.Folder("small")
-	s.must(os.Mkdir(dir, 0o700))
+// mountSmall mounts a file system for so many bytes; it is gone when the test ends.
+func mountSmall(t testing.TB, dir string, bytes int) {
+	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+strconv.Itoa(bytes)); err != nil {
-		s.t.Skipf("SKIPPED: no file system can be mounted here: %v", err)
+		t.Skipf("SKIPPED: no file system can be mounted here: %v", err)
 	}
-	s.t.Cleanup(func() {
-		s.Kill()
-		if err := syscall.Unmount(dir, 0); err != nil {
-			s.t.Errorf("enginetest: unmounting: %v", err)
+	t.Cleanup(func() {
+		// Detached: killed processes may need a moment to let go of their files.
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("enginetest: unmounting: %v", err)
 		}
 	})
-	s.own(dir)
-	return dir
 }

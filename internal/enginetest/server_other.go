@@ -2,7 +2,10 @@
 
 package enginetest
 
-import "os/exec"
+import (
+	"os/exec"
+	"testing"
+)
 
 func (s *Server) own(string) {}
 
@@ -13,9 +16,7 @@ func (s *Server) prepare(*exec.Cmd) {
 
 func (s *Server) killAll() {}
 
-// SmallDisk needs Linux; the test is skipped.
-func (s *Server) SmallDisk(int) string {
-	s.t.Helper()
-	s.t.Skip("SKIPPED: mounting a file system needs Linux")
-	return ""
+func mountSmall(t testing.TB, _ string, _ int) {
+	t.Helper()
+	t.Skip("SKIPPED: mounting a file system needs Linux")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,5 +100,28 @@ func TestSmallDisk(t *testing.T) {
 	require.True(t, errors.As(err, &state), "%v", err)
 	require.Equal(t, "53100", state.SQLState())
 	exec(t, pool, `CREATE TABLE other (text TEXT)`)
+	require.Zero(t, count(t, pool))
+
+	file := filepath.Join(enginetest.SmallDisk(t, 1<<20), "file")
+	require.NoError(t, os.WriteFile(file, make([]byte, 1<<19), 0o600))
+	require.ErrorIs(t, os.WriteFile(file, make([]byte, 1<<21), 0o600), syscall.ENOSPC)
+}
+
+// A server whose log has no room left stops by itself, and comes back once there is.
+func TestMoveLog(t *testing.T) {
+	t.Parallel()
+	s := enginetest.Cluster(t)
+	disk := s.SmallDisk(12 << 20)
+	s.Stop()
+	s.MoveLog(disk)
+	s.Start()
+	pool := s.Pool()
+	exec(t, pool, `CREATE TABLE mine (text TEXT)`)
+	ballast := filepath.Join(disk, "ballast")
+	require.Error(t, os.WriteFile(ballast, make([]byte, 12<<20), 0o600))
+	_, err := pool.ExecContext(t.Context(), `INSERT INTO mine SELECT repeat('x', 1000) FROM generate_series(1, 8000)`)
+	require.Error(t, err)
+	require.NoError(t, os.Remove(ballast))
+	s.Start()
 	require.Zero(t, count(t, pool))
 }
