@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -96,4 +97,34 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 func ActorFrom(ctx context.Context) (Actor, bool) {
 	a, ok := ctx.Value(actorKey{}).(Actor)
 	return a, ok
+}
+
+// attribute gives an event that names no actor the one in ctx, beside the roles that are there
+// as evidence, and lets it inherit from the context's Trail and from its actor.
+func (e *Event) attribute(ctx context.Context) error {
+	if e.Actor.ID == "" && e.Actor.Kind == "" {
+		a, ok := ActorFrom(ctx)
+		if !ok {
+			return ErrNoActor
+		}
+		if len(e.Actor.Roles) > 0 {
+			a.Roles = slices.Concat(a.Roles, e.Actor.Roles)
+		}
+		a.Device = FitID(a.Device)
+		e.Actor = a
+	}
+	if e.Tenant == "" {
+		e.Tenant = e.Actor.Tenant
+	}
+	t, err := trailFrom(ctx)
+	if err != nil {
+		return nil
+	}
+	if e.Correlation == (Correlation{}) {
+		e.Correlation = t.base.Correlation
+	}
+	if e.Client == (Client{}) {
+		e.Client = t.base.Client
+	}
+	return nil
 }

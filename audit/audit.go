@@ -15,21 +15,24 @@ import (
 // Log records events durably and finds them again. It holds all logic over a Store. It is
 // safe for concurrent use, starts no goroutine and needs no closing.
 type Log struct {
-	store  Store
+	store  guard
 	sealer Sealer
 	o      Options
 	group  group
 
-	mu    sync.Mutex
-	last  time.Time // Recorded of the newest event of this Log
-	stats Health
+	mu      sync.Mutex
+	last    time.Time // Recorded of the newest event of this Log
+	clock   Clock     // what Options.Clock said
+	asked   time.Time // when it was asked
+	stats   Health
+	commits durations
 }
 
 // Options of New. The zero value of each field is the default named there.
 type Options struct {
 	Now    func() time.Time // time.Now
 	Server Server           // this process, for events that name none
-	Clock  func() Clock     // how far Now can be trusted; unknown
+	Clock  func() Clock     // how far Now can be trusted, asked once a second; unknown. KernelClock on Linux
 
 	MaxQueue      int           // events that may wait for the store, 1 to 1,000,000; 8,192
 	CommitTimeout time.Duration // bound of one commit, at most an hour; 10 s
@@ -51,13 +54,15 @@ func New(store Store, sealer Sealer, o *Options) (*Log, error) {
 	if sealer == nil {
 		return nil, errors.New("audit: new log: no sealer; DropOpenings{} names the choice to keep no private values")
 	}
-	l := &Log{store: store, sealer: sealer}
+	l := &Log{sealer: sealer}
 	if o != nil {
 		l.o = *o
 	}
 	if err := l.o.complete(); err != nil {
 		return nil, err
 	}
+	l.store = guard{store, l.o.Logger}
+	l.clock, l.asked = l.o.Clock(), time.Now()
 	l.stats.Capacity = l.o.MaxQueue
 	return l, nil
 }
@@ -100,21 +105,27 @@ func (o *Options) complete() error {
 // before any is written; then they are written in commits of up to 512 events, shared with
 // other callers, each all or nothing.
 //
-// An empty ID is assigned, an empty Tenant is the actor's, and Recorded is always the Log's
-// own time, which never goes backwards within one Log.
+// An event that names no actor gets the one in ctx, one without Correlation or Client those of
+// the Trail in ctx. An empty ID is assigned, an empty Tenant is the actor's, and Recorded is
+// always the Log's own time, which never goes backwards within one Log.
 //
-// Errors: *InvalidError and ErrBusy, nothing of the call was written; ErrConflict, another
-// event has this ID; ErrSealing; ErrUnconfirmed, also when ctx ends: events may be durable or
-// not. An event that carries an ID may be recorded again after any error; if it is there
-// already, that is success. Compared is what the caller said: Recorded, Clock and Server are
-// not, nor private values whose openings were dropped or erased.
+// Errors: ErrNoActor, *InvalidError, ErrBusy, nothing of the call was written; ErrConflict,
+// another event has this ID; ErrSealing; ErrUnconfirmed, also when ctx ends: events may be
+// durable or not. An event that carries an ID may be recorded again after any error; if it is
+// there already, that is success. Compared is what the caller said: Recorded, Clock and Server
+// are not, nor private values whose openings were dropped or erased.
 func (l *Log) Record(ctx context.Context, events ...Event) error {
-	entries := make([]Entry, len(events))
-	for i := range events {
-		if err := l.entry(ctx, &entries[i], events[i]); err != nil {
-			l.refused(err)
-			return err
-		}
+	err := l.record(ctx, events)
+	if err != nil {
+		l.refused()
+	}
+	return err
+}
+
+func (l *Log) record(ctx context.Context, events []Event) error {
+	entries, err := l.Prepare(ctx, events...)
+	if err != nil {
+		return err
 	}
 	for start := 0; start < len(entries); start += maxBatch {
 		end := min(start+maxBatch, len(entries))
@@ -123,16 +134,32 @@ func (l *Log) Record(ctx context.Context, events ...Event) error {
 			err = l.settle(ctx, events[start:end], entries[start:end])
 		}
 		if err != nil {
-			l.refused(err)
 			return err
 		}
 	}
 	return nil
 }
 
+// Prepare does everything of Record but the writing: it completes, validates, encodes and
+// seals the events, and returns them as a Store takes them. It is for recording inside a
+// transaction of the host's own; see auditsql.Store.RecordTx.
+//
+// Errors: ErrNoActor, *InvalidError, ErrSealing.
+func (l *Log) Prepare(ctx context.Context, events ...Event) ([]Entry, error) {
+	entries := make([]Entry, len(events))
+	for i := range events {
+		if err := l.entry(ctx, &entries[i], events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
 // entry validates, commits, encodes and seals one event.
 func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
-	l.complete(&e)
+	if err := l.complete(ctx, &e); err != nil {
+		return err
+	}
 	if err := e.Validate(); err != nil {
 		return err
 	}
@@ -147,7 +174,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 		return err
 	}
 	*out = Entry{
-		Tenant: e.Tenant, ID: e.ID, Recorded: e.Recorded,
+		Index: -1, Tenant: e.Tenant, ID: e.ID, Recorded: e.Recorded,
 		Actor: e.Actor.ID, Action: e.Action, Outcome: e.Outcome,
 		Patients: unique(e.Patients), Objects: refs(e.Objects),
 		Body: encoded[1:], Leaf: sha256.Sum256(encoded), Openings: sealed,
@@ -155,14 +182,15 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 	return nil
 }
 
-// complete fills in what the Log knows.
-func (l *Log) complete(e *Event) {
-	e.Recorded = l.now()
+// complete fills in what the context and the Log know.
+func (l *Log) complete(ctx context.Context, e *Event) error {
+	if err := e.attribute(ctx); err != nil {
+		return err
+	}
+	var clock Clock
+	e.Recorded, clock = l.now()
 	if e.ID == "" {
 		e.ID = NewID(e.Recorded)
-	}
-	if e.Tenant == "" {
-		e.Tenant = e.Actor.Tenant
 	}
 	if e.Actor.Tenant == "" {
 		e.Actor.Tenant = e.Tenant
@@ -171,18 +199,34 @@ func (l *Log) complete(e *Event) {
 		e.Server = l.o.Server
 	}
 	if e.Clock == (Clock{}) {
-		e.Clock = l.o.Clock()
+		e.Clock = clock
 	}
+	return nil
 }
 
-// now returns the time, never earlier than before.
-func (l *Log) now() time.Time {
+// clockAge is how old an answer of Options.Clock may be.
+const clockAge = time.Second
+
+// now returns the time, never earlier than before, and how far it can be trusted. One caller
+// at a time asks the clock; the others take its last answer.
+func (l *Log) now() (time.Time, Clock) {
+	read := time.Now()
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if t := l.o.Now().UTC().Truncate(time.Microsecond); t.After(l.last) {
 		l.last = t
 	}
-	return l.last
+	now, clock, old := l.last, l.clock, read.Sub(l.asked) >= clockAge
+	if old {
+		l.asked = read
+	}
+	l.mu.Unlock()
+	if old {
+		clock = l.o.Clock()
+		l.mu.Lock()
+		l.clock = clock
+		l.mu.Unlock()
+	}
+	return now, clock
 }
 
 // settle finds out what a conflict means: events that are stored already, because an earlier
@@ -225,7 +269,9 @@ func (l *Log) same(ctx context.Context, stored *Entry, e Event) (bool, error) {
 	if err := old.open(openings); err != nil {
 		return false, err
 	}
-	l.complete(&e)
+	if err := l.complete(ctx, &e); err != nil {
+		return false, err
+	}
 	e.detach()
 	e.Recorded, e.Clock, e.Server = old.Recorded, old.Clock, old.Server
 	if !e.adopt(&old) {

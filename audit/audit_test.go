@@ -72,12 +72,13 @@ func TestRecordWritesNothingOfAnInvalidCall(t *testing.T) {
 	t.Parallel()
 	store := newGated()
 	log := newLog(t, store, nil)
-	err := log.Record(t.Context(), event(1, "a"), audit.Event{Outcome: 8, Objects: []audit.Object{{ID: "x"}}})
+	err := log.Record(t.Context(), event(1, "a"), audit.Event{Outcome: 8, Actor: audit.Actor{Kind: audit.KindStaff}, Objects: []audit.Object{{ID: "x"}}})
 	var invalid *audit.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	require.ErrorIs(t, err, audit.ErrInvalid)
-	require.Equal(t, []string{"tenant", "action", "verb", "code", "actor.kind", "actor.id", "objects.type"}, invalid.Missing,
+	require.Equal(t, []string{"tenant", "action", "verb", "code", "actor.id", "objects.type"}, invalid.Missing,
 		"all that is missing, at once")
+	require.ErrorIs(t, log.Record(t.Context(), event(1, "a"), audit.Event{Tenant: "t", Action: "a", Verb: audit.Read}), audit.ErrNoActor)
 	require.Empty(t, store.calls())
 }
 

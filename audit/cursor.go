@@ -7,37 +7,47 @@ import (
 	"encoding/binary"
 	"hash"
 	"slices"
+	"strconv"
 	"time"
 )
 
-// A cursor is from(8) ‖ index(8) ‖ mac(16), in unpadded base64url. The MAC binds it to the
-// tenant and to everything the query filters by.
+// mark is where a page ended. A cursor is from(8) ‖ below(8) ‖ after(8) ‖ mac(16), in unpadded
+// base64url; it holds no value of an event. The MAC binds it to the tenant, to everything the
+// query filters by and to its sorting.
+type mark struct {
+	from  time.Time // the resolved start of Query.Last
+	below int64     // only events below this Index: behind the last one shown, or the first page's head
+	after int64     // Index of the last event shown; only where the page is sorted
+}
+
 const (
-	cursorData = 8 + 8
+	cursorData = 3 * 8
 	cursorMAC  = 16
 )
 
-func (l *Log) cursor(q *Query, from time.Time, below int64) string {
+func (l *Log) cursor(q *Query, m mark) string {
 	b := make([]byte, 0, cursorData+cursorMAC)
-	b = binary.BigEndian.AppendUint64(b, uint64(micros(from)))
-	b = binary.BigEndian.AppendUint64(b, uint64(below))
+	for _, n := range []int64{micros(m.from), m.below, m.after} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
 	b = append(b, l.cursorSum(q, b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // openCursor checks q.Cursor and returns what it holds.
-func (l *Log) openCursor(q *Query) (from time.Time, below int64, err error) {
+func (l *Log) openCursor(q *Query) (mark, error) {
 	// The decoder skips line breaks, so the length of the text counts too.
 	whole := len(q.Cursor) == base64.RawURLEncoding.EncodedLen(cursorData+cursorMAC)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
 	if err != nil || !whole || len(b) != cursorData+cursorMAC || !hmac.Equal(b[cursorData:], l.cursorSum(q, b[:cursorData])) {
-		return time.Time{}, 0, ErrBadCursor
+		return mark{}, ErrBadCursor
 	}
-	return fromMicros(int64(binary.BigEndian.Uint64(b))), int64(binary.BigEndian.Uint64(b[8:])), nil
+	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[8*i:])) }
+	return mark{fromMicros(at(0)), at(1), at(2)}, nil
 }
 
-// cursorSum authenticates data for the query's tenant and filter. Every part is preceded by
-// its length, so that no two queries look alike.
+// cursorSum authenticates data for the query's tenant, filter and sorting. Every part is
+// preceded by its length, so that no two queries look alike.
 func (l *Log) cursorSum(q *Query, data []byte) []byte {
 	h := hmac.New(sha256.New, l.o.CursorKey)
 	part(h, "wardkit audit cursor 2", string(data), string(q.Tenant))
@@ -48,7 +58,7 @@ func (l *Log) cursorSum(q *Query, data []byte) []byte {
 	for _, o := range slices.Sorted(slices.Values(q.Outcomes)) {
 		number(h, int64(o))
 	}
-	part(h, string(q.Patient), q.ResourceType, q.ResourceID)
+	part(h, string(q.Patient), q.ResourceType, q.ResourceID, string(q.Sort.By), strconv.FormatBool(q.Sort.Ascending))
 	return h.Sum(nil)[:cursorMAC]
 }
 

@@ -2,13 +2,6 @@ package audit
 
 import "context"
 
-// The log's own actions.
-const (
-	ActionRead  Action = "audit.read"  // a page of the log was served
-	ActionOpen  Action = "audit.open"  // the private values of an event were served
-	ActionErase Action = "audit.erase" // the private values of events were erased
-)
-
 // eraseChunk is how many events one erasure names.
 const eraseChunk = MaxObjects / 2
 
@@ -20,10 +13,6 @@ const eraseChunk = MaxObjects / 2
 // Errors: ErrNoActor, ErrNotFound for what is no event's ID, those of Record, and
 // ErrUnavailable when the store failed: values may be erased or not.
 func (l *Log) Erase(ctx context.Context, tenant Tenant, why Private, ids ...string) error {
-	a, ok := ActorFrom(ctx)
-	if !ok {
-		return ErrNoActor
-	}
 	for _, id := range ids {
 		if !isUUID(id) {
 			return ErrNotFound
@@ -31,7 +20,7 @@ func (l *Log) Erase(ctx context.Context, tenant Tenant, why Private, ids ...stri
 	}
 	for start := 0; start < len(ids); start += eraseChunk {
 		some := ids[start:min(start+eraseChunk, len(ids))]
-		e := Event{Tenant: tenant, Action: ActionErase, Verb: Delete, Actor: a, Why: why}
+		e := Event{Tenant: tenant, Action: ActionErase, Verb: Delete, Why: why}
 		for _, id := range some {
 			e.Objects = append(e.Objects, Object{Type: "audit_event", ID: id})
 		}

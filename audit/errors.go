@@ -32,9 +32,13 @@ var (
 	ErrUnavailable = errors.New("audit: the store did not answer")
 	// ErrBadQuery: a Query lacks its tenant or contradicts itself.
 	ErrBadQuery = errors.New("audit: invalid query")
-	// ErrBadCursor: a cursor was forged, or made for another tenant or filter, or by a
-	// process with another key. Start again at the first page.
+	// ErrBadCursor: a cursor was forged, or made for another tenant, filter or sorting, or by
+	// a process with another key. Start again at the first page.
 	ErrBadCursor = errors.New("audit: invalid cursor")
+	// ErrTooMany: a sorted Query matches more than MaxSorted events. Narrow it.
+	ErrTooMany = errors.New("audit: too many events to sort")
+	// ErrRunning: Run was called while it runs.
+	ErrRunning = errors.New("audit: run was called twice")
 	// ErrDamaged: stored bytes are not what was recorded.
 	ErrDamaged = errors.New("audit: a stored event is damaged")
 	// ErrSealing: the sealer could not seal or unseal private values. It also wraps the cause.

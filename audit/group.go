@@ -145,8 +145,8 @@ func (g *group) finish(batch []*call) {
 	g.promote()
 }
 
-// lead commits one batch, the one that holds the leader's own call, and hands over. Should
-// the store panic, the others are told that nothing is confirmed, and the panic goes on.
+// lead commits one batch, the one that holds the leader's own call, and hands over, whatever
+// becomes of the leader: until the store has answered, nothing is confirmed.
 func (l *Log) lead(ctx context.Context) {
 	batch := l.group.take()
 	for _, c := range batch {

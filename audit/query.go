@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 )
@@ -22,10 +23,13 @@ const (
 	MaxValues    = 50 // of Actors, Actions and Outcomes each
 )
 
-// Query selects events of one tenant, newest first in the order of the log. That is the order
-// in which they became durable; Recorded follows it except for as long as a host's transaction
-// was open, or as two servers' clocks differ. Empty fields do not restrict; a list
-// matches any of its values; all that is set must match.
+// MaxCount is how far Count counts.
+const MaxCount = 10_000
+
+// Query selects events of one tenant, newest first in the order of the log unless Sort says
+// otherwise. The log's order is the one in which events became durable; Recorded follows it
+// except for as long as a host's transaction was open, or as two servers' clocks differ. Empty
+// fields do not restrict; a list matches any of its values; all that is set must match.
 type Query struct {
 	Tenant Tenant // required
 
@@ -39,6 +43,7 @@ type Query struct {
 	ResourceType string // type of an object
 	ResourceID   string // its id; needs ResourceType
 
+	Sort   Sort   // for reports; the zero Sort is the log's own order
 	Limit  int    // events on a page, 1 to MaxLimit; 0 is DefaultLimit
 	Cursor string // Page.Next of the page before, empty for the first
 }
@@ -58,46 +63,93 @@ type Stored struct {
 	Leaf  [32]byte // their leaf hash
 }
 
-// Query returns one page, with everything that was recorded before the call. The pages of one
-// query are stable: what is recorded meanwhile is newer than the first page and appears on
-// none of the others, and Last counts from the first page on.
+// Count is how many events a query matches: N, or more than N.
+type Count struct {
+	N    int
+	More bool // there are more than MaxCount
+}
+
+// Query returns one page. The first has everything that was recorded before the call. The
+// pages of one query are stable: what is recorded meanwhile appears on none of the later
+// ones, and Last counts from the first page on.
 //
 // Whoever serves a query records that: reading the audit is an action like any other, see
 // the package comment.
 //
-// Errors: ErrBadQuery; ErrBadCursor; ErrUnavailable; ErrDamaged if the bytes of an event on
-// the page are not what was recorded.
+// Errors: ErrBadQuery; ErrBadCursor; ErrTooMany; ErrUnavailable; ErrDamaged if the bytes of an
+// event on the page are not what was recorded.
 func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
-	if err := q.validate(); err != nil {
-		return Page{}, err
-	}
-	filter, below, err := l.plan(&q)
+	filter, m, err := l.plan(ctx, &q)
 	if err != nil {
 		return Page{}, err
 	}
-	if err := l.settleOrder(ctx); err != nil {
-		return Page{}, err
+	if q.Limit == 0 {
+		q.Limit = DefaultLimit
 	}
-	limit := q.Limit
-	if limit == 0 {
-		limit = DefaultLimit
+	if q.Sort != (Sort{}) {
+		return l.sorted(ctx, &q, filter, m)
 	}
 	var page Page
-	for entry, err := range l.store.List(ctx, filter, below, limit+1) {
-		if err != nil {
-			return Page{}, because(ErrUnavailable, err)
-		}
-		if len(page.Events) == limit {
-			page.Next = l.cursor(&q, filter.From, page.Events[limit-1].Index)
-			break
-		}
-		e, err := entry.decode(q.Tenant)
+	for entry, err := range l.list(ctx, filter, m.below, q.Limit+1) {
 		if err != nil {
 			return Page{}, err
 		}
-		page.Events = append(page.Events, Stored{e, entry.Index, entry.Body, entry.Leaf})
+		if len(page.Events) == q.Limit {
+			m.below = page.Events[q.Limit-1].Index
+			page.Next = l.cursor(&q, m)
+			break
+		}
+		if err := page.add(&entry, q.Tenant); err != nil {
+			return Page{}, err
+		}
 	}
 	return page, nil
+}
+
+// Count counts what q matches, as far as MaxCount. Limit and Sort do not matter; with a
+// Cursor, Last counts from the first page on. It reads no event, so it notices no damage.
+//
+// Errors: ErrBadQuery; ErrBadCursor; ErrUnavailable.
+func (l *Log) Count(ctx context.Context, q Query) (Count, error) {
+	filter, _, err := l.plan(ctx, &q)
+	if err != nil {
+		return Count{}, err
+	}
+	n, err := l.store.Count(ctx, filter, MaxCount+1)
+	if err != nil {
+		return Count{}, because(ErrUnavailable, err)
+	}
+	return Count{min(n, MaxCount), n > MaxCount}, nil
+}
+
+// list yields what the store lists. A store that fails, or that answers out of order, ends it
+// with an error.
+func (l *Log) list(ctx context.Context, f Filter, below int64, limit int) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for entry, err := range l.store.List(ctx, f, below, limit) {
+			switch {
+			case err != nil:
+				yield(Entry{}, because(ErrUnavailable, err))
+				return
+			case entry.Index < 0 || entry.Index >= below:
+				yield(Entry{}, ErrDamaged)
+				return
+			}
+			below = entry.Index
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// add checks an entry and appends it to the page.
+func (p *Page) add(entry *Entry, tenant Tenant) error {
+	e, err := entry.decode(tenant)
+	if err == nil {
+		p.Events = append(p.Events, Stored{e, entry.Index, entry.Body, entry.Leaf})
+	}
+	return err
 }
 
 // orderBatch is how many entries get their place at a time.
@@ -180,6 +232,8 @@ func (q *Query) validate() error {
 		return hint(ErrBadQuery, "resource id without its type")
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return hint(ErrBadQuery, "limit out of range")
+	case !slices.Contains(SortKeys(), q.Sort.By):
+		return hint(ErrBadQuery, "unknown sort key")
 	case max(len(q.Actors), len(q.Actions), len(q.Outcomes)) > MaxValues:
 		return hint(ErrBadQuery, "too many alternatives")
 	case !q.clean():
@@ -200,25 +254,33 @@ func (q *Query) clean() bool {
 	return !slices.ContainsFunc(texts, func(s string) bool { return !clean(s, MaxID) })
 }
 
-// plan turns the query into what a store is asked.
-func (l *Log) plan(q *Query) (Filter, int64, error) {
+// plan turns the query into what a store is asked, and says where its page begins. Before a
+// first page everything that is durable gets its place; later pages lie below it.
+func (l *Log) plan(ctx context.Context, q *Query) (Filter, mark, error) {
+	if err := q.validate(); err != nil {
+		return Filter{}, mark{}, err
+	}
+	m := mark{below: Newest, after: -1}
+	var err error
+	switch {
+	case q.Cursor != "":
+		m, err = l.openCursor(q)
+	case q.Last != 0:
+		m.from = ceil(l.o.Now().Add(-q.Last))
+		err = l.settleOrder(ctx)
+	default:
+		err = l.settleOrder(ctx)
+	}
 	f := Filter{
 		Tenant: q.Tenant,
 		From:   ceil(q.Period.Start), To: ceil(q.Period.End),
 		Actors: q.Actors, Actions: q.Actions, Outcomes: q.Outcomes,
 		Patient: q.Patient, ObjectType: q.ResourceType, ObjectID: q.ResourceID,
 	}
-	if q.Cursor != "" {
-		from, below, err := l.openCursor(q)
-		if q.Last != 0 {
-			f.From = from
-		}
-		return f, below, err
-	}
 	if q.Last != 0 {
-		f.From = ceil(l.o.Now().Add(-q.Last))
+		f.From = m.from
 	}
-	return f, Newest, nil
+	return f, m, err
 }
 
 // ceil rounds up to the microseconds of Recorded, so that the bounds of a period keep their

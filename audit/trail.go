@@ -41,9 +41,12 @@ type pending struct {
 type trailKey struct{}
 
 // WithTrail returns a context with a new Trail that records to rec. Every event inherits
-// base's Correlation, Client and Server.
+// base's Correlation and Client unless it has its own, and base's Server.
 func WithTrail(ctx context.Context, rec Recorder, base Event) (context.Context, *Trail) {
 	t := &Trail{rec: rec, base: base}
+	c, cl := &t.base.Correlation, &t.base.Client
+	c.Request, c.Trace = FitID(c.Request), FitID(c.Trace)
+	cl.App, cl.Location = FitID(cl.App), FitID(cl.Location)
 	return context.WithValue(ctx, trailKey{}, t), t
 }
 
@@ -71,13 +74,8 @@ func Decide(ctx context.Context, e Event) error {
 	if err != nil {
 		return err
 	}
-	if e.Actor.Kind == "" {
-		a, ok := ActorFrom(ctx)
-		if !ok {
-			return ErrNoActor
-		}
-		a.Roles = slices.Concat(a.Roles, e.Actor.Roles)
-		e.Actor = a
+	if err := e.attribute(ctx); err != nil {
+		return err
 	}
 	t.fill(&e)
 	if err := e.Validate(); err != nil {
@@ -199,17 +197,12 @@ func (t *Trail) Recheck(ctx context.Context) error {
 	return nil
 }
 
-// fill completes e with what the whole request shares, detaches it from the caller's memory
-// and makes what a stranger can choose recordable.
+// fill completes e, detaches it from the caller's memory and makes what a stranger can choose
+// recordable.
 func (t *Trail) fill(e *Event) {
 	if e.ID == "" {
 		e.ID = NewID(time.Now())
 	}
-	if e.Tenant == "" {
-		e.Tenant = e.Actor.Tenant
-	}
-	e.Correlation = Correlation{FitID(t.base.Correlation.Request), FitID(t.base.Correlation.Trace)}
-	e.Client = Client{FitID(t.base.Client.App), FitID(t.base.Client.Location)}
 	e.Server = t.base.Server
 	e.Actor.Device = FitID(e.Actor.Device)
 	e.Patients = slices.Clone(e.Patients)
