@@ -79,7 +79,7 @@ func (t Date) Reveal(ctx context.Context) (Day, error) {
 }
 
 // Equal reports whether both are no value, or both hold the same date.
-func (t Date) Equal(u Date) bool { return t.equal(u.value, asIs) }
+func (t Date) Equal(u Date) bool { return t.equal(u.value) }
 
 // UnmarshalJSON reads a JSON string such as "1984-02-29", or null as no value. It refuses
 // "[PHI]" with ErrMark and everything else with ErrForm.

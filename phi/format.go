@@ -123,18 +123,14 @@ func storable(ids ...string) bool {
 	return true
 }
 
-// appendAAD appends what the value is bound to; head is its bytes 0–17.
-func (a At) appendAAD(b, head []byte, namespace string) []byte {
-	return a.appendPlace(append(b, head[:saltAt]...), namespace)
+// appendAAD appends what a value is bound to before its field; head is its bytes 0–17.
+func appendAAD(b, head []byte, namespace string, t audit.Tenant) []byte {
+	return appendLP(appendLP(append(b, head[:saltAt]...), namespace), string(t))
 }
 
-func (a At) appendPlace(b []byte, namespace string) []byte {
-	b = appendLP(b, namespace)
-	b = appendLP(b, string(a.Tenant))
-	b = appendLP(b, a.Field)
-	b = appendLP(b, string(a.Patient))
-	b = appendLP(b, a.Row)
-	return appendLP(b, "")
+// appendRest appends what a value is bound to after its field.
+func (a *At) appendRest(b []byte) []byte {
+	return appendLP(appendLP(appendLP(b, string(a.Patient)), a.Row), "")
 }
 
 // appendLP appends s preceded by its length, which makes a sequence of them injective.
@@ -152,6 +148,9 @@ func appendPadded[T string | []byte](b []byte, s T) []byte {
 	}
 	return b
 }
+
+// sealedSize returns the length of a sealed value of n bytes.
+func sealedSize(n int) int { return overhead + (n/padStep+1)*padStep }
 
 func unpad(b []byte) ([]byte, error) {
 	b = bytes.TrimRight(b, "\x00")

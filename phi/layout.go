@@ -15,6 +15,7 @@ type layout struct {
 	entity  string
 	row     []int // index path of the row id
 	patient []int // of the patient id, nil for an entity that belongs to no patient
+	same    bool  // row and patient are one field
 	fields  []field
 }
 
@@ -94,6 +95,7 @@ func layoutOf(t reflect.Type, entity string, opts []Option) (*layout, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
 		}
 	}
+	l.same = l.patient != nil && slices.Equal(l.row, l.patient)
 	if l.row == nil {
 		errs = append(errs, errors.New("no field is tagged as the row id"))
 	}
@@ -199,5 +201,12 @@ func isValue(t reflect.Type) bool {
 
 // value returns the i-th sealed field of the struct v.
 func (l *layout) value(v reflect.Value, i int) *value {
-	return v.FieldByIndex(l.fields[i].path).Addr().Interface().(interface{ core() *value }).core()
+	switch t := v.FieldByIndex(l.fields[i].path).Addr().Interface().(type) {
+	case *Date:
+		return &t.value
+	case *Number:
+		return &t.value
+	default:
+		return &t.(*Text).value
+	}
 }

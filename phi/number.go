@@ -100,7 +100,12 @@ func (t Number) Reveal(ctx context.Context) (Decimal, error) {
 
 // Equal reports whether both are no value, or both hold the same number; 72.50 equals 72.5.
 func (t Number) Equal(u Number) bool {
-	return t.equal(u.value, func(s string) string { return Decimal(s).trimmed() })
+	if t.IsZero() || u.IsZero() {
+		return t.IsZero() == u.IsZero()
+	}
+	a, errA := t.open()
+	b, errB := u.open()
+	return errA == nil && errB == nil && equalText([]byte(Decimal(a).trimmed()), Decimal(b).trimmed())
 }
 
 // UnmarshalJSON reads a JSON number, or a string that holds one, or null as no value; not by

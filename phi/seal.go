@@ -16,29 +16,35 @@ type lock struct {
 	aead cipher.AEAD
 }
 
-// newLock draws a fresh salt.
-func newLock(x *xaes, kid KeyID, scope byte) *lock {
-	l := &lock{}
+// fresh makes l a lock with a salt of its own.
+func (l *lock) fresh(m *scratch, x *xaes, kid *KeyID, scope byte) {
 	l.head[0], l.head[1] = suiteXAES, scope|flagPadded
 	copy(l.head[kidAt:], kid[:])
 	rand.Read(l.head[saltAt:]) // never fails (crypto/rand)
-	l.aead = x.aead(l.head[saltAt:])
-	return l
+	l.aead = x.aeadVia(&m.sub, l.head[saltAt:])
 }
 
-// lockOf returns the lock under which s, which parse accepted, was sealed.
-func lockOf(x *xaes, s Sealed) *lock {
-	l := &lock{head: [nonceAt]byte(s[:nonceAt])}
-	l.aead = x.aead(l.head[saltAt:])
-	return l
+// of makes l the lock under which s, which parse accepted, was sealed.
+func (l *lock) of(m *scratch, x *xaes, s []byte) {
+	copy(l.head[:], s)
+	l.aead = x.aeadVia(&m.sub, l.head[saltAt:])
 }
+
+// fits reports whether s was sealed under l.
+func (l *lock) fits(s Sealed) bool { return string(l.head[:]) == string(s[:nonceAt]) }
 
 // scratch is memory that every call needs and none keeps.
-type scratch struct{ aad, plain []byte }
+type scratch struct {
+	aad, plain, rest []byte
+	common           int // how much of aad the fields of a row share
+	sub              [keySize]byte
+	anew             []plainField
+}
 
 // done clears the plaintext and gives the memory back, unless it is large.
 func (m *scratch) done(pool *sync.Pool) {
 	clear(m.plain[:cap(m.plain)])
+	clear(m.anew)
 	if cap(m.plain) <= 4096 {
 		pool.Put(m)
 	}
@@ -48,24 +54,32 @@ func (v *Vault) scratchpad() *scratch {
 	if m, ok := v.scratch.Get().(*scratch); ok {
 		return m
 	}
-	return &scratch{aad: make([]byte, 0, 256), plain: make([]byte, 0, 256)}
+	return &scratch{aad: make([]byte, 0, 256), plain: make([]byte, 0, 256), rest: make([]byte, 0, 128)}
 }
 
-// sealUnder encrypts plain for at under l.
-func sealUnder[T string | []byte](v *Vault, l *lock, at At, plain T) Sealed {
-	m := v.scratchpad()
-	defer m.done(&v.scratch)
+// bind prepares the additional data for fields of the row of at under one head.
+func (m *scratch) bind(head []byte, namespace string, at *At) {
+	m.aad = appendAAD(m.aad[:0], head, namespace, at.Tenant)
+	m.common = len(m.aad)
+	m.rest = at.appendRest(m.rest[:0])
+}
+
+// field returns the additional data for one of them.
+func (m *scratch) field(id string) []byte {
+	m.aad = append(appendLP(m.aad[:m.common], id), m.rest...)
+	return m.aad
+}
+
+// appendSealed appends plain, encrypted under l for a field of the row that m is bound to.
+func appendSealed[T string | []byte](dst []byte, m *scratch, l *lock, field string, plain T) []byte {
 	m.plain = appendPadded(m.plain[:0], plain)
-	m.aad = at.appendAAD(m.aad[:0], l.head[:], v.namespace)
-	out := make([]byte, nonceAt, overhead+len(m.plain))
-	copy(out, l.head[:])
-	return l.aead.Seal(out, nil, m.plain, m.aad)
+	return l.aead.Seal(append(dst, l.head[:]...), nil, m.plain, m.field(field))
 }
 
-// openUnder authenticates s, which parse accepted, against at and returns the plaintext in m.
-func (v *Vault) openUnder(m *scratch, l *lock, at At, s Sealed) ([]byte, error) {
-	m.aad = at.appendAAD(m.aad[:0], s, v.namespace)
-	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.aad)
+// open authenticates s, which parse accepted and which l fits, for a field of the row that m
+// is bound to, and returns the plaintext in m.
+func (l *lock) open(m *scratch, field string, s Sealed) ([]byte, error) {
+	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.field(field))
 	if err != nil {
 		return nil, ErrAltered
 	}
@@ -86,11 +100,14 @@ func (v *Vault) Seal(ctx context.Context, at At, plaintext []byte) (Sealed, erro
 	if len(plaintext) > MaxValue {
 		return nil, ErrTooLong
 	}
-	l, err := v.newLock(ctx, at)
-	if err != nil {
+	m := v.scratchpad()
+	defer m.done(&v.scratch)
+	var l lock
+	if err := v.newLock(ctx, m, &l, &at); err != nil {
 		return nil, err
 	}
-	return sealUnder(v, l, at, plaintext), nil
+	m.bind(l.head[:], v.namespace, &at)
+	return appendSealed(make([]byte, 0, sealedSize(len(plaintext))), m, &l, at.Field, plaintext), nil
 }
 
 // Unseal returns the plaintext of s, which must have been sealed for the same place. Its
@@ -106,26 +123,32 @@ func (v *Vault) Unseal(ctx context.Context, at At, s Sealed) ([]byte, error) {
 	}
 	m := v.scratchpad()
 	defer m.done(&v.scratch)
-	plain, err := v.openUnder(m, lockOf(x, s), at, s)
+	var l lock
+	l.of(m, x, s)
+	m.bind(s, v.namespace, &at)
+	plain, err := l.open(m, at.Field, s)
 	if err != nil {
 		return nil, err
 	}
 	return bytes.Clone(plain), nil
 }
 
-func (v *Vault) newLock(ctx context.Context, at At) (*lock, error) {
+// newLock makes l a lock under the key that seals at at now.
+func (v *Vault) newLock(ctx context.Context, m *scratch, l *lock, at *At) error {
 	if at.Patient != "" {
 		k, err := v.sealing(ctx, slot{at.Tenant, PurposePatient, at.Patient})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return newLock(k.seal, k.id, flagPatient), nil
+		l.fresh(m, k.seal, &k.id, flagPatient)
+		return nil
 	}
 	k, err := v.sealing(ctx, slot{tenant: at.Tenant, purpose: PurposeData})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return newLock(v.fieldKey(k, at.Field), k.id, 0), nil
+	l.fresh(m, v.fieldKey(k, at.Field), &k.id, 0)
+	return nil
 }
 
 // opening returns the key that s names, if it is one that may have sealed anything at at.

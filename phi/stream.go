@@ -63,13 +63,10 @@ func (c *chunks) advance(last bool) ([]byte, error) {
 
 // fileKeys returns the chunks' AEAD and the commitment that follow from a file key.
 func (v *Vault) fileKeys(at At, fileKey []byte) (cipher.AEAD, []byte) {
-	info := at.appendPlace([]byte("phi/v1/stream"), v.namespace)
+	info := appendLP(appendLP([]byte("phi/v1/stream"), v.namespace), string(at.Tenant))
+	info = at.appendRest(appendLP(info, at.Field))
 	out := expand(fileKey, string(info), 2*keySize)
-	gcm, err := cipher.NewGCMWithRandomNonce(newBlock(out[:keySize]))
-	if err != nil {
-		panic("phi: AES-GCM: " + err.Error()) // only for a block that is not AES
-	}
-	return gcm, out[keySize:]
+	return newGCM(out[:keySize]), out[keySize:]
 }
 
 // newStream returns the header of a new stream and what seals its chunks.
@@ -77,8 +74,8 @@ func (v *Vault) newStream(ctx context.Context, at At) ([]byte, *chunks, error) {
 	if err := at.check(); err != nil {
 		return nil, nil, err
 	}
-	l, err := v.newLock(ctx, at)
-	if err != nil {
+	var l lock
+	if err := v.newLock(ctx, new(scratch), &l, &at); err != nil {
 		return nil, nil, err
 	}
 	l.head[0], l.head[1] = suiteStream, l.head[1]&flagScope
@@ -86,7 +83,7 @@ func (v *Vault) newStream(ctx context.Context, at At) ([]byte, *chunks, error) {
 	defer clear(fileKey)
 	aead, commitment := v.fileKeys(at, fileKey)
 	head := append(make([]byte, 0, streamHeader), l.head[:]...)
-	head = l.aead.Seal(head, nil, fileKey, at.appendAAD(nil, head, v.namespace))
+	head = l.aead.Seal(head, nil, fileKey, v.streamAAD(at, head))
 	return append(head, commitment...), &chunks{aead: aead}, nil
 }
 
@@ -100,8 +97,9 @@ func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, er
 	if err != nil {
 		return nil, err
 	}
-	aad := at.appendAAD(nil, head, v.namespace)
-	fileKey, err := lockOf(x, head).aead.Open(nil, nil, head[nonceAt:commitmentAt], aad)
+	var l lock
+	l.of(new(scratch), x, head)
+	fileKey, err := l.aead.Open(nil, nil, head[nonceAt:commitmentAt], v.streamAAD(at, head))
 	if err != nil {
 		return nil, ErrAltered
 	}
@@ -111,6 +109,13 @@ func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, er
 		return nil, ErrAltered
 	}
 	return &chunks{aead: aead}, nil
+}
+
+// streamAAD is what the file key is bound to.
+func (v *Vault) streamAAD(at At, head []byte) []byte {
+	var m scratch
+	m.bind(head, v.namespace, &at)
+	return m.field(at.Field)
 }
 
 // parseStream reads the header of a stream.

@@ -27,7 +27,7 @@ func (t Text) Reveal(ctx context.Context) (string, error) { return t.reveal(ctx)
 
 // Equal reports whether both are no value, or both hold the same plaintext. A value that
 // cannot be opened equals nothing.
-func (t Text) Equal(u Text) bool { return t.equal(u.value, asIs) }
+func (t Text) Equal(u Text) bool { return t.equal(u.value) }
 
 func asIs(s string) string { return s }
 

@@ -38,10 +38,18 @@ func newXAES(key []byte) *xaes {
 }
 
 // aead returns the AEAD for one 12-byte salt. Its Seal draws the other half of the nonce.
-func (x *xaes) aead(salt []byte) cipher.AEAD {
-	var sub [keySize]byte
+func (x *xaes) aead(salt []byte) cipher.AEAD { return x.aeadVia(new([keySize]byte), salt) }
+
+// aeadVia is aead with the memory that the derived key passes through.
+func (x *xaes) aeadVia(sub *[keySize]byte, salt []byte) cipher.AEAD {
 	x.derive(sub[:], salt)
-	gcm, err := cipher.NewGCMWithRandomNonce(newBlock(sub[:]))
+	defer clear(sub[:])
+	return newGCM(sub[:])
+}
+
+// newGCM returns AES-256-GCM that draws its nonces and writes them in front.
+func newGCM(key []byte) cipher.AEAD {
+	gcm, err := cipher.NewGCMWithRandomNonce(newBlock(key))
 	if err != nil {
 		panic("phi: AES-GCM: " + err.Error()) // only for a block that is not AES
 	}

@@ -1,0 +1,152 @@
+package phi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Seal encrypts every field of p for its row and computes the terms of its indexes. A field
+// that came from Open of the same row and was not replaced keeps its bytes. Where any field
+// fails there is no record.
+//
+// A patient's first row creates the patient's key: call Seal before, not inside, a write
+// transaction on the database that holds the key store. Errors that concern a field are
+// *FieldError: ErrTooLong, ErrNotNormal, ErrNotLoaded, ErrForeignTenant and those of Open.
+func (c *Codec[T]) Seal(ctx context.Context, t audit.Tenant, p *T) (*Record, error) {
+	if c == nil || p == nil {
+		return nil, fmt.Errorf("%w: sealing: nil codec or nil struct", ErrCodec)
+	}
+	l, v := c.layout, reflect.ValueOf(p).Elem()
+	s := rowSealer{v: c.v, layout: l, at: At{Tenant: t, Row: l.rowID(v), Patient: l.patientID(v)}}
+	return s.run(ctx, v)
+}
+
+// rowSealer seals the fields of one row.
+type rowSealer struct {
+	v      *Vault
+	layout *layout
+	at     At // but for the field
+	m      *scratch
+}
+
+// plainField is what has to be encrypted.
+type plainField struct {
+	i     int
+	plain string
+}
+
+// run seals the struct v.
+func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
+	l := s.layout
+	if s.at.Tenant == "" || s.at.Row == "" || l.patient != nil && s.at.Patient == "" {
+		return nil, ErrBinding
+	}
+	s.m = s.v.scratchpad()
+	defer s.m.done(&s.v.scratch)
+	s.m.anew = s.m.anew[:0]
+	r := &Record{fields: l.fields, cols: make([]Sealed, len(l.fields))}
+	r.terms = Terms{Entity: l.entity, Row: s.at.Row}
+	for i := range l.fields {
+		if err := s.field(ctx, r, i, *l.value(v, i)); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.seal(ctx, r.cols); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// field decides what becomes of one field: its bytes are kept, or it waits in the scratchpad.
+func (s *rowSealer) field(ctx context.Context, r *Record, i int, t value) error {
+	if t.IsZero() {
+		return nil
+	}
+	f := &s.layout.fields[i]
+	r.cols[i] = s.untouched(t, i)
+	if r.cols[i] != nil && f.index == nil {
+		return nil
+	}
+	plain, err := s.plain(t)
+	if err != nil {
+		return fieldError(f, err)
+	}
+	if r.cols[i] == nil {
+		s.m.anew = append(s.m.anew, plainField{i, plain})
+	}
+	return s.term(ctx, r, f, plain)
+}
+
+// untouched returns the stored bytes of a value that was read from this very place.
+func (s *rowSealer) untouched(t value, i int) Sealed {
+	row := t.held().row
+	if row == nil || t.i != i || row.layout != s.layout ||
+		row.tenant != s.at.Tenant || row.id != s.at.Row || row.patient != s.at.Patient {
+		return nil
+	}
+	return row.cells[i].sealed
+}
+
+// plain returns the plaintext of a value, which must not come from another tenant.
+func (s *rowSealer) plain(t value) (string, error) {
+	if row := t.held().row; row != nil && row.tenant != s.at.Tenant {
+		return "", ErrForeignTenant
+	}
+	plain, err := t.open()
+	if len(plain) > MaxValue {
+		return "", ErrTooLong
+	}
+	return plain, err
+}
+
+func (s *rowSealer) term(ctx context.Context, r *Record, f *field, plain string) error {
+	if f.index == nil {
+		return nil
+	}
+	term, err := s.v.fieldTerm(ctx, s.at.Tenant, f, plain)
+	if err != nil || term == nil {
+		return err
+	}
+	r.terms.List = append(r.terms.List, Term{Field: f.name, Unique: f.index.unique, Value: term})
+	return nil
+}
+
+// seal encrypts s.m.anew into cols, in one piece of memory and, where the fields share a key,
+// under one salt.
+func (s *rowSealer) seal(ctx context.Context, cols []Sealed) error {
+	size := 0
+	for i := range s.m.anew {
+		size += sealedSize(len(s.m.anew[i].plain))
+	}
+	all := make([]byte, 0, size)
+	m := s.m
+	var l lock
+	for k := range m.anew {
+		p := &m.anew[k]
+		f := &s.layout.fields[p.i]
+		if k == 0 || s.at.Patient == "" {
+			s.at.Field = f.id
+			if err := s.v.newLock(ctx, m, &l, &s.at); err != nil {
+				return fieldError(f, err)
+			}
+			m.bind(l.head[:], s.v.namespace, &s.at)
+		}
+		from := len(all)
+		all = appendSealed(all, m, &l, f.id, p.plain)
+		cols[p.i] = Sealed(all[from:len(all):len(all)])
+	}
+	return nil
+}
+
+// fieldError adds the field's name, where it is not there yet.
+func fieldError(f *field, err error) error {
+	var have *FieldError
+	if errors.As(err, &have) {
+		return err
+	}
+	return &FieldError{f.id, err}
+}
