@@ -23,6 +23,9 @@ type cached[K comparable, V any] struct {
 	expires time.Time
 }
 
+// forever is an expiry that lies after the zero time, at which such an item is asked for.
+func forever() time.Time { return time.Unix(1, 0) }
+
 func newCache[K comparable, V any](size int) *cache[K, V] {
 	return &cache[K, V]{max: size, items: map[K]*list.Element{}}
 }
@@ -52,6 +55,15 @@ func (c *cache[K, V]) put(k K, v V, expires time.Time) {
 	c.items[k] = c.order.PushFront(&cached[K, V]{k, v, expires})
 	if c.order.Len() > c.max {
 		c.drop(c.order.Back())
+	}
+}
+
+// forget drops k.
+func (c *cache[K, V]) forget(k K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[k]; ok {
+		c.drop(e)
 	}
 }
 

@@ -69,9 +69,16 @@ func (v *Vault) loadOnce(ctx context.Context, s slot, land func()) (*key, error)
 	defer land()
 	k, err := v.load(ctx, s)
 	if err == nil {
-		v.current.put(s, k, k.expires)
+		v.use(k)
 	}
 	return k, err
+}
+
+// use makes k the key that seals in its slot, unless a rotation has made a later one meanwhile.
+func (v *Vault) use(k *key) {
+	if k.epoch >= v.seen(k.slot) {
+		v.current.put(k.slot, k, k.expires)
+	}
 }
 
 // load reads the current key of s from the store, or creates the first. Two processes that
@@ -80,69 +87,158 @@ func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
 	if !storable(v.namespace, string(s.tenant), string(s.patient)) {
 		return nil, ErrBinding
 	}
-	rec, err := v.keys.Current(ctx, v.slot(s))
-	if errors.Is(err, ErrKeyNotFound) {
-		if err := v.create(ctx, s); err != nil {
-			return nil, err
-		}
-		rec, err = v.keys.Current(ctx, v.slot(s))
+	k, err := v.latest(ctx, s)
+	if !errors.Is(err, ErrKeyNotFound) {
+		return k, err
 	}
-	if err != nil {
-		return nil, unavailable("reading the current key", err)
+	if v.seen(s) > 0 {
+		return nil, ErrRolledBack
 	}
-	if rec.KeySlot != v.slot(s) {
-		return nil, ErrWrongKey
+	if err := v.create(ctx, s, 1); err != nil {
+		return nil, err
 	}
-	return v.open(ctx, rec)
+	if k, err = v.latest(ctx, s); errors.Is(err, ErrKeyNotFound) {
+		err = unavailable("reading a new key", err)
+	}
+	return k, err
 }
 
-// create stores a new first key for s. That somebody else was faster is no error.
-func (v *Vault) create(ctx context.Context, s slot) error {
+// latest opens the key of s with the highest epoch, past the cache of what seals. It returns
+// ErrKeyNotFound where there is none, and ErrRolledBack where this process has seen a later
+// one: what is sealed would go to a key that was retired.
+func (v *Vault) latest(ctx context.Context, s slot) (*key, error) {
+	seen := v.seen(s) // before the store is asked: a rotation may be faster than its answer
+	rec, err := v.keys.Current(ctx, v.slot(s))
+	switch {
+	case errors.Is(err, ErrKeyNotFound):
+		return nil, ErrKeyNotFound
+	case err != nil:
+		return nil, unavailable("reading the current key", err)
+	case rec.KeySlot != v.slot(s):
+		return nil, ErrWrongKey
+	case rec.Epoch < seen:
+		return nil, ErrRolledBack
+	}
+	k, err := v.open(ctx, rec)
+	if err == nil && k.epoch > v.seen(s) {
+		v.epochs.put(s, k.epoch, forever())
+	}
+	return k, err
+}
+
+// seen returns the highest epoch that this process has opened in s and still remembers.
+func (v *Vault) seen(s slot) uint32 {
+	epoch, _ := v.epochs.get(s, time.Time{})
+	return epoch
+}
+
+// create stores a new key of this epoch for s. That somebody else was faster is no error.
+func (v *Vault) create(ctx context.Context, s slot, epoch uint32) error {
 	raw := randomKey()
-	rec := Key{ID: kidOf(raw), KeySlot: v.slot(s), Epoch: 1, Created: v.now().UTC().Truncate(time.Microsecond)}
-	if err := v.wrap(ctx, raw, &rec); err != nil {
+	defer clear(raw)
+	rec := Key{ID: kidOf(raw), KeySlot: v.slot(s), Epoch: epoch, Created: v.now().UTC().Truncate(time.Microsecond)}
+	if s.purpose == PurposePatient {
+		return v.createUnderRoot(ctx, raw, rec)
+	}
+	var err error
+	if rec.Wrapped, err = v.kms.Wrap(ctx, raw, kmsContext(rec)); err != nil {
+		return unavailable("wrapping a key", err)
+	}
+	// From here on everybody seals with it: not before the KMS has given it back once.
+	if _, err := v.openNow(ctx, rec); err != nil {
 		return err
 	}
+	return v.store(ctx, rec)
+}
+
+func (v *Vault) store(ctx context.Context, rec Key) error {
 	if err := v.keys.Create(ctx, rec); err != nil && !errors.Is(err, ErrKeyExists) {
 		return unavailable("storing a new key", err)
 	}
 	return nil
 }
 
-// wrap sets rec.Wrapped and rec.Root.
-func (v *Vault) wrap(ctx context.Context, raw []byte, rec *Key) (err error) {
-	if rec.Purpose != PurposePatient {
-		rec.Wrapped, err = v.kms.Wrap(ctx, raw, kmsContext(*rec))
-		if err != nil {
-			return unavailable("wrapping a key", err)
-		}
-		return nil
-	}
-	root, err := v.sealing(ctx, slot{tenant: rec.Tenant, purpose: PurposeData})
+// createUnderRoot stores a patient's key under the tenant's latest data root, past the cache.
+//
+// Where a rotation makes a new root meanwhile, either its sweep, which begins after that,
+// finds the key, or the root is found here, and the key moves itself.
+func (v *Vault) createUnderRoot(ctx context.Context, raw []byte, rec Key) error {
+	root, err := v.dataRoot(ctx, rec.Tenant)
 	if err != nil {
 		return err
 	}
-	rec.Root = root.id
-	rec.Wrapped = root.wrap.Seal(nil, nil, raw, wrapAAD(*rec))
+	rec.Root, rec.Wrapped = root.id, root.wrap.Seal(nil, nil, raw, wrapAAD(rec))
+	if err := v.store(ctx, rec); err != nil {
+		return err
+	}
+	now, err := v.dataRoot(ctx, rec.Tenant)
+	if err != nil || now.id == root.id {
+		return err
+	}
+	swap := KeySwap{rec.ID, rec.Wrapped, now.id, now.wrap.Seal(nil, nil, raw, wrapAAD(rec))}
+	if _, err := v.keys.Rewrap(ctx, []KeySwap{swap}); err != nil {
+		return unavailable("storing a new key under the latest root", err)
+	}
 	return nil
 }
 
-// open unwraps rec, unless that is in the cache, and checks that its id commits to it.
+// dataRoot returns the tenant's latest data root, past the cache of what seals, and puts it
+// there.
+func (v *Vault) dataRoot(ctx context.Context, t audit.Tenant) (*key, error) {
+	s := slot{tenant: t, purpose: PurposeData}
+	k, err := v.latest(ctx, s)
+	if errors.Is(err, ErrKeyNotFound) {
+		return v.sealing(ctx, s)
+	}
+	if err == nil {
+		v.use(k)
+	}
+	return k, err
+}
+
+// open unwraps rec, unless that is in the cache, and checks that its id commits to it. Of
+// those that miss the same root at once, one asks the KMS.
 func (v *Vault) open(ctx context.Context, rec Key) (*key, error) {
 	if rec.Namespace != v.namespace {
 		return nil, ErrForeignTenant
 	}
+	if (rec.Root == KeyID{}) == (rec.Purpose == PurposePatient) {
+		return nil, ErrWrongKey
+	}
 	if rec.Epoch == 0 || rec.Purpose == PurposeIndex && rec.Epoch > maxIndexEpoch {
 		return nil, unavailable("reading a key", errors.New("epoch out of range"))
 	}
-	if k, ok := v.byID.get(rec.ID, v.now()); ok && rec.Purpose != PurposeCanary {
-		// The cache knows what the key is for. A row that says otherwise was altered; without
-		// the cache it would not unwrap.
-		if k.slot != (slot{rec.Tenant, rec.Purpose, rec.Patient}) || k.epoch != rec.Epoch {
-			return nil, ErrWrongKey
-		}
-		return k, nil
+	if rec.Purpose == PurposeCanary {
+		return v.openNow(ctx, rec)
 	}
+	for {
+		if k, ok := v.byID.get(rec.ID, v.now()); ok {
+			// The cache knows what the key is for. A row that says otherwise was altered; without
+			// the cache it would not unwrap.
+			if k.slot != (slot{rec.Tenant, rec.Purpose, rec.Patient}) || k.epoch != rec.Epoch {
+				return nil, ErrWrongKey
+			}
+			return k, nil
+		}
+		if rec.Purpose == PurposePatient {
+			return v.openNow(ctx, rec)
+		}
+		land, err := v.asking.enter(ctx, rec.ID)
+		if err != nil {
+			return nil, unavailable("waiting for a key", err)
+		}
+		if land != nil {
+			return v.openOnce(ctx, rec, land)
+		}
+	}
+}
+
+func (v *Vault) openOnce(ctx context.Context, rec Key, land func()) (*key, error) {
+	defer land()
+	return v.openNow(ctx, rec)
+}
+
+func (v *Vault) openNow(ctx context.Context, rec Key) (*key, error) {
 	raw, expires, err := v.unwrap(ctx, rec)
 	if err != nil {
 		return nil, err
@@ -160,9 +256,8 @@ func (v *Vault) open(ctx context.Context, rec Key) (*key, error) {
 func (v *Vault) unwrap(ctx context.Context, rec Key) (raw []byte, expires time.Time, err error) {
 	if rec.Purpose != PurposePatient {
 		expires = v.now().Add(v.ttl)
-		raw, err = v.kms.Unwrap(ctx, rec.Wrapped, kmsContext(rec))
-		if err != nil && !errors.Is(err, ErrWrongKey) {
-			err = unavailable("unwrapping a key", err)
+		if raw, err = v.kms.Unwrap(ctx, rec.Wrapped, kmsContext(rec)); err != nil {
+			err = kmsError("unwrapping a key", err)
 		}
 		return raw, expires, err
 	}
@@ -246,6 +341,14 @@ func (v *Vault) warm(ctx context.Context, ids []KeyID) error {
 		}
 	}
 	return nil
+}
+
+// kmsError keeps ErrWrongKey apart from a KMS that could not be asked.
+func kmsError(doing string, err error) error {
+	if errors.Is(err, ErrWrongKey) {
+		return err
+	}
+	return unavailable(doing, err)
 }
 
 func kmsContext(rec Key) KeyContext {

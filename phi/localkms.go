@@ -1,6 +1,7 @@
 package phi
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -43,9 +44,9 @@ func (l localKMS) Unwrap(ctx context.Context, wrapped []byte, c KeyContext) ([]b
 	if len(wrapped) < head+saltSize+nonceSize+tagSize || wrapped[0] != localVersion {
 		return nil, fmt.Errorf("%w: the wrapped key is damaged or of another KMS", ErrWrongKey)
 	}
-	if KeyID(wrapped[1:head]) != l.id {
+	if !l.Holds(wrapped) {
 		return nil, fmt.Errorf("%w: it is wrapped under key %s, this is key %s",
-			ErrWrongKey, hex.EncodeToString(wrapped[1:5]), l.Fingerprint())
+			ErrWrongKey, WrapperOf(wrapped), l.Fingerprint())
 	}
 	aad := append(wrapped[:head:head], c.Bytes()...)
 	salt, body := wrapped[head:head+saltSize], wrapped[head+saltSize:]
@@ -54,6 +55,22 @@ func (l localKMS) Unwrap(ctx context.Context, wrapped []byte, c KeyContext) ([]b
 		return nil, fmt.Errorf("%w: the wrapped key was altered or is another one", ErrWrongKey)
 	}
 	return key, nil
+}
+
+// Rewrap returns wrapped as it is, if it is what Wrap returned for the same c: there is one
+// key-encryption key only. A Ring changes it.
+func (l localKMS) Rewrap(ctx context.Context, wrapped []byte, c KeyContext) ([]byte, error) {
+	key, err := l.Unwrap(ctx, wrapped, c)
+	if err != nil {
+		return nil, err
+	}
+	clear(key)
+	return bytes.Clone(wrapped), nil
+}
+
+// Holds reports whether wrapped names this key-encryption key.
+func (l localKMS) Holds(wrapped []byte) bool {
+	return len(wrapped) > kidSize && wrapped[0] == localVersion && KeyID(wrapped[1:1+kidSize]) == l.id
 }
 
 // Fingerprint returns eight hexadecimal digits that tell this key-encryption key from

@@ -3,14 +3,17 @@ package phi
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 )
 
 // MemoryKeys is a KeyStore in memory: for tests and examples.
 type MemoryKeys struct {
-	mu    sync.RWMutex
-	byID  map[KeyID]Key
-	slots map[KeySlot][]KeyID
+	mu        sync.RWMutex
+	byID      map[KeyID]Key
+	slots     map[KeySlot][]KeyID
+	rotations []Rotation
 }
 
 // NewMemoryKeys returns an empty store.
@@ -74,4 +77,133 @@ func (m *MemoryKeys) Get(ctx context.Context, ids ...KeyID) ([]Key, error) {
 		}
 	}
 	return found, nil
+}
+
+func (q *KeyQuery) selects(k *Key) bool {
+	return k.Namespace == q.Namespace && k.Root == q.Root && (q.Tenant == "" || k.Tenant == q.Tenant)
+}
+
+// List returns the keys that q selects, in ascending order of their ids.
+func (m *MemoryKeys) List(ctx context.Context, q KeyQuery) ([]Key, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	found := []Key{}
+	for _, k := range m.byID {
+		if q.selects(&k) && bytes.Compare(k.ID[:], q.After[:]) > 0 {
+			found = append(found, k)
+		}
+	}
+	slices.SortFunc(found, func(a, b Key) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	found = found[:min(len(found), q.Limit)]
+	for i := range found {
+		found[i].Wrapped = bytes.Clone(found[i].Wrapped)
+	}
+	return found, nil
+}
+
+// Count returns how many keys q selects.
+func (m *MemoryKeys) Count(ctx context.Context, q KeyQuery) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, k := range m.byID {
+		if q.selects(&k) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Rewrap changes how keys are wrapped, where they are still wrapped as the swap says.
+func (m *MemoryKeys) Rewrap(ctx context.Context, swaps []KeySwap) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range swaps {
+		k, ok := m.byID[s.ID]
+		if !ok || !bytes.Equal(k.Wrapped, s.Old) {
+			continue
+		}
+		k.Root, k.Wrapped = s.Root, bytes.Clone(s.Wrapped)
+		m.byID[s.ID] = k
+		n++
+	}
+	return n, nil
+}
+
+// BeginRotation stores r unless another one of its lane is not finished.
+func (m *MemoryKeys) BeginRotation(ctx context.Context, r Rotation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, have := range m.rotations {
+		busy := have.Finished.IsZero() && have.Namespace == r.Namespace && have.Tenant == r.Tenant && have.Lane() == r.Lane()
+		if busy || have.ID == r.ID {
+			return ErrRotating
+		}
+	}
+	m.rotations = append(m.rotations, r)
+	return nil
+}
+
+// AdvanceRotation replaces the rotation if it is still where r.Version says.
+func (m *MemoryKeys) AdvanceRotation(ctx context.Context, r Rotation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.rotations {
+		have := &m.rotations[i]
+		if have.ID != r.ID || have.Version != r.Version || !have.Finished.IsZero() {
+			continue
+		}
+		have.Cursor, have.Done, have.Failed, have.Total = r.Cursor, r.Done, r.Failed, r.Total
+		have.Updated, have.Finished = r.Updated, r.Finished
+		have.Version++
+		return nil
+	}
+	return ErrRotationMoved
+}
+
+// Rotation returns one rotation, or ErrNoRotation.
+func (m *MemoryKeys) Rotation(ctx context.Context, namespace, id string) (Rotation, error) {
+	if err := ctx.Err(); err != nil {
+		return Rotation{}, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, r := range m.rotations {
+		if r.Namespace == namespace && r.ID == id {
+			return r, nil
+		}
+	}
+	return Rotation{}, ErrNoRotation
+}
+
+// Rotations returns those that q selects, the latest first.
+func (m *MemoryKeys) Rotations(ctx context.Context, q RotationQuery) ([]Rotation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	found := []Rotation{}
+	for _, r := range m.rotations {
+		if r.Namespace == q.Namespace && (q.Tenant == nil || r.Tenant == *q.Tenant) &&
+			(!q.Unfinished || r.Finished.IsZero()) && (q.Before == "" || r.ID < q.Before) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b Rotation) int { return strings.Compare(b.ID, a.ID) })
+	return found[:min(len(found), q.Limit)], nil
 }

@@ -34,11 +34,13 @@ type Vault struct {
 	now       func() time.Time
 
 	current *cache[slot, *key]       // what seals
+	epochs  *cache[slot, uint32]     // the highest epoch ever seen, so that an older one is noticed
 	byID    *cache[KeyID, *key]      // what opens
 	fields  *cache[fieldKey, *xaes]  // keys of tenant-scope fields
 	macs    *cache[macKey, *macPool] // keys of blind indexes
 	scratch sync.Pool                // of *scratch
 	loading flights[slot]            // one load of a slot at a time
+	asking  flights[KeyID]           // one question to the KMS about a key at a time
 }
 
 // Open returns a vault over keys. Namespace names the application and its deployment, for
@@ -69,6 +71,7 @@ func Open(ctx context.Context, namespace string, kms KMS, keys KeyStore, o *Opti
 		size = DefaultCacheSize
 	}
 	v.current = newCache[slot, *key](size)
+	v.epochs = newCache[slot, uint32](size)
 	v.byID = newCache[KeyID, *key](size)
 	v.fields = newCache[fieldKey, *xaes](size)
 	v.macs = newCache[macKey, *macPool](size)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -66,12 +67,17 @@ func (s *Store) get(ctx context.Context, ids []phi.KeyID) ([]phi.Key, error) {
 	for i := range ids {
 		args[i] = ids[i][:]
 	}
-	rows, err := s.db.Query(ctx, `SELECT `+keyColumns+` FROM phi_key WHERE kid IN `+sqlkit.List(len(args)), args...)
+	return s.keys(ctx, `SELECT `+keyColumns+` FROM phi_key WHERE kid IN `+sqlkit.List(len(args)), args...)
+}
+
+// keys runs a query for keyColumns.
+func (s *Store) keys(ctx context.Context, query string, args ...any) ([]phi.Key, error) {
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var found []phi.Key
+	found := []phi.Key{}
 	for rows.Next() {
 		var row keyRow
 		if err := rows.Scan(row.dest()...); err != nil {
@@ -84,6 +90,64 @@ func (s *Store) get(ctx context.Context, ids []phi.KeyID) ([]phi.Key, error) {
 		found = append(found, k)
 	}
 	return found, rows.Err()
+}
+
+// List returns the keys that q selects, in ascending order of their ids.
+func (s *Store) List(ctx context.Context, q phi.KeyQuery) ([]phi.Key, error) {
+	where, args := under(q)
+	found, err := s.keys(ctx, `SELECT `+keyColumns+` FROM phi_key WHERE `+where+` AND kid > ? ORDER BY kid LIMIT ?`,
+		append(args, q.After[:], q.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("phisql: listing keys: %w", err)
+	}
+	return found, nil
+}
+
+// Count returns how many keys q selects.
+func (s *Store) Count(ctx context.Context, q phi.KeyQuery) (n int, err error) {
+	where, args := under(q)
+	if err := s.db.Get(ctx, []any{&n}, `SELECT count(*) FROM phi_key WHERE `+where, args...); err != nil {
+		return 0, fmt.Errorf("phisql: counting keys: %w", err)
+	}
+	return n, nil
+}
+
+func under(q phi.KeyQuery) (where string, args []any) {
+	where, args = `namespace = ? AND root = ?`, []any{q.Namespace, q.Root[:]}
+	if q.Tenant != "" {
+		where, args = where+` AND tenant = ?`, append(args, string(q.Tenant))
+	}
+	return where, args
+}
+
+// Rewrap changes how keys are wrapped, where they are still wrapped as the swap says.
+func (s *Store) Rewrap(ctx context.Context, swaps []phi.KeySwap) (int, error) {
+	done := 0
+	for len(swaps) > 0 {
+		n := min(len(swaps), chunk)
+		changed, err := s.rewrap(ctx, swaps[:n])
+		if err != nil {
+			return done, fmt.Errorf("phisql: re-wrapping keys: %w", err)
+		}
+		done, swaps = done+changed, swaps[n:]
+	}
+	return done, nil
+}
+
+func (s *Store) rewrap(ctx context.Context, swaps []phi.KeySwap) (int, error) {
+	row := `(CAST(? AS BLOB), CAST(? AS BLOB), CAST(? AS BLOB), CAST(? AS BLOB)), `
+	if s.db.Dialect() == sqlkit.Postgres {
+		row = strings.ReplaceAll(row, `BLOB`, `BYTEA`)
+	}
+	args := make([]any, 0, 4*len(swaps))
+	for i := range swaps {
+		args = append(args, swaps[i].ID[:], swaps[i].Old, swaps[i].Root[:], swaps[i].Wrapped)
+	}
+	values := strings.TrimSuffix(strings.Repeat(row, len(swaps)), `, `)
+	n, err := s.db.Exec(ctx, `WITH swap (kid, old, root, wrapped) AS (VALUES `+values+`)
+		UPDATE phi_key SET root = swap.root, wrapped = swap.wrapped FROM swap
+		WHERE phi_key.kid = swap.kid AND phi_key.wrapped = swap.old`, args...)
+	return int(n), err
 }
 
 // keyRow is a row of phi_key on its way into a phi.Key.

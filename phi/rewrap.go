@@ -1,0 +1,318 @@
+package phi
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// each calls f with the keys that q selects, a batch at a time.
+func (r *Rotator) each(ctx context.Context, q KeyQuery, f func([]Key) error) error {
+	q.Namespace, q.Limit = r.v.namespace, r.o.Batch
+	for {
+		var page []Key
+		err := r.patiently(ctx, func() (err error) {
+			if page, err = r.v.keys.List(ctx, q); err != nil {
+				return unavailable("listing keys", err)
+			}
+			return nil
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := f(page); err != nil {
+			return err
+		}
+		q.After = page[len(page)-1].ID
+	}
+}
+
+// rootsOf returns the tenant's data roots except one.
+func (r *Rotator) rootsOf(ctx context.Context, t audit.Tenant, except KeyID) (roots []Key, err error) {
+	err = r.each(ctx, KeyQuery{Tenant: t}, func(page []Key) error {
+		for _, rec := range page {
+			if rec.Purpose == PurposeData && rec.ID != except {
+				roots = append(roots, rec)
+			}
+		}
+		return nil
+	})
+	return roots, err
+}
+
+// count returns how many keys the roots wrap, whatever tenant their rows name.
+func (r *Rotator) count(ctx context.Context, roots []Key) (sum int, err error) {
+	for _, root := range roots {
+		err := r.patiently(ctx, func() error {
+			n, err := r.v.keys.Count(ctx, KeyQuery{Namespace: r.v.namespace, Root: root.ID, Limit: 1})
+			if err != nil {
+				return unavailable("counting keys", err)
+			}
+			sum += n
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
+
+// rewrapRoots is RotateKEK. The canary comes last: as long as a root may need the old key, a
+// vault without it does not open.
+func (r *Rotator) rewrapRoots(ctx context.Context, n *run) error {
+	after, err := hex.DecodeString(n.job.Cursor)
+	q := KeyQuery{}
+	if copy(q.After[:], after); err != nil {
+		q.After = KeyID{} // a damaged cursor costs time, no more
+	}
+	done := n.job.Done
+	err = r.each(ctx, q, func(page []Key) error {
+		for _, rec := range page {
+			if rec.Purpose == PurposeCanary {
+				continue
+			}
+			if err := r.rewrapRoot(ctx, n, rec); err != nil {
+				return err
+			}
+		}
+		done += len(page)
+		last := page[len(page)-1].ID
+		_, err := r.advance(ctx, n, func(job *Rotation) {
+			job.Done, job.Failed = min(max(done, job.Done), job.Total), len(n.failed)
+			if len(n.failed) == 0 { // otherwise the next run tries again from here
+				job.Cursor = hex.EncodeToString(last[:])
+			}
+		})
+		return err
+	})
+	if err != nil || len(n.failed) > 0 {
+		return err
+	}
+	return r.rewrapCanary(ctx, n)
+}
+
+func (r *Rotator) rewrapCanary(ctx context.Context, n *run) error {
+	var rec Key
+	err := r.patiently(ctx, func() (err error) {
+		if rec, err = r.v.keys.Current(ctx, r.v.slot(slot{purpose: PurposeCanary})); err != nil {
+			return unavailable("reading the canary", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.rewrapRoot(ctx, n, rec)
+}
+
+// rewrapRoot brings one key under the current key of the KMS, and stores the result only after
+// it was seen to hold the same key.
+func (r *Rotator) rewrapRoot(ctx context.Context, n *run, rec Key) error {
+	var wrapped []byte
+	err := r.patiently(ctx, func() (err error) {
+		if wrapped, err = r.v.kms.Rewrap(ctx, rec.Wrapped, kmsContext(rec)); err != nil {
+			return kmsError("re-wrapping a key", err)
+		}
+		if bytes.Equal(wrapped, rec.Wrapped) {
+			return nil
+		}
+		raw, err := r.v.kms.Unwrap(ctx, wrapped, kmsContext(rec))
+		defer clear(raw)
+		if err != nil {
+			return kmsError("unwrapping a key", err)
+		}
+		if len(raw) != keySize || kidOf(raw) != rec.ID {
+			return ErrWrongKey
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, ErrWrongKey):
+		n.failed[rec.ID] = err
+		return nil
+	case err != nil || bytes.Equal(wrapped, rec.Wrapped):
+		return err
+	}
+	return r.swap(ctx, []KeySwap{{rec.ID, rec.Wrapped, KeyID{}, wrapped}})
+}
+
+// swap stores swaps. What another process has re-wrapped meanwhile stays as that one left it.
+func (r *Rotator) swap(ctx context.Context, swaps []KeySwap) error {
+	return r.patiently(ctx, func() error {
+		if _, err := r.v.keys.Rewrap(ctx, swaps); err != nil {
+			return unavailable("storing re-wrapped keys", err)
+		}
+		return nil
+	})
+}
+
+// maxPasses bounds how often a rotation looks for keys that appeared behind it. One pass is
+// the rule: a server that made a key under an older root moves it itself.
+const maxPasses = 100
+
+// rewrapPatients is RotateRoot and RotatePatients. What is left is read off the keys, so that
+// it ends where no key of the tenant is under an older root, whoever did it.
+func (r *Rotator) rewrapPatients(ctx context.Context, n *run) error {
+	root, err := r.targetRoot(ctx, n.job)
+	if err != nil {
+		return err
+	}
+	older, err := r.rootsOf(ctx, n.job.Tenant, root.id)
+	if err != nil {
+		return err
+	}
+	for range maxPasses {
+		left, err := r.count(ctx, older)
+		if err != nil {
+			return err
+		}
+		if _, err = r.advance(ctx, n, func(job *Rotation) { job.Done = max(job.Total-left, 0) }); err != nil {
+			return err
+		}
+		if left <= len(n.failed) {
+			return nil
+		}
+		for _, old := range older {
+			if err := r.rewrapUnder(ctx, n, old, root); err != nil {
+				return err
+			}
+		}
+	}
+	return unavailable("re-wrapping keys", errors.New("more and more appear under an older root"))
+}
+
+// targetRoot returns the data root that the rotation leads to, making it if nobody has yet.
+func (r *Rotator) targetRoot(ctx context.Context, job Rotation) (root *key, err error) {
+	s := slot{tenant: job.Tenant, purpose: PurposeData}
+	err = r.patiently(ctx, func() error {
+		root, err = r.v.dataRoot(ctx, job.Tenant)
+		if err != nil || root.epoch >= job.Target {
+			return err
+		}
+		if root.epoch+1 != job.Target {
+			return fmt.Errorf("%w: it aims at an epoch that does not come next", ErrRotationMoved)
+		}
+		if err := r.v.create(ctx, s, job.Target); err != nil {
+			return err
+		}
+		root, err = r.v.dataRoot(ctx, job.Tenant)
+		return err
+	})
+	return root, err
+}
+
+// rewrapUnder brings the keys that old wraps under root.
+func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) error {
+	var from *key
+	lost := r.patiently(ctx, func() (err error) {
+		from, err = r.v.open(ctx, old)
+		return err
+	})
+	if lost != nil && !errors.Is(lost, ErrWrongKey) {
+		return lost
+	}
+	return r.each(ctx, KeyQuery{Root: old.ID}, func(page []Key) error {
+		var swaps []KeySwap
+		for _, rec := range page {
+			swap, err := r.moved(ctx, n.job, rec, from, root)
+			switch {
+			case err == nil:
+				swaps = append(swaps, swap)
+			case errors.Is(err, ErrWrongKey):
+				n.failed[rec.ID] = err
+			default:
+				return err
+			}
+		}
+		if err := r.swap(ctx, swaps); err != nil {
+			return err
+		}
+		_, err := r.advance(ctx, n, func(job *Rotation) {
+			job.Done, job.Failed = min(job.Done+len(swaps), job.Total), len(n.failed)
+		})
+		return err
+	})
+}
+
+// moved returns how rec, which from wraps, is wrapped under root. Where patients get new keys,
+// rec's patient has one before rec is moved: a patient whose keys are all under root is done.
+func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *key) (KeySwap, error) {
+	mine := rec.Namespace == r.v.namespace && rec.Tenant == job.Tenant && rec.Purpose == PurposePatient
+	if from == nil || !mine || rec.Root != from.id {
+		return KeySwap{}, ErrWrongKey
+	}
+	raw, err := from.wrap.Open(nil, nil, rec.Wrapped, wrapAAD(rec))
+	if err != nil || len(raw) != keySize || kidOf(raw) != rec.ID {
+		return KeySwap{}, ErrWrongKey
+	}
+	defer clear(raw)
+	if job.Kind == RotatePatients {
+		if err := r.renew(ctx, rec, root); err != nil {
+			return KeySwap{}, err
+		}
+	}
+	return KeySwap{rec.ID, rec.Wrapped, root.id, root.wrap.Seal(nil, nil, raw, wrapAAD(rec))}, nil
+}
+
+// renew gives the patient of rec a new key under root, unless there is one.
+func (r *Rotator) renew(ctx context.Context, rec Key, root *key) error {
+	return r.patiently(ctx, func() error {
+		now, err := r.v.keys.Current(ctx, rec.KeySlot)
+		switch {
+		case errors.Is(err, ErrKeyNotFound):
+			return nil // erased meanwhile
+		case err != nil:
+			return unavailable("reading the current key", err)
+		case now.KeySlot != rec.KeySlot || now.Epoch < rec.Epoch || now.Epoch == 1<<32-1:
+			return ErrWrongKey
+		case now.Root == root.id:
+			return nil
+		}
+		return r.v.renew(ctx, slot{rec.Tenant, rec.Purpose, rec.Patient}, now.Epoch+1)
+	})
+}
+
+// RotatePatient gives one patient a new key, for a patient whose key is suspect. What is sealed
+// under the old one is readable until it is sealed anew, see Codec.Reseal. Called twice, it
+// gives two. It returns ErrUnknownKey for a patient without a key.
+func (r *Rotator) RotatePatient(ctx context.Context, t audit.Tenant, p audit.Patient) error {
+	s := slot{t, PurposePatient, p}
+	if t == "" || p == "" || !storable(string(t), string(p)) {
+		return ErrBinding
+	}
+	k, err := r.v.latest(ctx, s)
+	if errors.Is(err, ErrKeyNotFound) {
+		return ErrUnknownKey
+	}
+	if err != nil {
+		return err
+	}
+	if k.epoch == 1<<32-1 {
+		return fmt.Errorf("%w: no epoch is left", ErrBinding)
+	}
+	e := audit.Event{
+		Tenant: t, Action: actionKeyRotated, Verb: audit.Update, Patients: []audit.Patient{p},
+		Detail: map[string]string{"kind": "patient", "phase": "begun", "target": strconv.FormatUint(uint64(k.epoch)+1, 10)},
+	}
+	if err := r.write(ctx, e); err != nil {
+		return err
+	}
+	if err := r.v.renew(ctx, s, k.epoch+1); err != nil {
+		return err
+	}
+	e.Detail["phase"] = "finished"
+	return r.write(ctx, e)
+}
+
+// renew makes a key of this epoch in s, after which this process seals with it.
+func (v *Vault) renew(ctx context.Context, s slot, epoch uint32) error {
+	err := v.create(ctx, s, epoch)
+	v.current.forget(s)
+	return err
+}
