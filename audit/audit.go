@@ -122,14 +122,34 @@ func (l *Log) Record(ctx context.Context, events ...Event) error {
 	return err
 }
 
+// bundle is the memory of one call of Record. Most are about one event of one patient and one
+// object, and take a single allocation.
+type bundle struct {
+	call    call
+	entry   [1]Entry
+	patient [1]Patient
+	object  [1]Ref
+	sums    commitments
+}
+
 func (l *Log) record(ctx context.Context, events []Event) error {
-	entries, err := l.Prepare(ctx, events...)
-	if err != nil {
+	b := &bundle{}
+	entries := b.entry[:]
+	entries[0].Patients, entries[0].Objects = b.patient[:0], b.object[:0]
+	if len(events) != 1 {
+		entries = make([]Entry, len(events))
+	}
+	if err := l.prepare(ctx, entries, events, &b.sums); err != nil {
 		return err
 	}
+	c := &b.call
 	for start := 0; start < len(entries); start += maxBatch {
+		if start > 0 {
+			c = &call{}
+		}
 		end := min(start+maxBatch, len(entries))
-		err := l.commit(ctx, entries[start:end])
+		c.entries = entries[start:end]
+		err := l.commit(ctx, c)
 		if errors.Is(err, ErrConflict) {
 			err = l.settle(ctx, events[start:end], entries[start:end])
 		}
@@ -147,16 +167,24 @@ func (l *Log) record(ctx context.Context, events []Event) error {
 // Errors: ErrNoActor, *InvalidError, ErrSealing.
 func (l *Log) Prepare(ctx context.Context, events ...Event) ([]Entry, error) {
 	entries := make([]Entry, len(events))
-	for i := range events {
-		if err := l.entry(ctx, &entries[i], events[i]); err != nil {
-			return nil, err
-		}
+	if err := l.prepare(ctx, entries, events, &commitments{}); err != nil {
+		return nil, err
 	}
 	return entries, nil
 }
 
-// entry validates, commits, encodes and seals one event.
-func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
+// prepare makes entries of events.
+func (l *Log) prepare(ctx context.Context, entries []Entry, events []Event, sums *commitments) error {
+	for i := range events {
+		if err := l.entry(ctx, &entries[i], events[i], sums); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry validates, commits, encodes and seals one event. It appends to the lists of out.
+func (l *Log) entry(ctx context.Context, out *Entry, e Event, sums *commitments) error {
 	if err := l.complete(ctx, &e); err != nil {
 		return err
 	}
@@ -164,7 +192,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 		return err
 	}
 	e.detach()
-	openings := e.commit()
+	openings := e.commit(sums)
 	encoded, err := encode(&e)
 	if err != nil {
 		return err
@@ -176,7 +204,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event) error {
 	*out = Entry{
 		Index: -1, Tenant: e.Tenant, ID: e.ID, Recorded: e.Recorded,
 		Actor: e.Actor.ID, Action: e.Action, Outcome: e.Outcome,
-		Patients: unique(e.Patients), Objects: refs(e.Objects),
+		Patients: unique(out.Patients, e.Patients), Objects: refs(out.Objects, e.Objects),
 		Body: encoded[1:], Leaf: sha256.Sum256(encoded), Openings: sealed,
 	}
 	return nil
@@ -253,7 +281,7 @@ func (l *Log) settle(ctx context.Context, events []Event, entries []Entry) error
 	if len(rest) == 0 {
 		return nil
 	}
-	return l.commit(ctx, rest)
+	return l.commit(ctx, &call{entries: rest})
 }
 
 // same reports whether the stored entry says what e says.
@@ -281,9 +309,8 @@ func (l *Log) same(ctx context.Context, stored *Entry, e Event) (bool, error) {
 	return err == nil && bytes.Equal(encoded[1:], stored.Body), err
 }
 
-// unique returns each patient once, in the given order.
-func unique(patients []Patient) []Patient {
-	var out []Patient
+// unique appends each patient once, in the given order.
+func unique(out, patients []Patient) []Patient {
 	for _, p := range patients {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
@@ -292,9 +319,8 @@ func unique(patients []Patient) []Patient {
 	return out
 }
 
-// refs names each object once.
-func refs(objects []Object) []Ref {
-	var out []Ref
+// refs appends the name of each object once.
+func refs(out []Ref, objects []Object) []Ref {
 	for i := range objects {
 		if r := (Ref{objects[i].Type, objects[i].ID}); !slices.Contains(out, r) {
 			out = append(out, r)

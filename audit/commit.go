@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"net/netip"
 )
@@ -25,81 +26,103 @@ func (o opening) sum() []byte {
 	return sum[:]
 }
 
-// slot is one private field of an event; p is nil if the event has no room for it.
-type slot struct {
-	path  string // in the canonical bytes
-	field string // for errors
-	p     *Private
-}
-
 // slots is how many private fields an event has.
 const slots = 5
 
-// slot returns the i-th private field.
-func (e *Event) slot(i int) slot {
+// slot returns the i-th private field, nil if the event has no room for it.
+func (e *Event) slot(i int) *Private {
 	switch i {
 	case 0:
-		return slot{"cli.ip", "actor.origin", &e.origin}
+		return &e.origin
 	case 1:
-		return slot{"qry", "search", &e.Search}
+		return &e.Search
 	case 2:
-		return slot{"why", "why", &e.Why}
+		return &e.Why
 	}
-	s := slot{"dis.to", "disclosure.recipient", nil}
-	if i == 4 {
-		s = slot{"dis.addr", "disclosure.address", nil}
+	if e.Disclosure == nil {
+		return nil
 	}
-	if d := e.Disclosure; d != nil {
-		s.p = &d.Recipient
-		if i == 4 {
-			s.p = &d.Address
-		}
+	if i == 3 {
+		return &e.Disclosure.Recipient
 	}
-	return s
+	return &e.Disclosure.Address
+}
+
+// slotPath names the i-th private field in the canonical bytes.
+func slotPath(i int) string {
+	return [slots]string{"cli.ip", "qry", "why", "dis.to", "dis.addr"}[i]
+}
+
+// slotField names the i-th private field in errors.
+func slotField(i int) string {
+	return [slots]string{"actor.origin", "search", "why", "disclosure.recipient", "disclosure.address"}[i]
 }
 
 // detach prepares e for changing its private values: nothing is shared with the caller any
-// more, and the address is a private value like the others.
+// more.
 func (e *Event) detach() {
 	if e.Disclosure != nil {
 		d := *e.Disclosure
 		e.Disclosure = &d
 	}
-	if e.Actor.Origin.IsValid() {
-		e.origin = NewPrivate(e.Actor.Origin.String())
-		e.Actor.Origin = netip.Addr{}
-	}
 }
 
-// commit replaces each private value of a detached event by a fresh salted commitment and
-// returns the openings by path. A commitment without a value stays.
-func (e *Event) commit() map[string]opening {
-	var openings map[string]opening
+// commitments is the memory of an event's commitments.
+type commitments [slots][sha256.Size]byte
+
+// commit replaces each private value of a detached event, and the client's address, by a fresh
+// salted commitment in sums, and returns the openings as JSON, by path; nil if there are none.
+// A commitment without a value stays.
+func (e *Event) commit(sums *commitments) (openings []byte) {
+	var scratch [256]byte
 	for i := range slots {
-		s := e.slot(i)
-		if s.p == nil || s.p.value == nil {
+		p, proof := e.slot(i), scratch[:saltSize]
+		switch {
+		case i == 0 && e.Actor.Origin.IsValid():
+			proof = e.Actor.Origin.AppendTo(proof)
+		case p == nil || p.value == nil:
 			continue
+		default:
+			proof = append(proof, p.value()...)
 		}
-		v := s.p.value()
-		o := opening{make([]byte, saltSize), []byte(v)}
-		rand.Read(o.Salt) // never fails (crypto/rand)
-		*s.p = Private{commitment: o.sum()}
-		if openings == nil {
-			openings = map[string]opening{}
-		}
-		openings[s.path] = o
+		rand.Read(proof[:saltSize]) // never fails (crypto/rand)
+		sums[i] = sha256.Sum256(proof)
+		*p = Private{commitment: sums[i][:]}
+		openings = appendOpening(openings, slotPath(i), proof)
+	}
+	if openings != nil {
+		openings = append(openings, '}')
 	}
 	return openings
+}
+
+// appendOpening adds a salt and the value that follows it to a JSON object.
+func appendOpening(b []byte, path string, proof []byte) []byte {
+	if b == nil {
+		b = append(make([]byte, 0, 256), '{')
+	} else {
+		b = append(b, ',')
+	}
+	b = append(b, '"')
+	b = append(b, path...)
+	b = append(b, `":{"s":"`...)
+	b = base64.StdEncoding.AppendEncode(b, proof[:saltSize])
+	b = append(b, `","v":"`...)
+	b = base64.StdEncoding.AppendEncode(b, proof[saltSize:])
+	return append(b, `"}`...)
 }
 
 // adopt gives the detached event e the commitments of old. It reports false if their private
 // values differ; a value that only one of them still has cannot differ.
 func (e *Event) adopt(old *Event) bool {
+	if e.Actor.Origin.IsValid() {
+		e.origin = NewPrivate(e.Actor.Origin.String())
+	}
 	if (e.Disclosure == nil) != (old.Disclosure == nil) {
 		return false
 	}
 	for i := range slots {
-		m, o := e.slot(i).p, old.slot(i).p
+		m, o := e.slot(i), old.slot(i)
 		if m == nil {
 			continue
 		}
@@ -119,15 +142,15 @@ func (e *Event) adopt(old *Event) bool {
 // commitment is ErrDamaged; a commitment without an opening stays closed.
 func (e *Event) open(openings map[string]opening) error {
 	for i := range slots {
-		s := e.slot(i)
-		o, ok := openings[s.path]
-		if !ok || s.p == nil {
+		p := e.slot(i)
+		o, ok := openings[slotPath(i)]
+		if !ok || p == nil {
 			continue
 		}
-		if subtle.ConstantTimeCompare(o.sum(), s.p.commitment) != 1 {
+		if subtle.ConstantTimeCompare(o.sum(), p.commitment) != 1 {
 			return ErrDamaged
 		}
-		*s.p = Private{NewPrivate(string(o.Value)).value, s.p.commitment}
+		*p = Private{NewPrivate(string(o.Value)).value, p.commitment}
 	}
 	if v, ok := e.origin.Reveal(); ok {
 		addr, err := netip.ParseAddr(v)
@@ -142,15 +165,11 @@ func (e *Event) open(openings map[string]opening) error {
 // sealLabel binds sealed openings to their event.
 func sealLabel(id string) string { return "audit.opening/" + id }
 
-func (l *Log) seal(ctx context.Context, e *Event, openings map[string]opening) ([]byte, error) {
-	if _, drop := l.sealer.(DropOpenings); drop || len(openings) == 0 {
+func (l *Log) seal(ctx context.Context, e *Event, openings []byte) ([]byte, error) {
+	if _, drop := l.sealer.(DropOpenings); drop || openings == nil {
 		return nil, nil
 	}
-	plain, err := json.Marshal(openings)
-	if err != nil {
-		return nil, because(ErrSealing, err)
-	}
-	sealed, err := l.sealer.Seal(ctx, e.Tenant, sealLabel(e.ID), plain)
+	sealed, err := l.sealer.Seal(ctx, e.Tenant, sealLabel(e.ID), openings)
 	if err != nil {
 		return nil, because(ErrSealing, err)
 	}

@@ -37,12 +37,11 @@ const (
 	taken // by a leader: in a commit that runs, or done
 )
 
-// commit makes entries durable together with those of other callers.
-func (l *Log) commit(ctx context.Context, entries []Entry) error {
+// commit makes the call's entries durable together with those of other callers.
+func (l *Log) commit(ctx context.Context, c *call) error {
 	if err := ctx.Err(); err != nil {
 		return because(ErrUnconfirmed, err)
 	}
-	c := &call{entries: entries}
 	if err := l.group.join(c, l.o.MaxQueue); err != nil {
 		return err
 	}
@@ -164,15 +163,19 @@ func (l *Log) write(ctx context.Context, batch []*call) {
 		ctx = context.Background()
 	}
 	if end, ok := ctx.Deadline(); !ok || time.Until(end) > l.o.CommitTimeout {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.o.CommitTimeout)
-		defer cancel()
+		d := &deadline{parent: ctx, at: time.Now().Add(l.o.CommitTimeout)}
+		defer d.stop()
+		ctx = d
 	}
 	if len(batch) == 1 {
 		batch[0].err = l.append(ctx, batch[0].entries)
 		return
 	}
-	var all []Entry
+	size := 0
+	for _, c := range batch {
+		size += len(c.entries)
+	}
+	all := make([]Entry, 0, size)
 	for _, c := range batch {
 		all = append(all, c.entries...)
 	}

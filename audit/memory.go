@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"slices"
 	"sync"
 )
 
@@ -68,12 +67,26 @@ func (m *Memory) add(e *Entry) {
 	if t.byID[e.ID] != nil {
 		return
 	}
-	c := *e
+	c := e.clone()
 	c.Index = int64(len(t.list))
-	c.Patients, c.Objects = slices.Clone(e.Patients), slices.Clone(e.Objects)
-	c.Body, c.Openings = bytes.Clone(e.Body), bytes.Clone(e.Openings)
-	t.byID[c.ID] = &c
-	t.list = append(t.list, &c)
+	t.byID[c.ID] = c
+	t.list = append(t.list, c)
+}
+
+// clone copies an entry; one of a single patient and object into a single place.
+func (e *Entry) clone() *Entry {
+	c := &struct {
+		Entry
+		patient [1]Patient
+		object  [1]Ref
+	}{Entry: *e}
+	c.Patients, c.Objects = append(c.patient[:0], e.Patients...), append(c.object[:0], e.Objects...)
+	data := append(append(make([]byte, 0, len(e.Body)+len(e.Openings)), e.Body...), e.Openings...)
+	c.Body, c.Openings = data[:len(e.Body):len(e.Body)], nil
+	if e.Openings != nil {
+		c.Openings = data[len(e.Body):]
+	}
+	return &c.Entry
 }
 
 // Sequence implements Store.

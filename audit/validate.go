@@ -140,8 +140,8 @@ func (e *Event) checkContext(c *checker) {
 	c.text("decision.policy", e.Decision.Policy, MaxID)
 	c.text("decision.mask", e.Decision.Mask, MaxID)
 	for i := range slots {
-		if s := e.slot(i); s.p != nil {
-			c.private(s.field, *s.p)
+		if p := e.slot(i); p != nil {
+			c.private(slotField(i), p)
 		}
 	}
 	if d := e.Disclosure; d != nil {
@@ -228,7 +228,7 @@ func (c *checker) object(o *Object) {
 	c.list("objects.fields", o.Fields, MaxFields, MaxName)
 }
 
-func (c *checker) private(field string, p Private) {
+func (c *checker) private(field string, p *Private) {
 	if v, ok := p.Reveal(); ok && len(v) > MaxPrivate {
 		c.wrong(field)
 	}
@@ -246,10 +246,18 @@ func (c *checker) time(field string, t time.Time) {
 
 // clean reports whether s is short enough and well-formed UTF-8 without control characters.
 func clean(s string, limit int) bool {
-	if len(s) > limit || !utf8.ValidString(s) {
+	if len(s) > limit {
 		return false
 	}
-	return strings.IndexFunc(s, unicode.IsControl) < 0
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b < ' ' || b == 0x7f:
+			return false
+		case b >= utf8.RuneSelf:
+			return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+		}
+	}
+	return true
 }
 
 // isCode reports whether s consists of ASCII letters, digits, dots, dashes and underscores.
