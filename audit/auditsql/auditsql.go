@@ -21,37 +21,62 @@ var migrations embed.FS
 
 // Migrations returns the numbered migration files, in migrations/sqlite and
 // migrations/postgres, for hosts that apply them with a tool of their own. Such a host calls
-// Check at start.
+// Check at start, and Migrate too: it imports what release 0.1 recorded.
 func Migrations() fs.FS { return migrations }
 
-// Store is an audit.Store in a SQL database.
-type Store struct{ db *sqlkit.DB }
+// Store is an audit.Store in a SQL database. It is safe for concurrent use.
+type Store struct {
+	db   *sqlkit.DB
+	macs macs // of waiting entries; PostgreSQL only
+}
 
 var _ audit.Store = (*Store)(nil)
 
 // SQLite returns a Store in an SQLite database. It does not connect.
-func SQLite(db *sql.DB) (*Store, error) { return open(db, sqlkit.SQLite) }
+func SQLite(db *sql.DB) (*Store, error) { return open(db, sqlkit.SQLite, nil) }
 
 // Postgres returns a Store in a PostgreSQL database. It does not connect.
-func Postgres(db *sql.DB) (*Store, error) { return open(db, sqlkit.Postgres) }
+//
+// The key, 32 bytes or more, authenticates entries until they have their place, so that
+// nobody who has only the database can add or alter one before. All servers have the same
+// key, from the host's secrets and never from the database. To change it, give the new one
+// to all servers as a further key first; then as the first one, with the old one as a further
+// key; and leave the old one out when Health shows no backlog of before. The first key
+// authenticates, all of them verify.
+func Postgres(db *sql.DB, key []byte, further ...[]byte) (*Store, error) {
+	keys, err := newMacs(append([][]byte{key}, further...))
+	if err != nil {
+		return nil, err
+	}
+	return open(db, sqlkit.Postgres, keys)
+}
 
-func open(db *sql.DB, d sqlkit.Dialect) (*Store, error) {
+func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
 	kit, err := sqlkit.Open(db, d)
 	if err != nil {
 		return nil, fmt.Errorf("auditsql: %w", err)
 	}
-	return &Store{kit}, nil
+	return &Store{db: kit, macs: keys}, nil
 }
 
-// Migrate checks the database and brings the tables up to date. Several processes may do so
-// at once. It returns ErrUnsafeEngine, and changes nothing, where Check does.
+func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }
+
+// Migrate checks the database, brings the tables up to date, and imports what release 0.1
+// recorded. Several processes may do so at once; one that was killed goes on the next time.
+// It returns ErrUnsafeEngine, and changes nothing, where Check does.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.db.Migrate(ctx, "audit", migrations, "migrations")
+	if err := s.db.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
+		return err
+	}
+	if err := s.importAll(ctx); err != nil {
+		return fmt.Errorf("auditsql: importing events: %w", err)
+	}
+	return nil
 }
 
 // Check returns ErrUnsafeEngine for a database that cannot keep what it acknowledges: SQLite
 // before 3.51.3, without WAL, below synchronous=FULL or with a busy_timeout outside 1 to
-// 1000 ms; PostgreSQL with fsync off. It looks at one connection.
+// 1000 ms; PostgreSQL with fsync or full_page_writes off. It looks at one or two connections.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.db.Check(ctx); err != nil {
 		return fmt.Errorf("auditsql: %w", err)
@@ -60,13 +85,13 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 // durable makes sure that the commit of tx will be on disk.
-func (s *Store) durable(ctx context.Context, tx *sqlkit.Tx) error {
-	if s.db.Dialect() == sqlkit.Postgres {
+func (s *Store) durable(ctx context.Context, tx runner) error {
+	if s.postgres() {
 		_, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = on")
 		return err
 	}
 	var level int // 2 is FULL, 3 is EXTRA
-	if err := tx.Row(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
+	if err := scanOne(ctx, tx, []any{&level}, "PRAGMA synchronous"); err != nil {
 		return err
 	}
 	if level < 2 {
@@ -75,53 +100,68 @@ func (s *Store) durable(ctx context.Context, tx *sqlkit.Tx) error {
 	return nil
 }
 
-const selectOne = `SELECT e.id, e.recorded, e.actor, e.action, e.outcome, e.leaf, e.body, o.sealed
-	FROM audit_event e LEFT JOIN audit_opening o ON o.tenant = e.tenant AND o.id = e.id
-	WHERE e.tenant = ? AND e.id = ?`
-
-// Get implements audit.Store.
+// Get implements audit.Reader.
 func (s *Store) Get(ctx context.Context, tenant audit.Tenant, id string) (audit.Entry, error) {
 	key, ok := idBytes(id)
 	if !ok {
 		return audit.Entry{}, audit.ErrNotFound
 	}
-	var r row
-	var sealed []byte
-	err := s.db.Get(ctx, append(r.dest(), &sealed), selectOne, string(tenant), key)
-	if errors.Is(err, sql.ErrNoRows) {
+	rows, err := s.stored(ctx, s.db, string(tenant), [][]byte{key})
+	switch {
+	case err != nil && errors.Is(err, audit.ErrDamaged):
+		return audit.Entry{}, audit.ErrDamaged
+	case err != nil:
+		return audit.Entry{}, fmt.Errorf("auditsql: reading an event: %w", err)
+	case len(rows) == 0:
 		return audit.Entry{}, audit.ErrNotFound
 	}
-	if err != nil {
-		return audit.Entry{}, fmt.Errorf("auditsql: reading an event: %w", err)
+	for _, r := range rows {
+		e, _, err := r.entry(tenant)
+		e.Openings = r.sealed
+		if r.place < 0 {
+			e.Index = -1
+		}
+		return e, err
 	}
-	e, err := r.entry(tenant)
-	e.Openings = sealed
-	return e, err
+	return audit.Entry{}, audit.ErrNotFound
 }
 
-// Erase implements audit.Store.
-func (s *Store) Erase(ctx context.Context, tenant audit.Tenant, ids []string) error {
-	args := []any{string(tenant)}
+// stored reads entries of one tenant by their IDs, at most maxRows. The place of one that
+// cannot be found yet is -1.
+//
+// On PostgreSQL an entry moves from audit_pending to audit_entry, so it is looked for in this
+// order: what left the one before the look is in the other when that is looked at.
+func (s *Store) stored(ctx context.Context, from runner, tenant string, ids [][]byte) (map[string]*row, error) {
+	out := map[string]*row{}
+	args := []any{tenant}
 	for _, id := range ids {
-		if key, ok := idBytes(id); ok {
-			args = append(args, key)
+		args = append(args, id)
+	}
+	if s.postgres() {
+		if err := s.waiting(ctx, from, out, args); err != nil {
+			return nil, err
 		}
 	}
-	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		if err := s.durable(ctx, tx); err != nil {
-			return err
+	query := `SELECT ` + rowColumns + `, COALESCE(e.sealed, o.sealed), t.size
+		FROM audit_tenant t JOIN audit_entry e ON ` + s.numberOf("e") + ` = t.no
+		LEFT JOIN audit_opening o ON o.tenant = t.tenant AND o.id = e.id
+		WHERE t.tenant = ? AND e.id IN ` + sqlkit.List(len(ids))
+	err := scanAll(ctx, from, func(rows *sqlkit.Rows) error {
+		r, size := &row{}, int64(0)
+		err := rows.Scan(append(r.dest(), &r.sealed, &size)...)
+		if indexOf(r.place) >= size {
+			r.place = -1
 		}
-		for start := 1; start < len(args); start += maxRows {
-			some := append([]any{args[0]}, args[start:min(start+maxRows, len(args))]...)
-			query := `DELETE FROM audit_opening WHERE tenant = ? AND id IN ` + sqlkit.List(len(some)-1)
-			if _, err := tx.Exec(ctx, query, some...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("auditsql: erasing openings: %w", err)
+		out[string(r.id)] = r
+		return err
+	}, query, args...)
+	return out, err
+}
+
+// numberOf is the tenant's number in a place, as the index has it.
+func (s *Store) numberOf(alias string) string {
+	if s.postgres() {
+		return `(` + alias + `.place >> 40)::INTEGER`
 	}
-	return nil
+	return alias + `.place >> 40`
 }

@@ -1,6 +1,7 @@
 package auditsql_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,15 +16,27 @@ import (
 // over returns a store with tables in the engine.
 func over(t testing.TB, e enginetest.Engine) *auditsql.Store {
 	t.Helper()
-	open := auditsql.SQLite
-	if e.Dialect == sqlkit.Postgres {
-		open = auditsql.Postgres
-	}
-	store, err := open(e.Pool)
-	require.NoError(t, err)
+	store := unmigrated(t, e)
 	require.NoError(t, store.Migrate(t.Context()))
 	return store
 }
+
+// unmigrated returns a store whose tables may be missing.
+func unmigrated(t testing.TB, e enginetest.Engine) *auditsql.Store {
+	t.Helper()
+	var store *auditsql.Store
+	var err error
+	if e.Dialect == sqlkit.Postgres {
+		store, err = auditsql.Postgres(e.Pool, testKey())
+	} else {
+		store, err = auditsql.SQLite(e.Pool)
+	}
+	require.NoError(t, err)
+	return store
+}
+
+// testKey authenticates waiting entries in tests.
+func testKey() []byte { return bytes.Repeat([]byte{7}, 32) }
 
 func TestStore(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 			"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", auditsql.SQLite)
 	}
 	if url := os.Getenv("AUDITSQL_CRASH_POSTGRES"); url != "" {
-		crashChild("pgx", url, auditsql.Postgres)
+		crashChild("pgx", url, func(db *sql.DB) (*auditsql.Store, error) { return auditsql.Postgres(db, testKey()) })
 	}
 	os.Exit(m.Run())
 }

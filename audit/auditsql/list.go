@@ -1,9 +1,8 @@
 package auditsql
 
 import (
-	"cmp"
 	"context"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,224 +12,190 @@ import (
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
-// List implements audit.Store. It reads the whole page before it yields, so that no
-// connection is held while the caller looks at it.
-func (s *Store) List(ctx context.Context, f audit.Filter, after audit.Position, limit int) iter.Seq2[audit.Entry, error] {
+// The number of entries that are read at a time: at first what is asked for, then more and
+// more, because so few of them were selected.
+const maxChunk = 1024
+
+// List implements audit.Reader. It holds no connection while the caller looks at an entry.
+func (s *Store) List(ctx context.Context, f audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
-		page, err := s.page(ctx, &f, after, limit)
+		err := s.walk(ctx, &f, below, limit, func(e audit.Entry) bool {
+			limit--
+			return yield(e, nil) && limit > 0
+		})
 		if err != nil {
-			yield(audit.Entry{}, fmt.Errorf("auditsql: listing events: %w", err))
-			return
-		}
-		for _, e := range page {
-			if !yield(e, nil) {
-				return
-			}
+			yield(audit.Entry{}, listError(err))
 		}
 	}
 }
 
-func (s *Store) page(ctx context.Context, f *audit.Filter, after audit.Position, limit int) ([]audit.Entry, error) {
-	q := listing(s.db.Dialect(), f, after, limit)
-	rows, err := s.db.Query(ctx, q.text.String(), q.args...)
+func listError(err error) error {
+	if errors.Is(err, audit.ErrDamaged) {
+		return audit.ErrDamaged
+	}
+	return fmt.Errorf("auditsql: listing events: %w", err)
+}
+
+// Count implements audit.Reader. Conditions on what is only hashed in the tables are checked
+// against the events themselves, so that the number is exact.
+func (s *Store) Count(ctx context.Context, f audit.Filter, limit int) (int, error) {
+	n := 0
+	err := s.walk(ctx, &f, audit.Newest, limit, func(audit.Entry) bool {
+		n++
+		return n < limit
+	})
+	if err != nil {
+		return 0, listError(err)
+	}
+	return n, nil
+}
+
+// walk visits what f selects below an index, the highest first, until visit returns false.
+func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit int, visit func(audit.Entry) bool) error {
+	r, err := s.reachOf(ctx, f, below)
+	if err != nil {
+		return err
+	}
+	keys := leads(f)
+	for n := min(max(limit, 1), maxChunk); ; n = min(4*n, maxChunk) {
+		places, err := s.candidates(ctx, keys, r, n)
+		if err != nil || len(places) == 0 {
+			return err
+		}
+		rows, err := s.rows(ctx, places)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			e, facts, err := rows[i].entry(f.Tenant)
+			if err != nil {
+				return err
+			}
+			if !facts.explain(f, keys) {
+				return audit.ErrDamaged
+			}
+			if facts.match(f, &e) && !visit(e) {
+				return nil
+			}
+		}
+		r.below = places[len(places)-1]
+	}
+}
+
+// reach is the range of places that a filter can select: from ≤ place < below.
+type reach struct{ from, below int64 }
+
+// reachOf returns where to look; an empty range for a tenant without entries.
+func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reach, error) {
+	var no, size int64
+	err := scanOne(ctx, s.db, []any{&no, &size}, `SELECT no, size FROM audit_tenant WHERE tenant = ?`, string(f.Tenant))
+	return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size))}, err
+}
+
+// leads chooses the condition that selects the fewest events in general, and returns the keys
+// of its values. None: every entry is looked at.
+func leads(f *audit.Filter) []int64 {
+	tenant := string(f.Tenant)
+	switch {
+	case f.ObjectID != "":
+		return []int64{keyOf(byObject, tenant, f.ObjectType, f.ObjectID)}
+	case f.Patient != "":
+		return []int64{keyOf(byPatient, tenant, string(f.Patient))}
+	case len(f.Actors) > 0:
+		return keysOfValues(byActor, tenant, f.Actors)
+	case f.ObjectType != "":
+		return []int64{keyOf(byType, tenant, f.ObjectType)}
+	case len(f.Actions) > 0:
+		return keysOfValues(byAction, tenant, f.Actions)
+	}
+	return nil
+}
+
+func keysOfValues[T ~string](d dimension, tenant string, values []T) []int64 {
+	keys := make([]int64, len(values))
+	for i, v := range values {
+		keys[i] = keyOf(d, tenant, string(v))
+	}
+	return each(keys)
+}
+
+// explain reports whether the event has one of the keys that led to it. If not, somebody
+// changed the tables; if it has, and f does not select it, two values share a key.
+func (f *facts) explain(filter *audit.Filter, keys []int64) bool {
+	if len(keys) == 0 {
+		return true
+	}
+	e := f.entry(filter.Tenant)
+	return slices.ContainsFunc(keysOf(&e), func(k int64) bool { return slices.Contains(keys, k) })
+}
+
+// candidates returns the next n places in the reach, in descending order.
+func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) ([]int64, error) {
+	var out []int64
+	if len(keys) == 0 {
+		for p := r.below - 1; p >= r.from && len(out) < n; p-- {
+			out = append(out, p)
+		}
+		return out, nil
+	}
+	args := make([]any, 0, len(keys)+3)
+	for _, k := range keys {
+		args = append(args, k)
+	}
+	query := `SELECT DISTINCT place FROM audit_find WHERE key IN ` + sqlkit.List(len(keys)) + ` AND place >= ? AND place < ? ORDER BY place DESC LIMIT ?`
+	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
+		var p int64
+		err := rows.Scan(&p)
+		out = append(out, p)
+		return err
+	}, query, append(args, r.from, r.below, n)...)
+	return out, err
+}
+
+// rows reads the entries at all of these descending places. One that is missing was removed
+// by somebody.
+func (s *Store) rows(ctx context.Context, places []int64) ([]row, error) {
+	out := make([]row, 0, len(places))
+	query, args := s.rowsQuery(places)
+	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
+		var r row
+		err := rows.Scan(r.dest()...)
+		out = append(out, r)
+		return err
+	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var page []audit.Entry
-	for rows.Next() {
-		var r row
-		if err := rows.Scan(r.dest()...); err != nil {
-			return nil, err
-		}
-		e, err := r.entry(f.Tenant)
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, e)
-	}
-	return page, rows.Err()
-}
-
-// query is a statement under construction; text holds constants only, every value is an
-// argument.
-type query struct {
-	text strings.Builder
-	args []any
-}
-
-func (q *query) add(text string, args ...any) {
-	q.text.WriteString(text)
-	q.args = append(q.args, args...)
-}
-
-// branch is one index to read in order.
-type branch struct {
-	from  string // and the conditions on the index's first columns
-	alias string // whose recorded and id follow in the index
-	args  []any
-}
-
-const (
-	fromTime    = `audit_event e INDEXED BY audit_event_time WHERE e.tenant = ?`
-	fromActor   = `audit_event e INDEXED BY audit_event_actor WHERE e.tenant = ? AND e.actor = ?`
-	fromAction  = `audit_event e INDEXED BY audit_event_action WHERE e.tenant = ? AND e.action = ?`
-	fromPatient = `audit_event_patient i CROSS JOIN audit_event e
-		WHERE e.tenant = i.tenant AND e.id = i.id AND i.tenant = ? AND i.patient = ?`
-	fromObject = `audit_event_object i CROSS JOIN audit_event e
-		WHERE e.tenant = i.tenant AND e.id = i.id AND i.tenant = ? AND i.type = ? AND i.object = ?`
-)
-
-// leads chooses which condition of the filter leads: in general the one that selects the
-// fewest events. A list of alternatives needs a branch for each, because an index is in
-// order for one value only. rest is what remains to be asked of each event.
-func leads(f audit.Filter) (branches []branch, rest audit.Filter) {
-	tenant := string(f.Tenant)
-	rest = f
-	switch {
-	case f.ObjectID != "":
-		rest.ObjectType, rest.ObjectID = "", ""
-		return []branch{{fromObject, "i", []any{tenant, f.ObjectType, f.ObjectID}}}, rest
-	case f.Patient != "":
-		rest.Patient = ""
-		return []branch{{fromPatient, "i", []any{tenant, string(f.Patient)}}}, rest
-	case len(f.Actors) > 0:
-		rest.Actors = nil
-		for _, a := range distinctValues(f.Actors) {
-			branches = append(branches, branch{fromActor, "e", []any{tenant, string(a)}})
-		}
-		return branches, rest
-	case f.ObjectType != "":
-		rest.ObjectType = ""
-		return []branch{{fromObject, "i", []any{tenant, f.ObjectType, ""}}}, rest
-	case len(f.Actions) > 0:
-		rest.Actions = nil
-		for _, a := range distinctValues(f.Actions) {
-			branches = append(branches, branch{fromAction, "e", []any{tenant, string(a)}})
-		}
-		return branches, rest
-	}
-	return []branch{{fromTime, "e", []any{tenant}}}, rest
-}
-
-// indexedBy is SQLite's way of saying which index to read, whatever its statistics say; a
-// wrong guess of its planner would sort the whole log for one page. PostgreSQL has no such
-// words and decides well.
-func indexedBy(from string, d sqlkit.Dialect) string {
-	table, rest, found := strings.Cut(from, " INDEXED BY ")
-	if !found || d == sqlkit.SQLite {
-		return from
-	}
-	_, where, _ := strings.Cut(rest, " ")
-	return table + " " + where
-}
-
-// listing merges the branches, each cut to the limit.
-func listing(d sqlkit.Dialect, f *audit.Filter, after audit.Position, limit int) *query {
-	q := &query{}
-	branches, rest := leads(*f)
-	for i, b := range branches {
-		if i > 0 {
-			q.add(` UNION ALL `)
-		}
-		if len(branches) > 1 {
-			q.add(`SELECT * FROM (`)
-		}
-		q.add(`SELECT e.id, e.recorded, e.actor, e.action, e.outcome, e.leaf, e.body FROM `)
-		q.add(indexedBy(b.from, d), b.args...)
-		q.bounds(b.alias, f, after)
-		q.conditions(&rest)
-		q.add(` ORDER BY `+b.alias+`.recorded DESC, `+b.alias+`.id DESC LIMIT ?`, limit)
-		if len(branches) > 1 {
-			q.add(`) AS branch`)
+	slices.SortFunc(out, func(a, b row) int { return int(min(max(b.place-a.place, -1), 1)) })
+	for i := range places {
+		if i >= len(out) || out[i].place != places[i] {
+			return nil, audit.ErrDamaged
 		}
 	}
-	if len(branches) > 1 {
-		q.add(` ORDER BY recorded DESC, id DESC LIMIT ?`, limit)
-	}
-	return q
+	return out, nil
 }
 
-// bounds limits the period and starts behind a position.
-func (q *query) bounds(alias string, f *audit.Filter, after audit.Position) {
-	if !f.From.IsZero() {
-		q.add(` AND `+alias+`.recorded >= ?`, sqlkit.Micros(f.From))
+func (s *Store) rowsQuery(places []int64) (string, []any) {
+	const from = `SELECT ` + rowColumns + ` FROM audit_entry e WHERE e.place `
+	n := len(places)
+	if places[0]-places[n-1] == int64(n-1) {
+		return from + `BETWEEN ? AND ?`, []any{places[n-1], places[0]}
 	}
-	if !f.To.IsZero() {
-		q.add(` AND `+alias+`.recorded < ?`, sqlkit.Micros(f.To))
+	if s.postgres() {
+		var list numbers
+		for _, p := range places {
+			list.add(p)
+		}
+		return from + `= ANY (?::bigint[])`, []any{list.done()}
 	}
-	if !after.IsZero() {
-		key, _ := idBytes(after.ID) // an empty one is before all others of its time
-		q.add(` AND (`+alias+`.recorded, `+alias+`.id) < (?, ?)`, sqlkit.Micros(after.Recorded), key)
+	// A few sizes of statement; the last place fills up.
+	size := 8
+	for size < n {
+		size *= 4
 	}
-}
-
-// conditions adds what no index leads with.
-func (q *query) conditions(f *audit.Filter) {
-	in(q, `e.actor`, f.Actors, func(a audit.ActorID) any { return string(a) })
-	in(q, `e.action`, f.Actions, func(a audit.Action) any { return string(a) })
-	in(q, `e.outcome`, f.Outcomes, func(o audit.Outcome) any { return int64(o) })
-	tenant := string(f.Tenant)
-	if f.Patient != "" {
-		q.add(` AND EXISTS (SELECT 1 FROM audit_event_patient p WHERE p.tenant = ? AND p.patient = ?
-			AND p.recorded = e.recorded AND p.id = e.id)`, tenant, string(f.Patient))
+	args := make([]any, size)
+	for i := range args {
+		args[i] = places[min(i, n-1)]
 	}
-	if f.ObjectType != "" {
-		q.add(` AND EXISTS (SELECT 1 FROM audit_event_object o WHERE o.tenant = ? AND o.type = ? AND o.object = ?
-			AND o.recorded = e.recorded AND o.id = e.id)`, tenant, f.ObjectType, f.ObjectID)
-	}
-}
-
-func in[T cmp.Ordered](q *query, column string, values []T, arg func(T) any) {
-	values = distinctValues(values)
-	if len(values) == 0 {
-		return
-	}
-	q.add(` AND ` + column + ` IN ` + sqlkit.List(len(values)))
-	for _, v := range values {
-		q.args = append(q.args, arg(v))
-	}
-}
-
-func distinctValues[T cmp.Ordered](values []T) []T {
-	return slices.Compact(slices.Sorted(slices.Values(values)))
-}
-
-// row is what Get and List read of an event.
-type row struct {
-	id, leaf, body []byte
-	recorded       int64
-	actor, action  string
-	outcome        int64
-}
-
-func (r *row) dest() []any {
-	return []any{&r.id, &r.recorded, &r.actor, &r.action, &r.outcome, &r.leaf, &r.body}
-}
-
-func (r *row) entry(tenant audit.Tenant) (audit.Entry, error) {
-	if len(r.id) != 16 || len(r.leaf) != 32 || r.outcome < 0 || r.outcome > 255 {
-		return audit.Entry{}, audit.ErrDamaged
-	}
-	return audit.Entry{
-		Tenant: tenant, ID: idText(r.id), Recorded: sqlkit.Time(r.recorded),
-		Actor: audit.ActorID(r.actor), Action: audit.Action(r.action), Outcome: audit.Outcome(r.outcome),
-		Body: r.body, Leaf: [32]byte(r.leaf),
-	}, nil
-}
-
-// idBytes returns the 16 bytes of a UUID; it reports false for anything else.
-func idBytes(id string) ([]byte, bool) {
-	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
-		return nil, false
-	}
-	digits := id[0:8] + id[9:13] + id[14:18] + id[19:23] + id[24:36]
-	key, err := hex.DecodeString(digits)
-	return key, err == nil && strings.ToLower(digits) == digits
-}
-
-// idText is the inverse of idBytes.
-func idText(key []byte) string {
-	h := hex.EncodeToString(key)
-	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
+	return from + `IN (?` + strings.Repeat(", ?", size-1) + `)`, args
 }

@@ -47,14 +47,19 @@ func TestMigrateTwice(t *testing.T) {
 func TestMigrationsAreComplete(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, fstest.TestFS(auditsql.Migrations(),
-		"migrations/sqlite/0001_audit.sql", "migrations/postgres/0001_audit.sql"))
+		"migrations/sqlite/0001_audit.sql", "migrations/postgres/0001_audit.sql",
+		"migrations/sqlite/0002_order.sql", "migrations/postgres/0002_order.sql"))
 }
 
 func TestNoPool(t *testing.T) {
 	t.Parallel()
 	_, err := auditsql.SQLite(nil)
 	require.Error(t, err)
-	_, err = auditsql.Postgres(nil)
+	_, err = auditsql.Postgres(nil, testKey())
+	require.Error(t, err)
+	_, err = auditsql.Postgres(new(sql.DB), testKey()[1:])
+	require.Error(t, err)
+	_, err = auditsql.Postgres(new(sql.DB), testKey(), []byte("short"))
 	require.Error(t, err)
 }
 
@@ -115,7 +120,7 @@ func TestPostgresCommitsSynchronously(t *testing.T) {
 		`CREATE FUNCTION durable_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			IF current_setting('synchronous_commit') <> 'on' THEN RAISE EXCEPTION 'not durable'; END IF;
 			RETURN NULL; END $$`,
-		`CREATE TRIGGER durable_only AFTER INSERT ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION durable_only()`,
+		`CREATE TRIGGER durable_only AFTER INSERT ON audit_pending FOR EACH STATEMENT EXECUTE FUNCTION durable_only()`,
 	} {
 		_, err := e.Pool.ExecContext(ctx, statement)
 		require.NoError(t, err)
@@ -136,15 +141,15 @@ func TestRowsAreNeverChanged(t *testing.T) {
 		ev := event("a")
 		ev.Why = audit.NewPrivate("because")
 		require.NoError(t, log.Record(t.Context(), ev))
+		_, err = log.Query(t.Context(), audit.Query{Tenant: "clinic-17"})
+		require.NoError(t, err, "and now it has its place")
 		statements := []string{
-			"UPDATE audit_event SET actor = 'u-1'", "DELETE FROM audit_event",
-			"UPDATE audit_event_patient SET patient = 'p-2'", "DELETE FROM audit_event_patient",
-			"UPDATE audit_event_object SET object = 'n-2'", "DELETE FROM audit_event_object",
-			"UPDATE audit_opening SET tenant = 'x'",
+			"UPDATE audit_entry SET recorded = 1", "UPDATE audit_entry SET sealed = body", "DELETE FROM audit_entry",
+			"DELETE FROM audit_tenant", "INSERT INTO audit_mark (place, latest, low, high) VALUES (1, 1, 1, 1); DELETE FROM audit_mark",
 		}
 		if e.Dialect == sqlkit.Postgres {
-			statements = append(statements, "TRUNCATE audit_event", "TRUNCATE audit_event_patient",
-				"TRUNCATE audit_event_object", "TRUNCATE audit_opening")
+			statements = append(statements, "TRUNCATE audit_entry", "TRUNCATE audit_tenant", "TRUNCATE audit_mark",
+				"TRUNCATE audit_pending", "TRUNCATE audit_find")
 		}
 		for _, s := range statements {
 			_, err := e.Pool.ExecContext(t.Context(), s)
@@ -186,16 +191,9 @@ func TestEngineFails(t *testing.T) {
 			require.Error(t, err, what)
 			require.NotContains(t, err.Error(), "DELETE")
 		}
-		bare := auditsql.SQLite
-		e := open(t)
-		if e.Dialect == sqlkit.Postgres {
-			bare = auditsql.Postgres
-		}
-		store, err := bare(e.Pool)
-		require.NoError(t, err)
-		check(store, "no tables")
+		check(unmigrated(t, open(t)), "no tables")
 		closed := open(t)
-		store = over(t, closed)
+		store := over(t, closed)
 		require.NoError(t, closed.Pool.Close())
 		check(store, "closed pool")
 	})
@@ -212,7 +210,7 @@ func TestLockedDatabase(t *testing.T) {
 		defer conn.Close()
 		lock := []string{"BEGIN IMMEDIATE"}
 		if e.Dialect == sqlkit.Postgres {
-			lock = []string{"BEGIN", "LOCK TABLE audit_event IN ACCESS EXCLUSIVE MODE"}
+			lock = []string{"BEGIN", "LOCK TABLE audit_pending IN ACCESS EXCLUSIVE MODE"}
 		}
 		for _, s := range lock {
 			_, err = conn.ExecContext(t.Context(), s)
@@ -241,13 +239,17 @@ func TestHostileRows(t *testing.T) {
 		kit := e.Kit(t)
 		for i, row := range [][]any{
 			{[]byte{1}, make([]byte, 32), []byte("x"), 0},
-			{make([]byte, 16), make([]byte, 31), []byte("x"), 0},
-			{make([]byte, 16), make([]byte, 32), []byte("x"), 300},
+			{make([]byte, 16), make([]byte, 31), []byte("\x00{}"), 0},
+			{make([]byte, 16), make([]byte, 32), []byte("\x00{}"), 300},
 			{make([]byte, 16), make([]byte, 32), []byte{}, 0},
+			{make([]byte, 16), make([]byte, 32), []byte("\x00{\"act\":"), 0},
 		} {
 			tenant := "clinic-" + string(rune('a'+i))
-			_, err := kit.Exec(t.Context(), `INSERT INTO audit_event (tenant, id, recorded, actor, action, leaf, body, outcome)
-				VALUES (?, ?, 1, 'a', 'b', ?, ?, ?)`, tenant, row[0], row[1], row[2], row[3])
+			_, err := kit.Exec(t.Context(), `INSERT INTO audit_tenant (no, tenant, given, size, latest, late, low, high)
+				VALUES (?, ?, 1, 1, 1, 0, 1, 1)`, i+1, tenant)
+			require.NoError(t, err)
+			_, err = kit.Exec(t.Context(), `INSERT INTO audit_entry (place, recorded, id, leaf, body, outcome)
+				VALUES (?, 1, ?, ?, ?, ?)`, int64(i+1)<<40, row[0], row[1], row[2], row[3])
 			require.NoError(t, err)
 			_, err = log.Query(t.Context(), audit.Query{Tenant: audit.Tenant(tenant)})
 			require.True(t, errors.Is(err, audit.ErrDamaged), "row %d: %v", i, err)

@@ -1,0 +1,90 @@
+package auditsql
+
+import (
+	"context"
+	"encoding/binary"
+)
+
+const (
+	insertEntry   = `INSERT INTO audit_entry (place, recorded, outcome, id, leaf, body, sealed) VALUES `
+	insertPending = `INSERT INTO audit_pending (entries, oldest, data) VALUES (?, ?, ?)`
+)
+
+// landSQLite writes entries at their places: SQLite has one writer at a time, so the order of
+// commits is known while they happen. What they are found by is left for Sequence, which
+// writes it for many at once.
+func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
+	if err := s.durable(ctx, tx); err != nil {
+		return err
+	}
+	hs, err := headsOf(ctx, tx, tenantsOf(list))
+	if err != nil {
+		return err
+	}
+	values := make([]any, 0, 7*len(list))
+	waiting := make([]placed, len(list))
+	for i := range list {
+		it := &list[i]
+		h := hs[it.tenant]
+		place := placeOf(h.no, h.given)
+		h.given++
+		values = append(values, place, it.recorded, it.outcome, it.id, it.leaf, it.body, orNull(it.sealed))
+		waiting[i] = placed{place, it.recorded, it.keys}
+	}
+	n, err := insertRows(ctx, tx, insertEntry, values, 7, " ON CONFLICT DO NOTHING")
+	if err != nil {
+		return err
+	}
+	if n < int64(len(list)) {
+		return errExists
+	}
+	if _, err := tx.Exec(ctx, insertPending, len(waiting), waiting[0].recorded, waitingBytes(waiting)); err != nil {
+		return err
+	}
+	return hs.save(ctx, tx)
+}
+
+// orNull is NULL for no bytes.
+func orNull(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// placed is an entry that has its place.
+type placed struct {
+	place, recorded int64
+	keys            []int64
+}
+
+// waitingBytes is what a row of audit_pending holds on SQLite: for each entry place,
+// recorded, the number of keys and the keys.
+func waitingBytes(list []placed) []byte {
+	b := make([]byte, 0, 64*len(list))
+	for _, p := range list {
+		b = binary.BigEndian.AppendUint64(b, uint64(p.place))
+		b = binary.BigEndian.AppendUint64(b, uint64(p.recorded))
+		b = binary.BigEndian.AppendUint16(b, uint16(len(p.keys)))
+		b = append(b, keyBytes(p.keys)...)
+	}
+	return b
+}
+
+// parseWaiting is the inverse of waitingBytes.
+func parseWaiting(b []byte) ([]placed, bool) {
+	var list []placed
+	for len(b) > 0 {
+		if len(b) < 18 {
+			return nil, false
+		}
+		p := placed{place: int64(binary.BigEndian.Uint64(b)), recorded: int64(binary.BigEndian.Uint64(b[8:]))}
+		end := 18 + 8*int(binary.BigEndian.Uint16(b[16:]))
+		if len(b) < end {
+			return nil, false
+		}
+		p.keys, _ = parseKeys(b[18:end])
+		list, b = append(list, p), b[end:]
+	}
+	return list, true
+}

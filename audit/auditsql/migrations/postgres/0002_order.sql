@@ -1,0 +1,98 @@
+-- The tenants, numbered, and the head of each one's order.
+CREATE TABLE audit_tenant (
+	no INTEGER PRIMARY KEY CHECK (no BETWEEN 1 AND 4194303),
+	tenant TEXT COLLATE "C" NOT NULL UNIQUE,
+	given BIGINT NOT NULL, -- places that were given out
+	size BIGINT NOT NULL, -- entries that can be found, the first of those places
+	latest BIGINT NOT NULL, -- the highest recorded of these
+	late BIGINT NOT NULL, -- how far recorded ever was below the highest before it
+	low BIGINT NOT NULL, -- the lowest and the highest since the last mark
+	high BIGINT NOT NULL
+);
+
+-- One row per event. place is the tenant's number times 2^40 and the place in its order. body
+-- is the event in packed form; leaf is SHA-256(0x00 || the canonical bytes); sealed holds its
+-- private values until they are erased.
+CREATE TABLE audit_entry (
+	place BIGINT PRIMARY KEY,
+	recorded BIGINT NOT NULL,
+	outcome SMALLINT NOT NULL,
+	id BYTEA NOT NULL,
+	leaf BYTEA NOT NULL,
+	body BYTEA NOT NULL,
+	sealed BYTEA
+);
+
+CREATE UNIQUE INDEX audit_entry_id ON audit_entry (id, ((place >> 40)::INTEGER));
+
+-- What entries are found by: hashes of actor, action, patients, objects and their types.
+CREATE TABLE audit_find (
+	key BIGINT NOT NULL,
+	place BIGINT NOT NULL,
+	PRIMARY KEY (key, place)
+);
+
+-- What was committed and has no place yet. Serials grow with time: one that a transaction drew
+-- after another had committed is higher. mac authenticates every other column but serial,
+-- sealed and refused. A refused row was not written by who holds the key.
+CREATE SEQUENCE audit_serial INCREMENT BY 65536;
+
+CREATE TABLE audit_pending (
+	serial BIGINT NOT NULL,
+	tenant TEXT COLLATE "C" NOT NULL,
+	id BYTEA NOT NULL,
+	recorded BIGINT NOT NULL,
+	outcome SMALLINT NOT NULL,
+	leaf BYTEA NOT NULL,
+	body BYTEA NOT NULL,
+	keys BYTEA NOT NULL,
+	mac BYTEA NOT NULL,
+	sealed BYTEA,
+	refused BOOLEAN NOT NULL DEFAULT FALSE,
+	PRIMARY KEY (id, tenant)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE INDEX audit_pending_order ON audit_pending (serial) WHERE NOT refused;
+
+CREATE INDEX audit_pending_refused ON audit_pending (serial) WHERE refused;
+
+-- One row per 256 entries of a tenant: the lowest and highest recorded among them, and the
+-- highest of all until then.
+CREATE TABLE audit_mark (
+	place BIGINT PRIMARY KEY,
+	latest BIGINT NOT NULL,
+	low BIGINT NOT NULL,
+	high BIGINT NOT NULL
+);
+
+CREATE INDEX audit_mark_latest ON audit_mark (((place >> 40)::INTEGER), latest, place);
+
+-- What release 0.1 recorded and, while both run, records; Migrate moves it. The trigger runs
+-- with its owner's rights, so that the older release needs no more rights than it had.
+CREATE TABLE audit_import (
+	recorded BIGINT NOT NULL,
+	id BYTEA NOT NULL,
+	tenant TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (recorded, id, tenant)
+);
+
+CREATE FUNCTION audit_event_import() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$ BEGIN INSERT INTO audit_import (recorded, id, tenant) VALUES (NEW.recorded, NEW.id, NEW.tenant); RETURN NULL; END $$;
+
+CREATE TRIGGER audit_event_import AFTER INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_event_import();
+
+INSERT INTO audit_import (recorded, id, tenant) SELECT recorded, id, tenant FROM audit_event;
+
+-- Not a defence against whoever owns the database, but against a careless statement.
+CREATE TRIGGER audit_entry_update BEFORE UPDATE ON audit_entry FOR EACH ROW
+WHEN (NEW.sealed IS NOT NULL OR (NEW.place, NEW.recorded, NEW.outcome, NEW.id, NEW.leaf, NEW.body) IS DISTINCT FROM (OLD.place, OLD.recorded, OLD.outcome, OLD.id, OLD.leaf, OLD.body))
+EXECUTE FUNCTION audit_refuse();
+
+CREATE TRIGGER audit_entry_refuse BEFORE DELETE OR TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+CREATE TRIGGER audit_pending_refuse BEFORE TRUNCATE ON audit_pending FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+CREATE TRIGGER audit_find_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_find FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+CREATE TRIGGER audit_mark_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_mark FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+CREATE TRIGGER audit_tenant_refuse BEFORE DELETE OR TRUNCATE ON audit_tenant FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
