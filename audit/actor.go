@@ -99,6 +99,14 @@ func ActorFrom(ctx context.Context) (Actor, bool) {
 	return a, ok
 }
 
+// Attribute returns e as Record and Decide complete it from ctx, for other Recorders: an event
+// that names no actor gets the one in ctx, an empty Tenant is the actor's, and an event without
+// Correlation or Client gets those of the Trail. It returns ErrNoActor if nobody is named.
+func Attribute(ctx context.Context, e Event) (Event, error) {
+	err := e.attribute(ctx)
+	return e, err
+}
+
 // attribute gives an event that names no actor the one in ctx, beside the roles that are there
 // as evidence, and lets it inherit from the context's Trail and from its actor.
 func (e *Event) attribute(ctx context.Context) error {

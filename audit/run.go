@@ -33,24 +33,17 @@ func (l *Log) Run(ctx context.Context, platform Tenant) error {
 		return ErrRunning
 	}
 	defer l.count(func(s *Health) { s.Running = false })
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for pause := tickFast; ; timer.Reset(pause) {
+	for pause := tickFast; ctx.Err() == nil; {
+		w.look(ctx)
+		pause = l.keepOrder(ctx, pause)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), w.end(ctx))
 		case <-timer.C:
-			pause = l.turn(ctx, w, pause)
 		}
+		timer.Stop()
 	}
-}
-
-// turn does everything once, within the time of one commit.
-func (l *Log) turn(ctx context.Context, w *watch, pause time.Duration) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, l.o.CommitTimeout)
-	defer cancel()
-	w.look(ctx)
-	return l.keepOrder(ctx, pause)
+	return errors.Join(ctx.Err(), w.end(ctx))
 }
 
 // start reports false if Run runs already.
@@ -61,6 +54,8 @@ func (l *Log) start() (first bool) {
 
 // keepOrder gives events their place and returns how long to wait for the next time.
 func (l *Log) keepOrder(ctx context.Context, pause time.Duration) time.Duration {
+	ctx, cancel := l.bound(ctx)
+	defer cancel()
 	n, err := l.store.Sequence(ctx, orderBatch)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled): // the end of Run, no fault of the store
@@ -77,4 +72,10 @@ func (l *Log) keepOrder(ctx context.Context, pause time.Duration) time.Duration 
 		return tickFast
 	}
 	return min(2*max(pause, tickFast), tickSlow)
+}
+
+// bound gives one call of the store the time of a commit, so that one that stalls does not
+// keep Run from the others.
+func (l *Log) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.o.CommitTimeout)
 }

@@ -62,12 +62,19 @@ func (w *watch) look(ctx context.Context) {
 		w.lookedAt = now
 	}
 	if now-w.counted >= watchBacklog {
+		w.count(ctx)
 		w.counted = now
-		if b, err := w.log.store.Backlog(ctx); err == nil {
-			w.refused, w.reported = b.Refused, min(w.reported, b.Refused)
-		}
 	}
 	w.report(ctx, now)
+}
+
+// count asks the store how many of its entries somebody else wrote.
+func (w *watch) count(ctx context.Context) {
+	ctx, cancel := w.log.bound(ctx)
+	defer cancel()
+	if b, err := w.log.store.Backlog(ctx); err == nil {
+		w.refused, w.reported = b.Refused, min(w.reported, b.Refused)
+	}
 }
 
 // compare notices that the wall clock was set. Small differences are allowed to grow slowly
@@ -99,12 +106,18 @@ func (w *watch) report(ctx context.Context, now time.Duration) {
 		if w.waiting == nil {
 			w.waiting = w.news(now)
 		}
-		if w.waiting == nil || w.log.Record(ctx, w.waiting.event) != nil {
+		if w.waiting == nil || w.record(ctx, w.waiting.event) != nil {
 			return
 		}
 		w.waiting.recorded()
 		w.waiting = nil
 	}
+}
+
+func (w *watch) record(ctx context.Context, e Event) error {
+	ctx, cancel := w.log.bound(ctx)
+	defer cancel()
+	return w.log.Record(ctx, e)
 }
 
 // news returns the next thing to record, nil if there is none.
@@ -155,7 +168,7 @@ func (w *watch) end(ctx context.Context) error {
 	if w.waiting == nil && !w.enabled {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.log.o.CommitTimeout)
+	ctx, cancel := w.log.bound(context.WithoutCancel(ctx))
 	defer cancel()
 	w.report(ctx, time.Since(w.began))
 	return w.log.Record(ctx, w.event(ActionDisabled))
