@@ -1,7 +1,6 @@
 package phi
 
 import (
-	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
@@ -123,14 +122,24 @@ func storable(ids ...string) bool {
 	return true
 }
 
-// appendAAD appends what a value is bound to before its field; head is its bytes 0–17.
-func appendAAD(b, head []byte, namespace string, t audit.Tenant) []byte {
-	return appendLP(appendLP(append(b, head[:saltAt]...), namespace), string(t))
+// place is what the values of a row are bound to: what stands before their field in the
+// additional data, without the head, and what follows it.
+type place struct {
+	all   []byte
+	split int
 }
 
-// appendRest appends what a value is bound to after its field.
-func (a *At) appendRest(b []byte) []byte {
-	return appendLP(appendLP(appendLP(b, string(a.Patient)), a.Row), "")
+// bind sets p to the row of at; the bytes go into buf as far as they fit.
+func (p *place) bind(buf []byte, namespace string, at *At) {
+	p.all = appendLP(appendLP(buf[:0], namespace), string(at.Tenant))
+	p.split = len(p.all)
+	p.all = appendLP(appendLP(appendLP(p.all, string(at.Patient)), at.Row), "")
+}
+
+// appendAAD appends the additional data of one field; head is bytes 0–17 of its value.
+func (p *place) appendAAD(b, head []byte, field string) []byte {
+	b = append(append(b, head[:saltAt]...), p.all[:p.split]...)
+	return append(appendLP(b, field), p.all[p.split:]...)
 }
 
 // appendLP appends s preceded by its length, which makes a sequence of them injective.
@@ -142,20 +151,25 @@ func appendLP(b []byte, s string) []byte {
 // appendPadded appends s, 0x80 and zeros up to the next multiple of 32 bytes (ISO/IEC
 // 7816-4), so that the length of a name, a phone number or a yes says little.
 func appendPadded[T string | []byte](b []byte, s T) []byte {
-	b = append(append(b, s...), 0x80)
-	for len(b)%padStep != 0 {
-		b = append(b, 0)
-	}
-	return b
+	b = append(b, s...)
+	pad := [padStep]byte{0x80}
+	return append(b, pad[:padStep-len(s)%padStep]...)
 }
 
 // sealedSize returns the length of a sealed value of n bytes.
 func sealedSize(n int) int { return overhead + (n/padStep+1)*padStep }
 
+// unpad removes what appendPadded appended. Other implementations may pad further.
 func unpad(b []byte) ([]byte, error) {
-	b = bytes.TrimRight(b, "\x00")
-	if len(b) == 0 || b[len(b)-1] != 0x80 {
+	n := len(b)
+	for n >= 8 && binary.LittleEndian.Uint64(b[n-8:]) == 0 {
+		n -= 8
+	}
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	if n == 0 || b[n-1] != 0x80 {
 		return nil, ErrAltered
 	}
-	return b[:len(b)-1], nil
+	return b[:n-1], nil
 }

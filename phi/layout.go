@@ -201,7 +201,10 @@ func isValue(t reflect.Type) bool {
 
 // value returns the i-th sealed field of the struct v.
 func (l *layout) value(v reflect.Value, i int) *value {
-	switch t := v.FieldByIndex(l.fields[i].path).Addr().Interface().(type) {
+	for _, k := range l.fields[i].path {
+		v = v.Field(k)
+	}
+	switch t := v.Addr().Interface().(type) {
 	case *Date:
 		return &t.value
 	case *Number:

@@ -1,11 +1,11 @@
 package phi
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -23,17 +23,17 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 	}
 	p := new(T)
 	v := reflect.ValueOf(p).Elem()
-	r := &lazyRow{v: c.v, layout: c.layout, tenant: t, id: row.ID, patient: row.Patient}
+	r := newLazyRow(len(c.layout.fields))
+	r.v, r.layout, r.tenant, r.id, r.patient = c.v, c.layout, t, row.ID, row.Patient
 	if err := r.bind(v); err != nil {
 		return nil, err
 	}
 	if err := r.load(ctx, row.Cols); err != nil {
 		return nil, err
 	}
-	r.self.row = r
 	get := func() *held { return &r.self }
 	for i := range r.cells {
-		if !r.cells[i].null {
+		if !r.cells[i].null() {
 			*c.layout.value(v, i) = value{get, i}
 		}
 	}
@@ -84,20 +84,38 @@ type lazyRow struct {
 	id      string
 	patient audit.Patient
 	cells   []cell
-
-	once  sync.Once
-	first lock // of the fields that were sealed together with the one that is opened first
+	place   place
+	buf     [112]byte // for place
 
 	mu    sync.Mutex
-	locks []*lock // further ones
+	ready atomic.Bool // first is there
+	first lock        // of the fields that were sealed together with the one opened first
+	more  []*lock
 }
 
-// cell is a column of a row: not loaded where both are zero.
+// newLazyRow returns a row of n cells, in one piece of memory for most rows.
+func newLazyRow(n int) (r *lazyRow) {
+	if n <= 8 {
+		row := &struct {
+			lazyRow
+			room [8]cell
+		}{}
+		r = &row.lazyRow
+		r.cells = row.room[:n]
+	} else {
+		r = &lazyRow{cells: make([]cell, n)}
+	}
+	r.self.row = r
+	return r
+}
+
+// cell is a column of a row: nil was not loaded, empty is NULL.
 type cell struct {
 	sealed Sealed
 	key    *xaes
-	null   bool
 }
+
+func (c *cell) null() bool { return c.sealed != nil && c.key == nil }
 
 // bind checks the ids and sets those of the struct.
 func (r *lazyRow) bind(v reflect.Value) error {
@@ -119,7 +137,7 @@ func (r *lazyRow) bind(v reflect.Value) error {
 
 // load takes over the columns and finds their keys.
 func (r *lazyRow) load(ctx context.Context, cols map[string]Sealed) error {
-	r.cells = make([]cell, len(r.layout.fields))
+	r.place.bind(r.buf[:], r.v.namespace, &At{Tenant: r.tenant, Patient: r.patient, Row: r.id})
 	known := 0
 	for i := range r.cells {
 		f, c := &r.layout.fields[i], &r.cells[i]
@@ -129,7 +147,7 @@ func (r *lazyRow) load(ctx context.Context, cols map[string]Sealed) error {
 		}
 		known++
 		if sealed == nil {
-			c.null = true
+			c.sealed = Sealed{}
 			continue
 		}
 		key, err := r.key(ctx, f, sealed)
@@ -153,7 +171,7 @@ func (r *lazyRow) load(ctx context.Context, cols map[string]Sealed) error {
 func (r *lazyRow) key(ctx context.Context, f *field, s Sealed) (*xaes, error) {
 	if r.patient != "" && len(s) >= overhead {
 		for i := range r.cells {
-			if c := &r.cells[i]; c.key != nil && bytes.Equal(c.sealed[:saltAt], s[:saltAt]) {
+			if c := &r.cells[i]; c.key != nil && string(c.sealed[:saltAt]) == string(s[:saltAt]) {
 				_, err := parse(s)
 				return c.key, err
 			}
@@ -165,52 +183,57 @@ func (r *lazyRow) key(ctx context.Context, f *field, s Sealed) (*xaes, error) {
 func (r *lazyRow) at(f *field) At { return At{r.tenant, f.id, r.patient, r.id} }
 
 // open decrypts field i.
-func (r *lazyRow) open(i int) (plain string, err error) {
-	err = r.read(i, func(b []byte) { plain = string(b) })
-	return plain, err
+func (r *lazyRow) open(i int) (string, error) {
+	m := r.v.scratchpad()
+	defer m.done(&r.v.scratch)
+	plain, err := r.read(m, i)
+	return string(plain), err
 }
 
 // holds reports whether field i opens and is want.
-func (r *lazyRow) holds(i int, want string) (same bool) {
-	err := r.read(i, func(b []byte) { same = equalText(b, want) })
-	return err == nil && same
-}
-
-// read decrypts field i and shows it to see, which keeps nothing of it.
-func (r *lazyRow) read(i int, see func([]byte)) error {
-	f, c := &r.layout.fields[i], &r.cells[i]
-	if c.sealed == nil {
-		return &FieldError{f.id, ErrNotLoaded}
-	}
+func (r *lazyRow) holds(i int, want string) bool {
 	m := r.v.scratchpad()
 	defer m.done(&r.v.scratch)
-	l := r.lock(m, c)
-	at := r.at(f)
-	m.bind(c.sealed, r.v.namespace, &at)
-	plain, err := l.open(m, f.id, c.sealed)
-	if err != nil {
-		return &FieldError{f.id, r.diagnose(m, l, i, err)}
+	plain, err := r.read(m, i)
+	return err == nil && equalText(plain, want)
+}
+
+// read decrypts field i in m.
+func (r *lazyRow) read(m *scratch, i int) ([]byte, error) {
+	f, c := &r.layout.fields[i], &r.cells[i]
+	if c.sealed == nil {
+		return nil, &FieldError{f.id, ErrNotLoaded}
 	}
-	see(plain)
-	return nil
+	l := &r.first
+	if !r.ready.Load() || !l.fits(c.sealed) {
+		l = r.lock(m, c)
+	}
+	plain, err := l.open(m, &r.place, f.id, c.sealed)
+	if err != nil {
+		return nil, &FieldError{f.id, r.diagnose(m, l, i, err)}
+	}
+	return plain, nil
 }
 
 // lock returns the lock of a cell, made once for the fields that share it.
 func (r *lazyRow) lock(m *scratch, c *cell) *lock {
-	r.once.Do(func() { r.first.of(m, c.key, c.sealed) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ready.Load() {
+		r.first.of(m, c.key, c.sealed)
+		r.ready.Store(true)
+	}
 	if r.first.fits(c.sealed) {
 		return &r.first
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, l := range r.locks {
+	for _, l := range r.more {
 		if l.fits(c.sealed) {
 			return l
 		}
 	}
 	l := new(lock)
 	l.of(m, c.key, c.sealed)
-	r.locks = append(r.locks, l)
+	r.more = append(r.more, l)
 	return l
 }
 
@@ -222,7 +245,7 @@ func (r *lazyRow) diagnose(m *scratch, l *lock, i int, err error) error {
 		if j == i || r.patient == "" {
 			continue
 		}
-		if _, e := l.open(m, r.layout.fields[j].id, r.cells[i].sealed); e == nil {
+		if _, e := l.open(m, &r.place, r.layout.fields[j].id, r.cells[i].sealed); e == nil {
 			return ErrSwapped
 		}
 	}

@@ -35,16 +35,15 @@ func (l *lock) fits(s Sealed) bool { return string(l.head[:]) == string(s[:nonce
 
 // scratch is memory that every call needs and none keeps.
 type scratch struct {
-	aad, plain, rest []byte
-	common           int // how much of aad the fields of a row share
-	sub              [keySize]byte
-	anew             []plainField
+	aad, plain, where []byte
+	place             place
+	sub               [keySize]byte
+	anew              []plainField
 }
 
 // done clears the plaintext and gives the memory back, unless it is large.
 func (m *scratch) done(pool *sync.Pool) {
-	clear(m.plain[:cap(m.plain)])
-	clear(m.anew)
+	clear(m.plain)
 	if cap(m.plain) <= 4096 {
 		pool.Put(m)
 	}
@@ -54,32 +53,21 @@ func (v *Vault) scratchpad() *scratch {
 	if m, ok := v.scratch.Get().(*scratch); ok {
 		return m
 	}
-	return &scratch{aad: make([]byte, 0, 256), plain: make([]byte, 0, 256), rest: make([]byte, 0, 128)}
+	return &scratch{aad: make([]byte, 0, 256), plain: make([]byte, 0, 256), where: make([]byte, 0, 256)}
 }
 
-// bind prepares the additional data for fields of the row of at under one head.
-func (m *scratch) bind(head []byte, namespace string, at *At) {
-	m.aad = appendAAD(m.aad[:0], head, namespace, at.Tenant)
-	m.common = len(m.aad)
-	m.rest = at.appendRest(m.rest[:0])
-}
-
-// field returns the additional data for one of them.
-func (m *scratch) field(id string) []byte {
-	m.aad = append(appendLP(m.aad[:m.common], id), m.rest...)
-	return m.aad
-}
-
-// appendSealed appends plain, encrypted under l for a field of the row that m is bound to.
-func appendSealed[T string | []byte](dst []byte, m *scratch, l *lock, field string, plain T) []byte {
+// appendSealed appends plain, encrypted under l for a field of p.
+func appendSealed[T string | []byte](dst []byte, m *scratch, l *lock, p *place, field string, plain T) []byte {
 	m.plain = appendPadded(m.plain[:0], plain)
-	return l.aead.Seal(append(dst, l.head[:]...), nil, m.plain, m.field(field))
+	m.aad = p.appendAAD(m.aad[:0], l.head[:], field)
+	return l.aead.Seal(append(dst, l.head[:]...), nil, m.plain, m.aad)
 }
 
-// open authenticates s, which parse accepted and which l fits, for a field of the row that m
-// is bound to, and returns the plaintext in m.
-func (l *lock) open(m *scratch, field string, s Sealed) ([]byte, error) {
-	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.field(field))
+// open authenticates s, which parse accepted and which l fits, for a field of p and returns
+// the plaintext in m.
+func (l *lock) open(m *scratch, p *place, field string, s Sealed) ([]byte, error) {
+	m.aad = p.appendAAD(m.aad[:0], s, field)
+	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.aad)
 	if err != nil {
 		return nil, ErrAltered
 	}
@@ -106,8 +94,8 @@ func (v *Vault) Seal(ctx context.Context, at At, plaintext []byte) (Sealed, erro
 	if err := v.newLock(ctx, m, &l, &at); err != nil {
 		return nil, err
 	}
-	m.bind(l.head[:], v.namespace, &at)
-	return appendSealed(make([]byte, 0, sealedSize(len(plaintext))), m, &l, at.Field, plaintext), nil
+	m.place.bind(m.where, v.namespace, &at)
+	return appendSealed(make([]byte, 0, sealedSize(len(plaintext))), m, &l, &m.place, at.Field, plaintext), nil
 }
 
 // Unseal returns the plaintext of s, which must have been sealed for the same place. Its
@@ -125,8 +113,8 @@ func (v *Vault) Unseal(ctx context.Context, at At, s Sealed) ([]byte, error) {
 	defer m.done(&v.scratch)
 	var l lock
 	l.of(m, x, s)
-	m.bind(s, v.namespace, &at)
-	plain, err := l.open(m, at.Field, s)
+	m.place.bind(m.where, v.namespace, &at)
+	plain, err := l.open(m, &m.place, at.Field, s)
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,7 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 		return nil, ErrBinding
 	}
 	s.m = s.v.scratchpad()
-	defer s.m.done(&s.v.scratch)
-	s.m.anew = s.m.anew[:0]
+	defer s.done()
 	r := &Record{fields: l.fields, cols: make([]Sealed, len(l.fields))}
 	r.terms = Terms{Entity: l.entity, Row: s.at.Row}
 	for i := range l.fields {
@@ -59,6 +58,13 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// done forgets the plaintext.
+func (s *rowSealer) done() {
+	clear(s.m.anew)
+	s.m.anew = s.m.anew[:0]
+	s.m.done(&s.v.scratch)
 }
 
 // field decides what becomes of one field: its bytes are kept, or it waits in the scratchpad.
@@ -124,6 +130,7 @@ func (s *rowSealer) seal(ctx context.Context, cols []Sealed) error {
 	}
 	all := make([]byte, 0, size)
 	m := s.m
+	m.place.bind(m.where, s.v.namespace, &s.at)
 	var l lock
 	for k := range m.anew {
 		p := &m.anew[k]
@@ -133,10 +140,9 @@ func (s *rowSealer) seal(ctx context.Context, cols []Sealed) error {
 			if err := s.v.newLock(ctx, m, &l, &s.at); err != nil {
 				return fieldError(f, err)
 			}
-			m.bind(l.head[:], s.v.namespace, &s.at)
 		}
 		from := len(all)
-		all = appendSealed(all, m, &l, f.id, p.plain)
+		all = appendSealed(all, m, &l, &m.place, f.id, p.plain)
 		cols[p.i] = Sealed(all[from:len(all):len(all)])
 	}
 	return nil

@@ -63,9 +63,10 @@ func (c *chunks) advance(last bool) ([]byte, error) {
 
 // fileKeys returns the chunks' AEAD and the commitment that follow from a file key.
 func (v *Vault) fileKeys(at At, fileKey []byte) (cipher.AEAD, []byte) {
-	info := appendLP(appendLP([]byte("phi/v1/stream"), v.namespace), string(at.Tenant))
-	info = at.appendRest(appendLP(info, at.Field))
-	out := expand(fileKey, string(info), 2*keySize)
+	var p place
+	p.bind(nil, v.namespace, &at)
+	where := p.appendAAD(nil, make([]byte, saltAt), at.Field)[saltAt:]
+	out := expand(fileKey, "phi/v1/stream"+string(where), 2*keySize)
 	return newGCM(out[:keySize]), out[keySize:]
 }
 
@@ -113,9 +114,9 @@ func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, er
 
 // streamAAD is what the file key is bound to.
 func (v *Vault) streamAAD(at At, head []byte) []byte {
-	var m scratch
-	m.bind(head, v.namespace, &at)
-	return m.field(at.Field)
+	var p place
+	p.bind(nil, v.namespace, &at)
+	return p.appendAAD(nil, head, at.Field)
 }
 
 // parseStream reads the header of a stream.
