@@ -6,203 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
 func appendRules() []rule {
 	return []rule{
-		{Name: "append-get", Clause: "Append: not there: it is added. Get returns it with its openings.", Run: appendGet},
-		{Name: "append-nothing", Clause: "Append: no entries: nil.", Run: appendNothing},
-		{Name: "append-again", Clause: "Append: already there with the same body: it counts as done.", Run: appendAgain},
-		{Name: "append-conflict", Clause: "Append: already there with another body: ErrConflict.", Run: appendConflict},
-		{Name: "append-keeps-first", Clause: "Append: already there: what is stored stays as it is.", Run: appendKeepsFirst},
-		{Name: "append-all-or-none", Clause: "Append: nothing of a call that conflicts is kept.", Run: appendAllOrNone},
-		{Name: "append-twice-in-call", Clause: "Append: the same entry twice in one call is one entry.", Run: appendTwiceInCall},
-		{Name: "append-conflict-in-call", Clause: "Append: one ID with two bodies in one call: ErrConflict, nothing is kept.", Run: appendConflictInCall},
-		{Name: "append-at-once", Clause: "Append: two calls at once with the same entry: both succeed, one copy is kept.", Run: appendAtOnce},
-		{Name: "append-cancelled", Clause: "Append: nil means durable, also when the context has ended; all or none are there.", Run: appendCancelled},
-		{Name: "append-many", Clause: "Append: all entries of a large call are there.", Run: appendMany},
-		{Name: "append-copies", Clause: "A store keeps copies of what it is given.", Run: appendCopies},
-		{Name: "append-per-tenant", Clause: "Two tenants may have the same ID.", Run: appendPerTenant},
+		{Name: "append-all", Clause: "Append: Append makes all entries durable or none", Run: appendAll},
+		{Name: "append-index", Clause: "Append: Their Index is not looked at", Run: appendIndex},
+		{Name: "append-added", Clause: "Append: Not there: it is added", Run: appendAdded},
+		{Name: "append-tenants", Clause: "Append: Already there under the same tenant and ID", Run: appendTenants},
+		{Name: "append-again", Clause: "Append: with the same Body: it counts as done", Run: appendAgain},
+		{Name: "append-stays", Clause: "Append: what is stored stays as it is", Run: appendStays},
+		{Name: "append-erased", Clause: "Append: erased openings included", Run: appendErased},
+		{Name: "append-conflict", Clause: "Append: With another Body: ErrConflict", Run: appendConflict},
+		{Name: "append-nothing-kept", Clause: "Append: nothing of the call is kept", Run: appendNothingKept},
+		{Name: "append-twice", Clause: "Append: The same entry twice in one call is one entry", Run: appendTwice},
+		{Name: "append-two-bodies", Clause: "Append: One ID with two bodies in one call: ErrConflict, too", Run: appendTwoBodies},
+		{Name: "append-at-once", Clause: "Append: Two calls at once with the same entry: both succeed, one copy is kept", Run: appendAtOnce},
+		{Name: "append-cancelled", Clause: "Append: Cancelled half-way: an error, and all or none are there; the caller appends again to find out", Run: appendCancelled},
+		{Name: "append-nothing", Clause: "Append: No entries: nil", Run: appendNothing},
 	}
 }
 
-func appendGet(ctx context.Context, s audit.Store) error {
-	want := entry(1, func(e *audit.Event) { e.Outcome, e.Code = audit.Failure, "denied" })
-	if err := add(ctx, s, want); err != nil {
-		return err
-	}
-	got, err := s.Get(ctx, clinic, want.ID)
-	switch {
-	case err != nil:
-		return err
-	case !bytes.Equal(got.Body, want.Body), got.Leaf != want.Leaf:
-		return errors.New("get returned other bytes or another leaf")
-	case !bytes.Equal(got.Openings, want.Openings):
-		return errors.New("get returned other openings")
-	}
-	return columns(got, want)
-}
-
-// columns compares what both Get and List return beside the bytes.
-func columns(got, want audit.Entry) error {
-	if got.Tenant != want.Tenant || got.ID != want.ID || !got.Recorded.Equal(want.Recorded) ||
-		got.Actor != want.Actor || got.Action != want.Action || got.Outcome != want.Outcome {
-		return errors.New("tenant, ID, recorded, actor, action or outcome differ")
-	}
-	return nil
-}
-
-func appendNothing(ctx context.Context, s audit.Store) error {
-	return errors.Join(s.Append(ctx, nil), s.Append(ctx, []audit.Entry{}))
-}
-
-func appendAgain(ctx context.Context, s audit.Store) error {
-	list := entries(3)
-	if err := add(ctx, s, list[0]); err != nil {
-		return err
-	}
-	if err := add(ctx, s, list[0]); err != nil {
-		return fmt.Errorf("again: %w", err)
-	}
-	if err := add(ctx, s, list...); err != nil {
-		return fmt.Errorf("again, among new ones: %w", err)
-	}
-	got, err := all(ctx, s, clinic)
-	if err != nil {
-		return err
-	}
-	return same(got, newestFirst(list, nil))
-}
-
-// other is an event of the same ID that says something else.
-func other(n int) audit.Entry {
-	return entry(n, func(e *audit.Event) { e.Action = "patient.export" })
-}
-
-func appendConflict(ctx context.Context, s audit.Store) error {
-	if err := add(ctx, s, entry(1)); err != nil {
-		return err
-	}
-	if err := s.Append(ctx, []audit.Entry{other(1)}); !errors.Is(err, audit.ErrConflict) {
-		return fmt.Errorf("got %v, want ErrConflict", err)
-	}
-	return nil
-}
-
-func appendKeepsFirst(ctx context.Context, s audit.Store) error {
-	first := entry(1)
-	if err := add(ctx, s, first); err != nil {
-		return err
-	}
-	_ = s.Append(ctx, []audit.Entry{other(1)})
-	got, err := s.Get(ctx, clinic, first.ID)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got.Body, first.Body) || !bytes.Equal(got.Openings, first.Openings) {
-		return errors.New("the stored entry was changed")
-	}
-	return nil
-}
-
-func appendAllOrNone(ctx context.Context, s audit.Store) error {
-	if err := add(ctx, s, entry(2)); err != nil {
-		return err
-	}
-	batch := []audit.Entry{entry(1), other(2), entry(3)}
-	if s.Append(ctx, batch) == nil {
-		return nil // broken, but another rule's matter
-	}
-	for _, e := range []audit.Entry{batch[0], batch[2]} {
-		there, err := has(ctx, s, e)
-		if err != nil {
-			return err
-		}
-		if there {
-			return errors.New("an entry of the refused call is there")
-		}
-	}
-	return nil
-}
-
-func appendTwiceInCall(ctx context.Context, s audit.Store) error {
-	e := entry(1)
-	if err := add(ctx, s, e, entry(2), e); err != nil {
-		return err
-	}
-	got, err := all(ctx, s, clinic)
-	if err != nil {
-		return err
-	}
-	return same(got, newestFirst([]audit.Entry{e, entry(2)}, nil))
-}
-
-func appendConflictInCall(ctx context.Context, s audit.Store) error {
-	err := s.Append(ctx, []audit.Entry{entry(1), entry(2), other(1)})
-	if !errors.Is(err, audit.ErrConflict) {
-		return fmt.Errorf("got %v, want ErrConflict", err)
-	}
-	got, err := all(ctx, s, clinic)
-	if err != nil {
-		return err
-	}
-	return same(got, nil)
-}
-
-func appendAtOnce(ctx context.Context, s audit.Store) error {
-	const rounds, callers = 20, 4
-	var want []audit.Entry
-	for round := range rounds {
-		// Overlapping calls in opposite orders: a store that locks row by row must not deadlock.
-		batch := []audit.Entry{entry(3 * round), entry(3*round + 1), entry(3*round + 2)}
-		want = append(want, batch...)
-		errs := make([]error, callers)
-		var ready, done sync.WaitGroup
-		ready.Add(callers)
-		for i := range callers {
-			mine := slices.Clone(batch)
-			if i%2 == 1 {
-				slices.Reverse(mine)
-			}
-			done.Go(func() {
-				ready.Done()
-				ready.Wait()
-				errs[i] = s.Append(ctx, mine)
-			})
-		}
-		done.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return err
-		}
-	}
-	got, err := all(ctx, s, clinic)
-	if err != nil {
-		return err
-	}
-	return same(got, newestFirst(want, nil))
-}
-
-func appendCancelled(ctx context.Context, s audit.Store) error {
-	ended, cancel := context.WithCancel(ctx)
-	cancel()
-	err := s.Append(ended, entries(3))
-	got, listErr := all(ctx, s, clinic)
-	switch {
-	case listErr != nil:
-		return listErr
-	case err == nil && len(got) != 3:
-		return fmt.Errorf("append returned nil, but %d of 3 entries are there", len(got))
-	case len(got) != 0 && len(got) != 3:
-		return fmt.Errorf("%d of 3 entries are there", len(got))
-	}
-	return nil
-}
-
-// appendMany takes a number that no usual chunk size divides.
-func appendMany(ctx context.Context, s audit.Store) error {
+// appendAll takes a number that no usual chunk size divides.
+func appendAll(ctx context.Context, s audit.Store) error {
 	list := entries(579, func(i int, e *audit.Event) {
 		for p := range i % 7 {
 			e.Patients = append(e.Patients, audit.Patient(fmt.Sprintf("p-%d-%d", i, p)))
@@ -212,47 +41,277 @@ func appendMany(ctx context.Context, s audit.Store) error {
 	if err := add(ctx, s, list...); err != nil {
 		return err
 	}
+	return holds(ctx, s, clinic, list)
+}
+
+// appendIndex claims places, taken ones and ones far away.
+func appendIndex(ctx context.Context, s audit.Store) error {
+	list := entries(6)
+	for i, claim := range []int64{3, 0, 0, 1 << 40, -7, audit.Newest} {
+		list[i].Index = claim
+		if err := add(ctx, s, list[i]); err != nil {
+			return err
+		}
+	}
 	got, err := all(ctx, s, clinic)
 	if err != nil {
 		return err
 	}
-	return same(got, newestFirst(list, nil))
+	return first(same(ids(got), ids(list)), dense(got))
 }
 
-func appendCopies(ctx context.Context, s audit.Store) error {
-	e := entry(1)
-	want := bytes.Clone(e.Body)
-	if err := add(ctx, s, e); err != nil {
-		return err
+func appendAdded(ctx context.Context, s audit.Store) error {
+	list := []audit.Entry{
+		entry(0),
+		entry(1, func(e *audit.Event) { e.Outcome, e.Code = audit.Failure, "denied" }),
+		entry(2, func(e *audit.Event) {
+			e.Actor = audit.System(clinic, "start")
+			e.Action, e.Verb, e.Patients, e.Objects = "system.start", audit.Execute, nil, nil
+		}),
 	}
-	clear(e.Body)
-	clear(e.Openings)
-	e.Patients[0], e.Objects[0].ID = "p-2", "n-2"
-	got, err := s.Get(ctx, clinic, e.ID)
-	if err != nil {
-		return err
+	for _, e := range list {
+		if err := add(ctx, s, e); err != nil {
+			return err
+		}
 	}
-	if !bytes.Equal(got.Body, want) || bytes.Equal(got.Openings, e.Openings) {
-		return errors.New("the caller's later change is visible")
-	}
-	found, err := ids(ctx, s, audit.Filter{Tenant: clinic, Patient: "p-2"}, audit.Newest, 1)
-	if err != nil {
-		return err
-	}
-	return same(found, nil)
-}
-
-func appendPerTenant(ctx context.Context, s audit.Store) error {
-	theirs := entry(1, func(e *audit.Event) { e.Tenant, e.Actor.Tenant = "clinic-18", "clinic-18" })
-	if err := add(ctx, s, entry(1)); err != nil {
-		return err
-	}
-	if err := add(ctx, s, theirs); err != nil {
-		return fmt.Errorf("the same ID in another tenant: %w", err)
-	}
-	got, err := s.Get(ctx, "clinic-18", theirs.ID)
-	if err == nil && !bytes.Equal(got.Body, theirs.Body) {
-		err = errors.New("get returned another tenant's event")
+	n, err := present(ctx, s, list)
+	if err == nil && n != len(list) {
+		err = fmt.Errorf("%d of %d entries are there", n, len(list))
 	}
 	return err
+}
+
+// appendTenants gives several tenants the same ID, with the same event otherwise.
+func appendTenants(ctx context.Context, s audit.Store) error {
+	for _, t := range tenants() {
+		e := entry(1, of(t))
+		if err := add(ctx, s, e); err != nil {
+			return fmt.Errorf("the same ID in another tenant: %w", err)
+		}
+		got, err := get(ctx, s, e)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got.Body, e.Body) {
+			return errors.New("get returned another tenant's event")
+		}
+	}
+	return nil
+}
+
+// tenants are two, and names that a careless comparison takes for one of them.
+func tenants() []audit.Tenant {
+	return []audit.Tenant{clinic, neighbour, "clinic-1", "clinic-170", "CLINIC-17", "clinic-17 ", " clinic-17", "clinic_17", "clinic%", "clinic-17\u200b"}
+}
+
+// appendAgain repeats before and after an entry got its place, alone and among new ones.
+func appendAgain(ctx context.Context, s audit.Store) error {
+	list := entries(6)
+	for _, call := range [][]audit.Entry{list[:2], list[:2], list[1:3]} {
+		if err := add(ctx, s, call...); err != nil {
+			return fmt.Errorf("again: %w", err)
+		}
+	}
+	if err := drain(ctx, s); err != nil {
+		return err
+	}
+	for _, call := range [][]audit.Entry{list[2:3], list[1:5], list[3:]} {
+		if err := add(ctx, s, call...); err != nil {
+			return fmt.Errorf("again, after it was placed: %w", err)
+		}
+	}
+	return holds(ctx, s, clinic, list)
+}
+
+// appendStays repeats an entry with other openings, before and after it got its place.
+func appendStays(ctx context.Context, s audit.Store) error {
+	for i := range 2 {
+		e := entry(i)
+		if err := add(ctx, s, e); err != nil {
+			return err
+		}
+		if i == 1 {
+			if err := drain(ctx, s); err != nil {
+				return err
+			}
+		}
+		again := e
+		again.Openings = []byte("sealed otherwise")
+		if err := add(ctx, s, again); err != nil {
+			return err
+		}
+		got, err := openings(ctx, s, e)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, e.Openings) {
+			return errors.New("the stored openings were replaced")
+		}
+	}
+	return nil
+}
+
+// appendErased repeats an entry whose openings were erased, before and after it got its place.
+func appendErased(ctx context.Context, s audit.Store) error {
+	for i := range 2 {
+		e := entry(i)
+		if err := add(ctx, s, e); err != nil {
+			return err
+		}
+		if i == 1 {
+			if err := drain(ctx, s); err != nil {
+				return err
+			}
+		}
+		if err := s.Erase(ctx, clinic, []string{e.ID}); err != nil {
+			return err
+		}
+		before, err := openings(ctx, s, e)
+		if err != nil {
+			return err
+		}
+		if err := add(ctx, s, e); err != nil {
+			return err
+		}
+		after, err := openings(ctx, s, e)
+		if err != nil {
+			return err
+		}
+		if len(after) > len(before) {
+			return errors.New("the openings are back")
+		}
+	}
+	return nil
+}
+
+// appendConflict contradicts an entry before and after it got its place.
+func appendConflict(ctx context.Context, s audit.Store) error {
+	for _, settle := range []func(context.Context, audit.Store) error{undone, drain} {
+		if err := add(ctx, s, entry(1)); err != nil {
+			return err
+		}
+		if err := settle(ctx, s); err != nil {
+			return err
+		}
+		if err := s.Append(ctx, []audit.Entry{other(1)}); !errors.Is(err, audit.ErrConflict) {
+			return fmt.Errorf("got %v, want ErrConflict", err)
+		}
+	}
+	return nil
+}
+
+// undone leaves it to the store when entries get their place.
+func undone(context.Context, audit.Store) error { return nil }
+
+func appendNothingKept(ctx context.Context, s audit.Store) error {
+	kept := entry(2)
+	if err := add(ctx, s, kept); err != nil {
+		return err
+	}
+	batch := []audit.Entry{entry(1), other(2), entry(3)}
+	if s.Append(ctx, batch) == nil {
+		return nil // broken, but another rule's matter
+	}
+	n, err := present(ctx, s, []audit.Entry{batch[0], batch[2]})
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return errors.New("an entry of the refused call is there")
+	}
+	got, err := get(ctx, s, kept)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got.Body, kept.Body) || !bytes.Equal(got.Openings, kept.Openings) {
+		return errors.New("the stored entry was changed")
+	}
+	return nil
+}
+
+func appendTwice(ctx context.Context, s audit.Store) error {
+	e := entry(1)
+	if err := add(ctx, s, e, entry(2), e); err != nil {
+		return err
+	}
+	return holds(ctx, s, clinic, []audit.Entry{e, entry(2)})
+}
+
+func appendTwoBodies(ctx context.Context, s audit.Store) error {
+	batch := []audit.Entry{entry(1), entry(2), other(1)}
+	if err := s.Append(ctx, batch); !errors.Is(err, audit.ErrConflict) {
+		return fmt.Errorf("got %v, want ErrConflict", err)
+	}
+	n, err := present(ctx, s, batch)
+	if err == nil && n > 0 {
+		err = errors.New("an entry of the refused call is there")
+	}
+	return err
+}
+
+// appendAtOnce sends overlapping calls in opposite orders: a store that locks row by row must
+// not deadlock.
+func appendAtOnce(ctx context.Context, s audit.Store) error {
+	var want []audit.Entry
+	for round := range 12 {
+		batch := []audit.Entry{entry(3 * round), entry(3*round + 1), entry(3*round + 2)}
+		want = append(want, batch...)
+		err := together(4, func(i int) error {
+			mine := slices.Clone(batch)
+			if i%2 == 1 {
+				slices.Reverse(mine)
+			}
+			return s.Append(ctx, mine)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return holds(ctx, s, clinic, want)
+}
+
+func appendCancelled(ctx context.Context, s audit.Store) error {
+	round := 0
+	err := interrupted(ctx, func(inner context.Context) error {
+		round++
+		list := make([]audit.Entry, 60)
+		for i := range list {
+			list[i] = entry(100*round + i)
+		}
+		err := s.Append(inner, list)
+		n, whole := settles(ctx, func() (int, error) { return present(ctx, s, list) }, len(list))
+		switch {
+		case whole != nil:
+			return whole
+		case err == nil && n != len(list):
+			return fmt.Errorf("append returned nil, but %d of %d entries are there", n, len(list))
+		}
+		return add(ctx, s, list...)
+	})
+	return err
+}
+
+// settles waits until count is nothing or all: what a cancelled call leaves to the engine may
+// take effect while its rows are counted. It returns the count.
+func settles(ctx context.Context, count func() (int, error), all int) (int, error) {
+	for wait := time.Millisecond; ; wait *= 2 {
+		n, err := count()
+		switch {
+		case err != nil:
+			return n, err
+		case n == 0 || n == all:
+			return n, nil
+		case wait > 500*time.Millisecond:
+			return n, fmt.Errorf("%d of %d are done", n, all)
+		}
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func appendNothing(ctx context.Context, s audit.Store) error {
+	return errors.Join(s.Append(ctx, nil), s.Append(ctx, []audit.Entry{}))
 }

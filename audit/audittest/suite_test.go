@@ -1,7 +1,6 @@
 package audittest_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -15,6 +14,12 @@ import (
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	audittest.TestStore(t, func(testing.TB) audit.Store { return audit.NewMemory() })
+}
+
+// A store that gives places afterwards keeps the same contract.
+func TestStaged(t *testing.T) {
+	t.Parallel()
+	audittest.TestStore(t, func(testing.TB) audit.Store { return newStaged() })
 }
 
 func TestCheck(t *testing.T) {
@@ -35,19 +40,4 @@ func TestCheck(t *testing.T) {
 func TestMutants(t *testing.T) {
 	t.Parallel()
 	conform.Mutants(t, audittest.Rules(), mutants())
-}
-
-// broken is a memory store with one method replaced.
-type broken struct {
-	audit.Store
-	append func(ctx context.Context, s audit.Store, entries []audit.Entry) error
-	get    func(ctx context.Context, s audit.Store, t audit.Tenant, id string) (audit.Entry, error)
-	list   func(ctx context.Context, s audit.Store, q listArgs) ([]audit.Entry, error)
-	erase  func(ctx context.Context, s audit.Store, t audit.Tenant, ids []string) error
-}
-
-type listArgs struct {
-	f     audit.Filter
-	below int64
-	limit int
 }

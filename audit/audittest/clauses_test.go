@@ -1,0 +1,112 @@
+package audittest_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit/audittest"
+)
+
+// explained are the parts of the contract's comments that say why or what for: nothing a
+// store could break. Clauses of the suites for processes and crashes are in Attacks.
+func explained() map[string][]string {
+	return map[string][]string{
+		"Store": {
+			"Store keeps entries and never changes them. It holds no logic: Log validates, encodes, groups and retries.",
+			"Every answer the comments give is a rule of audittest.TestStore, named after its contract; what takes a second process or a crash is one of audittest.TestFork and audittest.TestCrash.",
+		},
+		"Entry": {
+			"Entry is one event as a store keeps it.",
+			"Body is the event; Tenant, ID, Recorded, Actor, Action, Outcome, Patients and Objects repeat parts of it so that a store can find it.",
+			"place in the tenant's order, dense from 0; -1 until it has one",
+			"each once", "each once; ID may be empty",
+			"SHA-256(0x00 ‖ Body), the leaf hash of RFC 6962",
+		},
+		"Filter":   {"always set"},
+		"Append":   {": Sequence gives it"},
+		"Sequence": {},
+		"Backlog":  {"Backlog is what a store holds that has no place in the order yet.", "entries, counted up to 100,000"},
+		"Get":      {", they are in Body"},
+		"List":     {"; limit is at least 1"},
+		"Count":    {},
+		"Erase":    {},
+	}
+}
+
+// TestClauses compares the rules with the contract as it is written: each rule quotes a piece
+// of it that no other rule quotes, and beside the rules and the explanations nothing is left.
+func TestClauses(t *testing.T) {
+	t.Parallel()
+	rest := contract(t)
+	require.Len(t, rest, len(explained()))
+	take := func(scope, clause, whose string) {
+		text, ok := rest[scope]
+		require.True(t, ok, "%s: the contract has no comment on %s", whose, scope)
+		require.Contains(t, text, clause, "%s quotes what the contract of %s does not say, or a rule before it quoted already", whose, scope)
+		rest[scope] = strings.Replace(text, clause, "|", 1)
+	}
+	for scope, texts := range explained() {
+		for _, text := range texts {
+			take(scope, text, "an explanation")
+		}
+	}
+	for _, r := range append(audittest.Rules(), audittest.Attacks()...) {
+		scope, clause, ok := strings.Cut(r.Clause, ": ")
+		require.True(t, ok, r.Name)
+		take(scope, clause, r.Name)
+	}
+	for scope, text := range rest {
+		words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		for _, w := range words {
+			require.Contains(t, []string{"and", "but"}, w, "the contract of %s says more than the rules: %s", scope, text)
+		}
+	}
+}
+
+// contract reads the comments of audit's store.go, by type and method, each on one line.
+func contract(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../store.go", nil, parser.ParseComments|parser.SkipObjectResolution)
+	require.NoError(t, err)
+	out := map[string]string{}
+	say := func(scope string, comments ...*ast.CommentGroup) {
+		for _, c := range comments {
+			out[scope] += strings.Join(strings.Fields(c.Text()), " ") + " "
+		}
+	}
+	for _, d := range file.Decls {
+		group, ok := d.(*ast.GenDecl)
+		if !ok || group.Tok != token.TYPE {
+			continue
+		}
+		for _, s := range group.Specs {
+			spec := s.(*ast.TypeSpec)
+			switch x := spec.Type.(type) {
+			case *ast.StructType:
+				if spec.Name.Name == "Ref" {
+					continue // no promise of a store
+				}
+				say(spec.Name.Name, group.Doc)
+				for _, f := range x.Fields.List {
+					say(spec.Name.Name, f.Comment)
+				}
+			case *ast.InterfaceType:
+				if spec.Name.Name == "Store" {
+					say("Store", group.Doc)
+				}
+				for _, m := range x.Methods.List {
+					if len(m.Names) == 1 {
+						say(m.Names[0].Name, m.Doc)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
