@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,10 @@ func CheckKeys(ctx context.Context, open func() (phi.KeyStore, error)) error {
 }
 
 func keyRules() []conform.Rule[phi.KeyStore] {
+	return slices.Concat(keeperRules(), rewrapRules(), rotationRules())
+}
+
+func keeperRules() []conform.Rule[phi.KeyStore] {
 	return []conform.Rule[phi.KeyStore]{
 		{
 			Name:   "get_returns_what_was_created",

@@ -40,6 +40,32 @@ func TestKeyMutants(t *testing.T) {
 		"get_leaves_out_what_is_missing":             strict,
 		"keys_are_copies":                            shared,
 		"cancelled_means_an_error":                   deaf,
+
+		"list_selects_by_namespace_root_and_tenant": tenantBlindList,
+		"list_is_in_order_of_ids":                   unsorted,
+		"listed_keys_are_copies":                    sharedList,
+		"count_ignores_after_and_limit":             countsOn,
+		"rewrap_changes_how_keys_are_wrapped_only":  rejuvenates,
+		"rewrap_compares_first":                     careless,
+		"rewrap_counts_what_it_changed":             boastful,
+		"rewrap_at_once_changes_a_key_once":         looksFirst,
+		"rewrap_keeps_copies":                       keepsWrapped,
+		"rewrap_cancelled_means_an_error":           deafRewrap,
+
+		"rotation_returns_what_was_begun":   forgetsTotal,
+		"rotation_of_another_namespace":     anyNamespace,
+		"begin_refuses_a_busy_lane":         kindForLane,
+		"lanes_are_apart":                   oneLane,
+		"begin_refuses_an_id_that_exists":   reusesFinished,
+		"begin_at_once_succeeds_once":       beginsTwice,
+		"advance_stores_progress_only":      renames,
+		"advance_compares_the_version":      takesLater,
+		"finished_rotations_stay":           reopens,
+		"advance_at_once_succeeds_once":     advancesTwice,
+		"rotations_come_latest_first":       asBegun,
+		"rotations_of_one_tenant_or_any":    emptyIsAny,
+		"unfinished_rotations":              showsAll,
+		"rotation_cancelled_means_an_error": deafBegin,
 	})
 }
 
@@ -49,6 +75,15 @@ type keyMutant struct {
 	create  func(context.Context, phi.Key) error
 	current func(context.Context, phi.KeySlot) (phi.Key, error)
 	get     func(context.Context, ...phi.KeyID) ([]phi.Key, error)
+
+	list   func(context.Context, phi.KeyQuery) ([]phi.Key, error)
+	count  func(context.Context, phi.KeyQuery) (int, error)
+	rewrap func(context.Context, []phi.KeySwap) (int, error)
+
+	begin     func(context.Context, phi.Rotation) error
+	advance   func(context.Context, phi.Rotation) error
+	rotation  func(context.Context, string, string) (phi.Rotation, error)
+	rotations func(context.Context, phi.RotationQuery) ([]phi.Rotation, error)
 }
 
 func (m *keyMutant) Create(ctx context.Context, k phi.Key) error {
@@ -130,7 +165,7 @@ func unlocked() phi.KeyStore {
 	var inside atomic.Int32
 	m.create = func(ctx context.Context, k phi.Key) error {
 		_, err := m.MemoryKeys.Current(ctx, k.KeySlot)
-		free := errors.Is(err, phi.ErrKeyNotFound)
+		free := errors.Is(err, phi.ErrKeyNotFound) && k.Patient == ""
 		if free {
 			meet(&inside)
 		}

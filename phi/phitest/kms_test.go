@@ -24,6 +24,18 @@ func TestKMSes(t *testing.T) {
 		t.Parallel()
 		phitest.TestKMS(t, func(testing.TB) phi.KMS { return phitest.NewKMS() })
 	})
+	t.Run("ring", func(t *testing.T) {
+		t.Parallel()
+		phitest.TestKMS(t, func(t testing.TB) phi.KMS {
+			k, err := phi.NewRing(phi.NewMemoryKMS(), phi.NewMemoryKMS())
+			require.NoError(t, err)
+			return k
+		})
+	})
+	t.Run("rotated", func(t *testing.T) {
+		t.Parallel()
+		phitest.TestKMS(t, func(testing.TB) phi.KMS { return &rotating{phitest.NewKMS()} })
+	})
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
 		phitest.TestKMS(t, func(t testing.TB) phi.KMS {
@@ -34,6 +46,14 @@ func TestKMSes(t *testing.T) {
 			return k
 		})
 	})
+}
+
+// rotating has a new key whenever it has wrapped one.
+type rotating struct{ *phitest.KMS }
+
+func (r *rotating) Wrap(ctx context.Context, key []byte, c phi.KeyContext) ([]byte, error) {
+	defer r.Rotate()
+	return r.KMS.Wrap(ctx, key, c)
 }
 
 func TestCheckKMS(t *testing.T) {
@@ -63,10 +83,12 @@ func TestKMSFake(t *testing.T) {
 func TestKMSMutants(t *testing.T) {
 	t.Parallel()
 	conform.Mutants(t, phitest.KMSRules(), map[string]func() phi.KMS{
-		"unwrap_returns_the_key":    clear,
-		"the_context_is_bound":      contextBlind,
-		"altered_bytes_are_refused": vague,
-		"cancelled_means_an_error":  kmsDeaf,
+		"unwrap_returns_the_key":             clear,
+		"the_context_is_bound":               contextBlind,
+		"altered_bytes_are_refused":          vague,
+		"rewrap_keeps_the_key":               forgetful,
+		"rewrap_refuses_what_unwrap_refuses": gullible,
+		"cancelled_means_an_error":           kmsDeaf,
 	})
 }
 
@@ -74,6 +96,18 @@ type kmsMutant struct {
 	*phi.MemoryKMS
 	wrap   func(context.Context, []byte, phi.KeyContext) ([]byte, error)
 	unwrap func(context.Context, []byte, phi.KeyContext) ([]byte, error)
+	rewrap func(context.Context, []byte, phi.KeyContext) ([]byte, error)
+}
+
+func (m *kmsMutant) Rewrap(ctx context.Context, wrapped []byte, c phi.KeyContext) ([]byte, error) {
+	if m.rewrap != nil {
+		return m.rewrap(ctx, wrapped, c)
+	}
+	key, err := m.Unwrap(ctx, wrapped, c)
+	if err != nil {
+		return nil, err
+	}
+	return m.Wrap(ctx, key, c)
 }
 
 func (m *kmsMutant) Wrap(ctx context.Context, key []byte, c phi.KeyContext) ([]byte, error) {
@@ -132,6 +166,27 @@ func vague() phi.KMS {
 			return nil, errors.New("nothing to unwrap")
 		}
 		return m.MemoryKMS.Unwrap(ctx, wrapped, c)
+	}
+	return m
+}
+
+// forgetful re-wraps a new key.
+func forgetful() phi.KMS {
+	m := &kmsMutant{MemoryKMS: phi.NewMemoryKMS()}
+	m.rewrap = func(ctx context.Context, wrapped []byte, c phi.KeyContext) ([]byte, error) {
+		if _, err := m.MemoryKMS.Unwrap(ctx, wrapped, c); err != nil {
+			return nil, err
+		}
+		return m.MemoryKMS.Wrap(ctx, make([]byte, 32), c)
+	}
+	return m
+}
+
+// gullible returns whatever it is given to re-wrap.
+func gullible() phi.KMS {
+	m := &kmsMutant{MemoryKMS: phi.NewMemoryKMS()}
+	m.rewrap = func(ctx context.Context, wrapped []byte, _ phi.KeyContext) ([]byte, error) {
+		return bytes.Clone(wrapped), ctx.Err()
 	}
 	return m
 }

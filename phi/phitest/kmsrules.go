@@ -40,6 +40,16 @@ func kmsRules() []conform.Rule[phi.KMS] {
 			Run:    kmsAltered,
 		},
 		{
+			Name:   "rewrap_keeps_the_key",
+			Clause: "Rewrap returns the same key, wrapped for the same context",
+			Run:    kmsRewrap,
+		},
+		{
+			Name:   "rewrap_refuses_what_unwrap_refuses",
+			Clause: "Rewrap returns ErrWrongKey where the bytes or the context are not those of Wrap",
+			Run:    kmsRewrapAltered,
+		},
+		{
 			Name:   "cancelled_means_an_error",
 			Clause: "A call whose context is done fails, and not with ErrWrongKey",
 			Run:    kmsCancelled,
@@ -117,6 +127,47 @@ func kmsAltered(ctx context.Context, k phi.KMS) error {
 	return nil
 }
 
+func kmsRewrap(ctx context.Context, k phi.KMS) error {
+	key := someKey()
+	wrapped, err := k.Wrap(ctx, bytes.Clone(key), kmsPlace())
+	if err != nil {
+		return fmt.Errorf("wrapping: %w", err)
+	}
+	for range 2 {
+		given := bytes.Clone(wrapped)
+		if wrapped, err = k.Rewrap(ctx, given, kmsPlace()); err != nil {
+			return fmt.Errorf("re-wrapping: %w", err)
+		}
+		clear(given) // the result is no part of it
+		got, err := k.Unwrap(ctx, wrapped, kmsPlace())
+		if err != nil {
+			return fmt.Errorf("unwrapping what was re-wrapped: %w", err)
+		}
+		if !bytes.Equal(got, key) {
+			return errors.New("another key came back")
+		}
+	}
+	return nil
+}
+
+func kmsRewrapAltered(ctx context.Context, k phi.KMS) error {
+	wrapped, err := k.Wrap(ctx, someKey(), kmsPlace())
+	if err != nil {
+		return fmt.Errorf("wrapping: %w", err)
+	}
+	elsewhere := kmsPlace()
+	elsewhere.Tenant = other
+	if _, err := k.Rewrap(ctx, wrapped, elsewhere); !errors.Is(err, phi.ErrWrongKey) {
+		return fmt.Errorf("another context: have %v, want ErrWrongKey", err)
+	}
+	for _, b := range [][]byte{nil, wrapped[:len(wrapped)-1], append(bytes.Clone(wrapped), 0)} {
+		if _, err := k.Rewrap(ctx, b, kmsPlace()); !errors.Is(err, phi.ErrWrongKey) {
+			return fmt.Errorf("altered bytes: have %v, want ErrWrongKey", err)
+		}
+	}
+	return nil
+}
+
 func kmsCancelled(ctx context.Context, k phi.KMS) error {
 	wrapped, err := k.Wrap(ctx, someKey(), kmsPlace())
 	if err != nil {
@@ -129,6 +180,9 @@ func kmsCancelled(ctx context.Context, k phi.KMS) error {
 	}
 	if _, err := k.Unwrap(gone, wrapped, kmsPlace()); err == nil || errors.Is(err, phi.ErrWrongKey) {
 		return fmt.Errorf("unwrapping though cancelled: %v", err)
+	}
+	if _, err := k.Rewrap(gone, wrapped, kmsPlace()); err == nil || errors.Is(err, phi.ErrWrongKey) {
+		return fmt.Errorf("re-wrapping though cancelled: %v", err)
 	}
 	return nil
 }
