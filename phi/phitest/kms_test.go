@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -147,9 +148,20 @@ func clear() phi.KMS {
 // contextBlind forgets the tenant.
 func contextBlind() phi.KMS {
 	m := &kmsMutant{MemoryKMS: phi.NewMemoryKMS()}
+	var mine sync.Map // Rewrap does not forget
 	m.wrap = func(ctx context.Context, key []byte, c phi.KeyContext) ([]byte, error) {
+		t := c.Tenant
 		c.Tenant = ""
-		return m.MemoryKMS.Wrap(ctx, key, c)
+		w, err := m.MemoryKMS.Wrap(ctx, key, c)
+		mine.Store(string(w), t)
+		return w, err
+	}
+	m.rewrap = func(ctx context.Context, wrapped []byte, c phi.KeyContext) ([]byte, error) {
+		if t, ok := mine.Load(string(wrapped)); ok && t != c.Tenant {
+			return nil, phi.ErrWrongKey
+		}
+		c.Tenant = ""
+		return m.MemoryKMS.Rewrap(ctx, wrapped, c)
 	}
 	m.unwrap = func(ctx context.Context, wrapped []byte, c phi.KeyContext) ([]byte, error) {
 		c.Tenant = ""
@@ -167,6 +179,7 @@ func vague() phi.KMS {
 		}
 		return m.MemoryKMS.Unwrap(ctx, wrapped, c)
 	}
+	m.rewrap = m.MemoryKMS.Rewrap
 	return m
 }
 
