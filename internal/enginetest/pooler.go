@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,10 @@ import (
 type pooler struct {
 	config *pgx.ConnConfig
 	idle   chan *pgconn.HijackedConn
+
+	mu   sync.Mutex
+	last uint32                          // client's number
+	busy map[uint32]*pgconn.HijackedConn // by client
 }
 
 // Pooled returns a pool whose transactions are carried out on n connections to a PostgreSQL
@@ -29,7 +34,7 @@ func Pooled(t testing.TB, address string, n int) *sql.DB {
 	if err != nil {
 		t.Fatalf("enginetest: PostgreSQL: %v", err)
 	}
-	p := &pooler{config.Copy(), make(chan *pgconn.HijackedConn, n)}
+	p := &pooler{config: config.Copy(), idle: make(chan *pgconn.HijackedConn, n), busy: map[uint32]*pgconn.HijackedConn{}}
 	for range n {
 		conn, err := p.connect(t.Context())
 		if err != nil {
@@ -60,43 +65,77 @@ func (p *pooler) connect(ctx context.Context) (*pgconn.HijackedConn, error) {
 // the server says that no transaction is open.
 func (p *pooler) serve(client net.Conn) {
 	defer client.Close()
-	if p.greet(client) != nil {
-		return
-	}
-	for {
+	number, ok := p.greet(client)
+	for ok {
 		first, err := message(client)
 		if err != nil || first[0] == 'X' {
 			return
 		}
 		server := <-p.idle
-		ok := transaction(client, server.Conn, first)
+		p.uses(number, server)
+		ok = transaction(client, server.Conn, first)
+		p.uses(number, nil)
 		if !ok { // the client left within it
 			server = p.replace(server)
 		}
 		if server != nil {
 			p.idle <- server
 		}
-		if !ok {
-			return
-		}
 	}
 }
 
-// greet answers a client's startup message with what a server of the pool had said.
-func (p *pooler) greet(client net.Conn) error {
+// uses notes which connection a client's transaction is on.
+func (p *pooler) uses(client uint32, server *pgconn.HijackedConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy[client] = server
+}
+
+// greet answers a client's startup message with what a server of the pool had said, and
+// passes on its wish to cancel what runs for another connection of its own.
+func (p *pooler) greet(client net.Conn) (number uint32, ok bool) {
 	backend := pgproto3.NewBackend(client, client)
-	if _, err := backend.ReceiveStartupMessage(); err != nil {
-		return err
+	startup, err := backend.ReceiveStartupMessage()
+	if err != nil {
+		return 0, false
+	}
+	if cancel, is := startup.(*pgproto3.CancelRequest); is {
+		p.cancel(cancel.ProcessID)
+		return 0, false
 	}
 	server := <-p.idle
 	defer func() { p.idle <- server }()
+	p.mu.Lock()
+	p.last++
+	number = p.last
+	p.mu.Unlock()
 	backend.Send(&pgproto3.AuthenticationOk{})
 	for name, value := range server.ParameterStatuses {
 		backend.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
-	backend.Send(&pgproto3.BackendKeyData{ProcessID: server.PID, SecretKey: server.SecretKey})
+	backend.Send(&pgproto3.BackendKeyData{ProcessID: number, SecretKey: server.SecretKey})
 	backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
-	return backend.Flush()
+	return number, backend.Flush() == nil
+}
+
+// cancel asks the server to cancel what runs for a client.
+func (p *pooler) cancel(client uint32) {
+	p.mu.Lock()
+	server := p.busy[client]
+	p.mu.Unlock()
+	if server == nil {
+		return
+	}
+	conn, err := net.Dial(pgconn.NetworkAddress(p.config.Host, p.config.Port))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	request, err := (&pgproto3.CancelRequest{ProcessID: server.PID, SecretKey: server.SecretKey}).Encode(nil)
+	if err == nil {
+		_, _ = conn.Write(request)
+		_, _ = conn.Read(request) // until the server hangs up
+	}
 }
 
 func (p *pooler) replace(old *pgconn.HijackedConn) *pgconn.HijackedConn {

@@ -102,3 +102,18 @@ func TestPooledClientLeaves(t *testing.T) {
 	require.Error(t, tx.Commit())
 	require.Zero(t, count(t, pool))
 }
+
+// What a client no longer waits for is cancelled on the server.
+func TestPooledCancels(t *testing.T) {
+	t.Parallel()
+	_, address := enginetest.PostgresSchema(t)
+	pool := enginetest.Pooled(t, address, 1)
+	exec(t, pool, `CREATE TABLE mine (n INT)`)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := pool.ExecContext(ctx, `INSERT INTO mine SELECT 1 FROM pg_sleep(60)`)
+	require.Error(t, err)
+	require.Zero(t, count(t, pool))
+	require.Less(t, time.Since(start), 10*time.Second)
+}
