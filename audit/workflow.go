@@ -38,8 +38,9 @@ func NewWorkflow(object string, steps ...Step) (Workflow, error) {
 		if !s.valid() || w.step(s.Action) != nil {
 			return Workflow{}, fmt.Errorf("audit: new workflow: step %d cannot be declared", i+1)
 		}
-		w.steps = append(w.steps, Step{s.Action, s.Verb, slices.Clone(s.Needs), slices.Clone(s.May), s.Patient})
+		w.steps = append(w.steps, s)
 	}
+	w.steps = w.Steps() // detached from the caller's lists
 	return w, nil
 }
 
@@ -61,7 +62,13 @@ func (w Workflow) step(a Action) *Step {
 }
 
 // Steps returns what was declared, for a page that explains it.
-func (w Workflow) Steps() []Step { return slices.Clone(w.steps) }
+func (w Workflow) Steps() []Step {
+	out := slices.Clone(w.steps)
+	for i := range out {
+		out[i].Needs, out[i].May = slices.Clone(out[i].Needs), slices.Clone(out[i].May)
+	}
+	return out
+}
 
 // Event returns the event of what happened to one object, ready for Log.Record; the caller
 // may add what else it knows. The patient may be empty unless the step asks for one.
