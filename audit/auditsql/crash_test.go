@@ -7,140 +7,152 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/auditsql"
-	"github.com/wardkit/wardkit/internal/enginetest"
+	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
-// The child process records events from many goroutines and prints each ID once it is
-// acknowledged; the parent kills it without warning and looks for every printed ID.
+// Child processes record events from many goroutines, with Record and in transactions of their
+// own, sequence them, and print each one that is acknowledged; the parent kills them without
+// warning and looks for every line.
+
+// The environment of a child process.
+const (
+	childEngine  = "AUDITSQL_CHILD_ENGINE"
+	childAddress = "AUDITSQL_CHILD_ADDRESS"
+)
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv("AUDITSQL_CRASH_SQLITE"); path != "" {
-		crashChild("sqlite", "file:"+filepath.ToSlash(path)+
-			"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", auditsql.SQLite)
-	}
-	if url := os.Getenv("AUDITSQL_CRASH_POSTGRES"); url != "" {
-		crashChild("pgx", url, func(db *sql.DB) (*auditsql.Store, error) { return auditsql.Postgres(db, testKey()) })
+	if engine := os.Getenv(childEngine); engine != "" {
+		fmt.Fprintln(os.Stderr, child(engine, os.Getenv(childAddress)))
+		os.Exit(2)
 	}
 	os.Exit(m.Run())
 }
 
-func crashChild(driver, dsn string, open func(*sql.DB) (*auditsql.Store, error)) {
-	fail := func(err error) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	pool, err := sql.Open(driver, dsn)
+// child records until it is killed or fails.
+func child(engine, address string) error {
+	store, pool, err := childStore(engine, address)
 	if err != nil {
-		fail(err)
-	}
-	store, err := open(pool)
-	if err != nil {
-		fail(err)
+		return err
 	}
 	log, err := audit.New(store, audit.DropOpenings{}, nil)
 	if err != nil {
-		fail(err)
+		return err
 	}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for g := range 16 {
-		wg.Go(func() {
-			for i := 0; ; i++ {
+	go log.Run(context.Background(), "platform")
+	failed := make(chan error)
+	for i := range 36 {
+		record := func(e audit.Event) error { return log.Record(context.Background(), e) }
+		if i%9 == 0 {
+			record = func(e audit.Event) error { return childTx(pool, store, log, e) }
+		}
+		tenant := audit.Tenant(fmt.Sprint("clinic-", i%3))
+		go func() {
+			for {
 				e := event("crash")
-				e.ID = fmt.Sprintf("01900000-0000-7000-%04x-%012x", 0x8000+g, uint32(os.Getpid())<<16+uint32(i))
-				if err := log.Record(context.Background(), e); err != nil {
-					fail(err)
+				e.ID, e.Tenant, e.Actor.Tenant = audit.NewID(time.Now()), tenant, tenant
+				if err := record(e); err != nil {
+					if sqlkit.IsBusy(err) {
+						continue // another process had SQLite's lock for too long
+					}
+					failed <- err
 				}
-				mu.Lock()
-				fmt.Println(e.ID)
-				mu.Unlock()
+				fmt.Println(string(tenant) + " " + e.ID) // one write, at once
+			}
+		}()
+	}
+	return <-failed
+}
+
+func childStore(engine, address string) (*auditsql.Store, *sql.DB, error) {
+	if engine == "postgres" {
+		pool, err := sql.Open("pgx", address)
+		if err != nil {
+			return nil, nil, err
+		}
+		store, err := auditsql.Postgres(pool, testKey())
+		return store, pool, err
+	}
+	pool, err := sql.Open("sqlite", "file:"+address+"?"+sound+"&_txlock=immediate")
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := auditsql.SQLite(pool)
+	return store, pool, err
+}
+
+// childTx records an event in a host's transaction.
+func childTx(pool *sql.DB, store *auditsql.Store, log *audit.Log, e audit.Event) error {
+	tx, err := pool.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := store.RecordTx(context.Background(), tx, log, e); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// TestClientsKilled kills two processes at once that record from 36 goroutines each, and looks
+// after each kill.
+func TestClientsKilled(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		store, log := db.process(t)
+		var done acknowledged
+		for kill := range kills(t) {
+			killChildren(t, db, &done, 300+100*(kill%5))
+			done.verify(t, store)
+		}
+		e := event("after")
+		e.ID = fresh()
+		require.NoError(t, done.record(t.Context(), log, e))
+		done.verify(t, store)
+		t.Logf("%d kills, %d events acknowledged, none lost", kills(t), done.len())
+	})
+}
+
+// killChildren runs two children until each has had n more events acknowledged, kills them,
+// and notes every event that was printed in full.
+func killChildren(t *testing.T, db *shared, done *acknowledged, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range 2 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEngine+"="+db.dialect.String(), childAddress+"="+db.address)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		wg.Go(func() {
+			lines := bufio.NewReader(out)
+			seen := 0
+			for {
+				line, err := lines.ReadString('\n')
+				if err != nil {
+					break
+				}
+				tenant, id, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+				done.add(audit.Tenant(tenant), id)
+				if seen++; seen == n {
+					_ = cmd.Process.Kill() // SIGKILL; nothing is flushed
+				}
+			}
+			_ = cmd.Wait()
+			if seen < n {
+				t.Errorf("a child ended by itself: %s", stderr.String())
 			}
 		})
 	}
 	wg.Wait()
-}
-
-func TestCrash(t *testing.T) {
-	t.Parallel()
-	kills := 3
-	if testing.Short() {
-		kills = 1
-	}
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "crash.db")
-		e := enginetest.Engine{Name: "sqlite", Pool: enginetest.OpenSQLite(t, path), Dialect: enginetest.SQLite(t).Dialect}
-		crash(t, e, kills, "AUDITSQL_CRASH_SQLITE="+path)
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		dialect := enginetest.Postgres(t).Dialect
-		pool, url := enginetest.PostgresSchema(t)
-		crash(t, enginetest.Engine{Name: "postgres", Pool: pool, Dialect: dialect}, kills, "AUDITSQL_CRASH_POSTGRES="+url)
-	})
-}
-
-func crash(t *testing.T, e enginetest.Engine, kills int, env string) {
-	store := over(t, e)
-	log := newLog(t, store)
-	var acknowledged []string
-	for kill := range kills {
-		acknowledged = append(acknowledged, killChild(t, env, 200+100*kill)...)
-	}
-	require.Greater(t, len(acknowledged), 200*kills-1)
-	seen := map[string]bool{}
-	q := audit.Query{Tenant: "clinic-17", Patient: "p-1", Limit: audit.MaxLimit}
-	for {
-		page, err := log.Query(t.Context(), q)
-		require.NoError(t, err, "every event that is there is whole")
-		for _, ev := range page.Events {
-			require.False(t, seen[ev.ID])
-			seen[ev.ID] = true
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
-	}
-	for _, id := range acknowledged {
-		require.True(t, seen[id], "acknowledged and lost")
-	}
-	require.NoError(t, log.Record(t.Context(), event("after")))
-}
-
-// killChild runs the child until it has acknowledged n events, kills it, and returns every ID
-// that it printed in full.
-func killChild(t *testing.T, env string, n int) []string {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), env)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	defer cmd.Process.Kill()
-	var ids []string
-	lines := bufio.NewReader(out)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break
-		}
-		ids = append(ids, strings.TrimSuffix(line, "\n"))
-		if len(ids) == n {
-			require.NoError(t, cmd.Process.Kill()) // SIGKILL; nothing is flushed
-		}
-	}
-	_ = cmd.Wait()
-	require.GreaterOrEqual(t, len(ids), n, "the child ended by itself: %s", stderr.String())
-	return ids
 }
