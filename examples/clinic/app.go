@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -44,6 +42,7 @@ type app struct {
 	access   *rbac.Authorizer
 
 	patients *patients
+	claims   *claims
 	staff    *staff
 	demo     *demo // nil without -demo
 	handler  http.Handler
@@ -65,9 +64,8 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 	if a.pages, err = loadPages(); err != nil {
 		return nil, err
 	}
-	keyFile := filepath.Join(c.data, "clinic.key")
 	_, missing := os.Stat(c.data)
-	if err := prepareFolder(c, keyFile); err != nil {
+	if err := prepareFolder(c, c.keyFile()); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -88,8 +86,11 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 	if err := s.migrate(ctx, a.db); err != nil {
 		return nil, fmt.Errorf("the database's tables: %w", err)
 	}
-	kms, err := openKey(ctx, keyFile, a.db)
+	kms, err := openKey(ctx, c.keyFile(), a.db)
 	if err != nil {
+		return nil, err
+	}
+	if s.audit, err = a.db.auditStore(ctx, c); err != nil {
 		return nil, err
 	}
 	if a.vault, err = phi.Open(ctx, "wardkit-clinic", kms, s.phi, nil); err != nil {
@@ -104,13 +105,23 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 
 // wire builds the parts from the ground floor up.
 func (a *app) wire(s *stores) (err error) {
-	if a.patients, err = newPatients(a.db, a.vault, s.phi); err != nil {
+	a.staff = &staff{a.db, a.vault}
+	cursors, err := a.config.derive("wardkit clinic: cursors of the audit")
+	if err != nil {
 		return err
 	}
-	a.staff = &staff{a.db, a.vault}
 	host, _ := os.Hostname()
-	a.log, err = audit.New(s.audit, phi.NewSealer(a.vault), &audit.Options{Server: audit.Server{ID: host}})
+	a.log, err = audit.New(s.audit, phi.NewSealer(a.vault), &audit.Options{
+		Server: audit.Server{ID: host}, Clock: audit.KernelClock, CursorKey: cursors, Logger: a.logger,
+	})
 	if err != nil {
+		return err
+	}
+	b := &books{a.db, a.log, s.audit}
+	if a.patients, err = newPatients(b, a.vault, s.phi); err != nil {
+		return err
+	}
+	if a.claims, err = newClaims(b, a.vault); err != nil {
 		return err
 	}
 	a.sessions, err = session.New(s.session, a.log, session.RemoteAddr, &session.Options{
@@ -167,7 +178,6 @@ func (d *database) stores() (*stores, error) {
 	var err error
 	s := &stores{
 		phi:     pick(d, phisql.SQLite, phisql.Postgres, &err),
-		audit:   pick(d, auditsql.SQLite, auditsql.Postgres, &err),
 		session: pick(d, sessionsql.SQLite, sessionsql.Postgres, &err),
 		mfa:     pick(d, mfasql.SQLite, mfasql.Postgres, &err),
 		authn:   pick(d, authnsql.SQLite, authnsql.Postgres, &err),
@@ -179,7 +189,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.audit, s.phi, s.session, s.mfa, s.authn, s.rbac} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.session, s.mfa, s.authn, s.rbac} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -187,54 +197,42 @@ func (s *stores) migrate(ctx context.Context, d *database) error {
 	return d.migrate(ctx)
 }
 
-// prepareFolder makes the data folder, and refuses one whose key was lost: a new key could
-// never open what the old one sealed.
-func prepareFolder(c config, keyFile string) error {
-	if err := os.MkdirAll(c.data, 0o700); err != nil {
-		return fmt.Errorf("-data: %w", err)
+// auditStore opens the audit's tables and brings them up to date. On PostgreSQL it takes a key,
+// the same on every server that shares the database: the servers share the key file, so it
+// comes from there.
+func (d *database) auditStore(ctx context.Context, c config) (*auditsql.Store, error) {
+	key, err := c.derive("wardkit clinic: waiting audit entries")
+	if err != nil {
+		return nil, err
 	}
-	_, err := os.Stat(keyFile)
-	switch {
-	case err == nil:
-		if _, err = phi.OpenKeyFile(keyFile); err != nil { // refused before anything opens
-			return fmt.Errorf("-data: clinic.key: %w", err)
-		}
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("-data: %w", err)
+	store, err := auditsql.SQLite(d.pool)
+	if d.postgres {
+		store, err = auditsql.Postgres(d.pool, key)
 	}
-	if c.db != "" {
-		return nil
+	if err != nil {
+		return nil, err
 	}
-	if info, err := os.Stat(filepath.Join(c.data, "clinic.db")); err == nil && info.Size() > 0 {
-		return errors.New("-data: the folder has a database but no clinic.key; put the key file back")
+	if err := store.Migrate(ctx); err != nil {
+		return nil, fmt.Errorf("the database's tables: %w", err)
 	}
-	return nil
+	return store, nil
 }
 
-// openKey opens the key file, or makes one for a database that has no keys yet.
-func openKey(ctx context.Context, path string, d *database) (*phi.KeyFile, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		var n int
-		if err := d.pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM phi_key").Scan(&n); err != nil {
-			return nil, errors.New("the database's keys cannot be read")
-		}
-		if n > 0 {
-			return nil, errors.New("-data: the database holds keys but the folder has no clinic.key; put the key file back")
-		}
-		if err := phi.CreateKeyFile(path); err != nil {
-			return nil, err
-		}
-	}
-	return phi.OpenKeyFile(path)
-}
-
-// background delivers what lifecycle changes left to deliver, until ctx ends.
+// background delivers what lifecycle changes left to deliver, and keeps the audit's order and
+// watches its clock, until ctx ends. The audit's own part ends last: what the others still do
+// is recorded before recording is reported as ended. The clinic runs on a server of its own,
+// so what its operator has to know goes to its own audit.
 func (a *app) background(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.people.Run(ctx) })
-	group.Go(func() error { return a.factors.Run(ctx) })
-	return group.Wait()
+	watched, ended := context.WithCancel(context.WithoutCancel(ctx))
+	watching := make(chan error, 1)
+	go func() { watching <- a.log.Run(watched, tenant) }()
+	group, delivering := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.people.Run(delivering) })
+	group.Go(func() error { return a.factors.Run(delivering) })
+	err := group.Wait()
+	<-ctx.Done()
+	ended()
+	return errors.Join(err, <-watching)
 }
 
 func (a *app) close() {

@@ -125,7 +125,7 @@ func (a *attack) guessing() {
 // pages: what browsers are told, and what monitors are told.
 func (a *attack) pages() {
 	a.step("every_page_is_careful", func(t *testing.T) {
-		event := a.alma.get("/audit").links(`href="/audit/([^"?]+)"`)[0]
+		event := a.alma.get("/audit").links(eventLink)[0]
 		for _, path := range []string{
 			"/sign-in", "/demo", "/link/nobody", "/none", "/dashboard", "/patients", a.own, "/team", "/team/" + tomID, "/audit",
 			"/audit/" + event, "/security", "/patients/new",

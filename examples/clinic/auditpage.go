@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
@@ -16,91 +14,166 @@ import (
 // option is a choice of a select box.
 type option struct{ ID, Name string }
 
-type auditPatient struct{ ID, Name string }
+// link is somewhere to go.
+type link struct{ Href, Name string }
 
 type auditRow struct {
-	ID, Time, Who, What, More, Seen, Outcome, Tag string
-	People                                        []string // of the team, whom it was done to
-	Patients                                      []auditPatient
+	ID, Time, Who, What, Sorted, More, Seen, Outcome, Tag string
+	Also                                                  []string // further events of the line
+	People                                                []string // of the team, whom it was done to
+	Patients                                              []link
 }
 
 type auditData struct {
-	Who, Period, Action, Outcome, Patient, PatientName string
-	People                                             []option
-	Periods, Actions, Outcomes                         []option
-	Caption, Next                                      string
-	Rows                                               []auditRow
-}
-
-// period is the time span of a choice; no choice is the last 24 hours.
-func period(choice string) (last time.Duration, known bool) {
-	switch choice {
-	case "24h":
-		return audit.Last24h, true
-	case "7d":
-		return audit.Last7d, true
-	case "30d":
-		return audit.Last30d, true
-	case "90d":
-		return audit.Last90d, true
-	}
-	return audit.Last24h, false
+	auditFilter
+	People, Periods, Outcomes, Types []option
+	Actions                          []optionGroup
+	Sorts                            []sortChoice
+	Columns                          []column
+	Hidden                           []option // the filter, for the form that finds a patient
+	Matches                          []link   // patients that were found, if more than one
+	PatientName, Whole               string   // of the only patient, and the address without
+	Caption, Next                    string
+	Rows                             []auditRow
 }
 
 // auditPage answers "who did what?". The route's own decision records that it was asked.
 func (a *app) auditPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	ctx, form := r.Context(), r.URL.Query()
-	d := auditData{
-		Who: form.Get("who"), Period: form.Get("period"), Action: form.Get("action"),
-		Outcome: form.Get("outcome"), Patient: form.Get("patient"),
-		Periods:  []option{{"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}, {"90d", "Last 90 days"}},
-		Outcomes: []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}},
-		Actions:  actionWords(),
+	form := r.URL.Query()
+	a.showAudit(w, r, view{}, auditData{auditFilter: newAuditFilter(form)}, form.Get("page"))
+}
+
+// auditFind looks a patient up by phone number or e-mail address and leads to the events
+// about that patient. It is a post, like every search: what was typed stays out of addresses.
+func (a *app) auditFind(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
+	if !a.form(w, r) {
+		return
 	}
-	if _, ok := period(d.Period); !ok {
-		d.Period = "24h"
+	ctx := r.Context()
+	d := auditData{auditFilter: newAuditFilter(r.PostForm)}
+	typed := strings.TrimSpace(r.PostForm.Get("q"))
+	ids, err := a.patients.find(ctx, typed)
+	if typeOf(typed) == "patient" {
+		ids = []string{typed}
 	}
-	page, err := a.log.Query(ctx, d.query(form.Get("page")))
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	switch len(ids) {
+	case 0:
+		a.showAudit(w, r, view{Problem: "No patient has this phone number or e-mail address. Type the whole number or address."}, d, "")
+		return
+	case 1:
+		d.Patient = ids[0]
+		http.Redirect(w, r, d.href(), http.StatusSeeOther)
+		return
+	}
+	names := a.names()
+	for _, id := range ids {
+		f := d.auditFilter
+		f.Patient = id
+		name, err := names.of(ctx, audit.Patient(id))
+		if err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+		d.Matches = append(d.Matches, link{f.href(), name})
+	}
+	a.showAudit(w, r, view{}, d, "")
+}
+
+func (a *app) showAudit(w http.ResponseWriter, r *http.Request, v view, d auditData, cursor string) {
+	ctx, status := r.Context(), http.StatusOK
+	q, err := d.query(a.config.zone, cursor)
+	if err == nil {
+		err = a.readAudit(ctx, &d, q)
+	}
 	switch {
-	case errors.Is(err, audit.ErrBadCursor), errors.Is(err, audit.ErrBadQuery):
+	case errors.Is(err, errInput):
+		_, words, _ := strings.Cut(err.Error(), ": ")
+		status, v.Problem = http.StatusUnprocessableEntity, "Please check the form: "+words+"."
+	case errors.Is(err, audit.ErrTooMany):
+		status, v.Problem = http.StatusUnprocessableEntity, "More than 100,000 events match. So many can only be shown newest first: choose that, or a shorter time."
+	case errors.Is(err, audit.ErrBadCursor):
+		a.render(w, r, http.StatusBadRequest, "message", view{Title: "Begin at the first page again", Data: message{
+			Text: "This link to further events belongs to another question, or it is too old. Nothing is lost.", Href: d.href(), Link: "To the first page",
+		}})
+		return
+	case errors.Is(err, audit.ErrBadQuery):
 		a.fail(w, r, http.StatusBadRequest)
 		return
-	case err != nil:
+	}
+	if err == nil || v.Problem != "" {
+		err = a.fillAuditForm(ctx, &d)
+	}
+	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	if err := a.fillAudit(ctx, &d, page); err != nil {
-		a.fail(w, r, http.StatusServiceUnavailable)
-		return
+	v.Title, v.Data = "Audit", d
+	a.render(w, r, status, "audit", v)
+}
+
+// readAudit asks the log for one page and for how many events there are in all.
+func (a *app) readAudit(ctx context.Context, d *auditData, q audit.Query) error {
+	page, err := a.log.Query(ctx, q)
+	if err != nil {
+		return err
+	}
+	n, err := a.log.Count(ctx, q)
+	if err != nil {
+		return err
+	}
+	if q.Patient != "" { // on record also where nothing was found
+		if err := audit.Seen(ctx, q.Patient, audit.Object{}); err != nil {
+			return err
+		}
+	}
+	lines := fold(page.Events)
+	if d.Rows, err = a.auditRows(ctx, d.Sort, lines); err != nil {
+		return err
+	}
+	d.Caption = countText(n)
+	if len(page.Events) < n.N || n.More {
+		d.Caption += fmt.Sprintf(", %d on this page", len(page.Events))
+	}
+	if len(lines) < len(page.Events) {
+		d.Caption += ", in " + plural(len(lines), "line")
 	}
 	if page.Next != "" {
-		form.Set("page", page.Next)
-		d.Next = "/audit?" + form.Encode()
+		next := d.values()
+		next.Set("page", page.Next)
+		d.Next = "/audit?" + next.Encode()
 	}
-	a.render(w, r, http.StatusOK, "audit", view{Title: "Audit", Data: d})
+	return nil
 }
 
-func (d *auditData) query(cursor string) audit.Query {
-	last, _ := period(d.Period)
-	q := audit.Query{Tenant: tenant, Last: last, Patient: audit.Patient(d.Patient), Limit: 100, Cursor: cursor}
-	if d.Who != "" {
-		q.Actors = []audit.ActorID{audit.ActorID(d.Who)}
+// countText says how many events there are, as far as they were counted.
+func countText(n audit.Count) string {
+	if n.More {
+		return "More than " + plural(n.N, "event")
 	}
-	if d.Action != "" {
-		q.Actions = []audit.Action{audit.Action(d.Action)}
-	}
-	switch d.Outcome {
-	case "ok":
-		q.Outcomes = []audit.Outcome{audit.Success}
-	case "no":
-		q.Outcomes = []audit.Outcome{audit.MinorFailure, audit.Failure, audit.MajorFailure}
-	}
-	return q
+	return plural(n.N, "event")
 }
 
-// fillAudit puts names to identifiers: the team's, and the patients' as far as the reader may
-// see them.
-func (a *app) fillAudit(ctx context.Context, d *auditData, page audit.Page) error {
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
+}
+
+// thousands writes a number the way people read it.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
+}
+
+// fillAuditForm fills the choices of the form and the name of the patient it is limited to.
+func (a *app) fillAuditForm(ctx context.Context, d *auditData) error {
 	team, err := a.staff.all(ctx)
 	if err != nil {
 		return err
@@ -108,51 +181,97 @@ func (a *app) fillAudit(ctx context.Context, d *auditData, page audit.Page) erro
 	for _, m := range byName(team) {
 		d.People = append(d.People, option{string(m.ID), m.Name})
 	}
-	names := patientNames{a: a, known: map[audit.Patient]string{}}
-	if d.Patient != "" {
-		if d.PatientName, err = names.of(ctx, audit.Patient(d.Patient)); err != nil {
-			return err
+	d.Periods, d.Actions, d.Types, d.Sorts = periods(), actionWords(), recordTypes(), sortChoices()
+	if d.Period == byDates {
+		d.Periods = append(d.Periods, option{byDates, "Between the dates"})
+	}
+	d.Outcomes = []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}}
+	d.Columns = d.columns(a.config.place())
+	for name, values := range d.values() {
+		if name != "patient" {
+			d.Hidden = append(d.Hidden, option{name, values[0]})
 		}
 	}
-	for _, e := range page.Events {
-		row, err := a.auditRow(ctx, e.Event, team, &names)
-		if err != nil {
-			return err
-		}
-		d.Rows = append(d.Rows, row)
+	if d.Patient == "" {
+		return nil
 	}
-	d.Caption = fmt.Sprintf("%d events on this page", len(d.Rows))
-	return nil
+	whole := d.auditFilter
+	whole.Patient = ""
+	d.Whole = whole.href()
+	d.PatientName, err = a.names().of(ctx, audit.Patient(d.Patient))
+	return err
+}
+
+// auditRows puts names to identifiers: the team's, and the patients' as far as the reader may
+// see them.
+func (a *app) auditRows(ctx context.Context, sorted string, lines []line) ([]auditRow, error) {
+	team, err := a.staff.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := a.names()
+	rows := make([]auditRow, len(lines))
+	for i := range lines {
+		if rows[i], err = a.auditRow(ctx, &lines[i], team, names); err != nil {
+			return nil, err
+		}
+		rows[i].Sorted = sortedBy(sorted, &lines[i])
+	}
+	return rows, nil
+}
+
+// sortedBy is what a line was sorted by, where no column says it.
+func sortedBy(sort string, l *line) string {
+	switch sort {
+	case "category":
+		_, categories := l.fields()
+		return plainly(categories)
+	case "record":
+		if len(l.Objects) > 0 {
+			return strings.TrimSpace(wordOf(recordTypes(), l.Objects[0].Type) + " " + l.Objects[0].ID)
+		}
+	case "verb":
+		return verbText(l.Verb)
+	case "device":
+		return l.Actor.Device
+	case "app":
+		return l.Client.App
+	case "place":
+		return l.Client.Location
+	}
+	return ""
 }
 
 // maxNamed is how many patients of one event a row names.
 const maxNamed = 3
 
-func (a *app) auditRow(ctx context.Context, e audit.Event, team map[audit.ActorID]member, names *patientNames) (auditRow, error) {
-	row := auditRow{ID: e.ID, Time: e.Recorded.UTC().Format("2 Jan 15:04:05"), Who: whoText(e.Actor, team), What: actionText(e.Action)}
-	if e.Detail["continues"] != "" {
-		row.What += ": what was shown" // the decision is an event of its own, on record before anything happens
+func (a *app) auditRow(ctx context.Context, l *line, team map[audit.ActorID]member, names *patientNames) (auditRow, error) {
+	row := auditRow{ID: l.ID, Time: a.config.exactly(l.Recorded), Who: whoText(l.Actor, team), What: actionText(l.Action)}
+	if l.Detail["continues"] != "" {
+		row.What += ": what was shown" // its first event is on another page
 	}
-	row.Outcome, row.Tag = outcomeText(e)
-	var fields []string
-	for _, o := range e.Objects {
-		fields = append(fields, o.Fields...)
-		if m, ok := team[audit.ActorID(o.ID)]; ok && m.ID != e.Actor.ID {
+	for _, e := range l.also {
+		row.Also = append(row.Also, e.ID)
+	}
+	row.Outcome, row.Tag = outcomeText(l.Event)
+	for _, o := range l.Objects {
+		if m, ok := team[audit.ActorID(o.ID)]; ok && m.ID != l.Actor.ID {
 			row.People = append(row.People, m.Name)
 		}
 	}
-	slices.Sort(fields)
-	row.Seen = strings.ReplaceAll(strings.Join(slices.Compact(fields), ", "), "_", " ")
-	for i, p := range e.Patients {
+	fields, _ := l.fields()
+	row.Seen = plainly(fields)
+	patients := l.patients()
+	for i, p := range patients {
 		if i == maxNamed {
-			row.More = fmt.Sprintf("and %d more", len(e.Patients)-maxNamed)
+			row.More = fmt.Sprintf("and %d more", len(patients)-maxNamed)
 			break
 		}
 		name, err := names.of(ctx, p)
 		if err != nil {
 			return row, err
 		}
-		row.Patients = append(row.Patients, auditPatient{string(p), name})
+		row.Patients = append(row.Patients, link{auditFilter{Period: "90d", Patient: string(p)}.href(), name})
 	}
 	return row, nil
 }
@@ -162,6 +281,8 @@ type patientNames struct {
 	a     *app
 	known map[audit.Patient]string
 }
+
+func (a *app) names() *patientNames { return &patientNames{a, map[audit.Patient]string{}} }
 
 func (n *patientNames) of(ctx context.Context, id audit.Patient) (string, error) {
 	if name, ok := n.known[id]; ok {
@@ -180,146 +301,4 @@ func (n *patientNames) of(ctx context.Context, id audit.Patient) (string, error)
 	}
 	n.known[id] = name
 	return name, nil
-}
-
-func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
-	if m, ok := team[actor.ID]; ok {
-		return m.Name
-	}
-	switch actor.Kind {
-	case audit.KindAnonymous:
-		return "not signed in"
-	case audit.KindSystem:
-		return "the clinic's server"
-	}
-	return string(actor.ID)
-}
-
-func outcomeText(e audit.Event) (text, tag string) {
-	switch {
-	case e.Outcome == audit.Success:
-		return "Allowed", "tag-good"
-	case e.Outcome == audit.MajorFailure:
-		return "Failed", "tag-bad"
-	}
-	return "Refused", "tag-bad"
-}
-
-// actionWords are the clinic's words for what the library and the clinic record. They name
-// what was asked for; the outcome says whether it happened.
-func actionWords() []option {
-	return []option{
-		{"patient.read", "Look at patients"},
-		{"patient.reveal_ssn", "Reveal a social security number"},
-		{"note.read", "Read a clinical note"},
-		{"note.write", "Write a clinical note"},
-		{"patient.register_open", "Open the registration form"},
-		{"patient.register", "Register a patient"},
-		{"team.read", "Look at the team"},
-		{"team.manage", "Change the team"},
-		{"audit.read", "Read the audit"},
-		{"authn.sign_in", "Sign in"},
-		{"authn.step", "A step of signing in"},
-		{"authn.throttle", "Slow down after wrong tries"},
-		{"authn.link", "Open a link"},
-		{"authn.set_up", "Prepare the first administrator"},
-		{"authn.invite", "Invite somebody"},
-		{"authn.resend", "Send an invitation again"},
-		{"authn.join", "Accept an invitation"},
-		{"authn.suspend", "Suspend an account"},
-		{"authn.reinstate", "Reinstate an account"},
-		{"authn.unlock", "Unlock an account"},
-		{"authn.reset_factor", "End sign-ins before a second factor is reset"},
-		{"mfa.begun", "Begin to set up a second factor"},
-		{"mfa.enrolled", "Set up a second factor"},
-		{"mfa.verified", "Give the right code"},
-		{"mfa.failed", "Give a wrong code"},
-		{"mfa.replayed", "Use a code twice"},
-		{"mfa.locked", "Lock a second factor"},
-		{"mfa.reset", "Reset a second factor"},
-		{"session.start", "Begin a session"},
-		{"session.check", "Send what no page sends"},
-		{"session.end", "End a session"},
-		{"session.end_all", "End all sessions of a person"},
-		{"rbac.grant", "Give a role"},
-		{"rbac.revoke", "Take a role away"},
-		{"rbac.signed_in", "Open a page of one's own"},
-		{"demo.seeded", "Fill the demo"},
-	}
-}
-
-func actionText(action audit.Action) string {
-	for _, o := range actionWords() {
-		if o.ID == string(action) {
-			return o.Name
-		}
-	}
-	return string(action)
-}
-
-type auditFact struct{ Name, Value string }
-
-// auditEvent shows one event with its typed reason and its address, which are sealed.
-func (a *app) auditEvent(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	ctx := r.Context()
-	e, err := a.log.Open(ctx, tenant, r.PathValue("event"))
-	if errors.Is(err, audit.ErrNotFound) || errors.Is(err, audit.ErrBadQuery) {
-		a.fail(w, r, http.StatusNotFound)
-		return
-	}
-	if err == nil { // which event was opened is on record too
-		err = audit.Seen(ctx, "", audit.Object{Type: "audit_event", ID: e.ID, Category: string(rbac.AuditLog), Fields: []string{"address", "reason"}})
-	}
-	var facts []auditFact
-	if err == nil {
-		facts, err = a.auditFacts(ctx, e)
-	}
-	if err != nil {
-		a.fail(w, r, http.StatusServiceUnavailable)
-		return
-	}
-	a.render(w, r, http.StatusOK, "auditevent", view{Title: "Event", Data: struct {
-		What  string
-		Facts []auditFact
-	}{actionText(e.Action), facts}})
-}
-
-func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]auditFact, error) {
-	team, err := a.staff.all(ctx)
-	if err != nil {
-		return nil, err
-	}
-	row, err := a.auditRow(ctx, e, team, &patientNames{a: a, known: map[audit.Patient]string{}})
-	if err != nil {
-		return nil, err
-	}
-	var patients []string
-	for _, p := range row.Patients {
-		patients = append(patients, p.Name)
-	}
-	if row.More != "" {
-		patients = append(patients, row.More)
-	}
-	why, _ := e.Why.Reveal()
-	address := ""
-	if e.Actor.Origin.IsValid() {
-		address = e.Actor.Origin.String()
-	}
-	facts := []auditFact{
-		{"Time", e.Recorded.UTC().Format("2 January 2006 15:04:05.000000 UTC")},
-		{"Who", row.Who},
-		{"As", strings.Join(e.Actor.Roles, ", ")},
-		{"Proven by", strings.Join(e.Actor.Methods, ", ")},
-		{"From address", address},
-		{"Device", e.Actor.Device},
-		{"About", strings.Join(row.People, ", ")},
-		{"Patients", strings.Join(patients, ", ")},
-		{"Seen", row.Seen},
-		{"Reason given", why},
-		{"Outcome", row.Outcome},
-		{"Code", e.Code},
-		{"Decided by", strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)},
-		{"Event", e.ID},
-	}
-	return slices.DeleteFunc(facts, func(f auditFact) bool { return f.Value == "" }), nil
 }

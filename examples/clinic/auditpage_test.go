@@ -42,5 +42,5 @@ func TestOpenedEventIsOnRecord(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Events, 1)
 	require.Equal(t, firstAdminID, page.Events[0].Actor.ID)
-	require.Equal(t, auditRead.Name(), page.Events[0].Action)
+	require.Equal(t, auditOpen.Name(), page.Events[0].Action)
 }

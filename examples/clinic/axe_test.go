@@ -110,6 +110,7 @@ func TestBrowserAccessibility(t *testing.T) {
 	i := &inspector{t: t, axe: string(source)}
 	c := start(t, "-data", t.TempDir())
 	admin, therapist, guest := sit(t, browser, c.base, true), sit(t, browser, c.base, true), sit(t, browser, c.base, true)
+	biller := sit(t, browser, c.base, true)
 
 	t.Run("axe_finds_what_is_wrong", func(t *testing.T) {
 		h := *guest
@@ -126,6 +127,8 @@ func TestBrowserAccessibility(t *testing.T) {
 	i.signingIn(admin)
 	i.admins(admin, guest)
 	i.therapists(therapist)
+	i.billers(biller)
+	i.auditors(admin)
 	i.endings(admin, therapist)
 }
 
@@ -226,6 +229,49 @@ func (i *inspector) therapists(h *hands) {
 	i.look(h, "note")
 	h.open("/audit")
 	i.look(h, "not-for-your-role")
+}
+
+func (i *inspector) billers(h *hands) {
+	h.signIn(paul)
+	h.open("/claims")
+	i.look(h, "claims-none")
+	h.open("/patients")
+	h.follow(demoPatient(0).Name)
+	i.look(h, "patient-finance")
+	h.tab("the form", func(f focus) bool { return f.Text == "Submit a claim …" })
+	h.press(kb.Enter)
+	h.field("served", "03022026")
+	h.field("payer", "Lighthouse Mutual")
+	h.field("amount", "140")
+	h.enter()
+	i.look(h, "claim-submitted")
+	h.field("reason-deny", "Not")
+	h.push("The insurer denied it")
+	h.push("Appeal")
+	i.look(h, "claim-appealed")
+	h.open("/claims")
+	i.look(h, "claims")
+}
+
+// auditors: what the administrator sees of all that.
+func (i *inspector) auditors(h *hands) {
+	h.open("/audit?sort=who&who=" + tomID)
+	i.look(h, "audit-sorted")
+	h.field("q", demoPatient(0).Phone)
+	h.enter()
+	i.look(h, "audit-patient")
+	h.follow("Who viewed this patient")
+	i.look(h, "access")
+	h.follow("History of the record")
+	i.look(h, "history")
+	h.follow("The clinical note")
+	i.look(h, "history-note")
+	h.open("/audit?period=dates&from=2026-01-05&to=x")
+	i.look(h, "audit-problem")
+	h.open("/audit?page=x")
+	i.look(h, "audit-cursor")
+	h.open("/audit/health")
+	i.look(h, "audit-health")
 }
 
 func (i *inspector) endings(admin, therapist *hands) {

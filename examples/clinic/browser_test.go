@@ -367,7 +367,7 @@ func (k *keyboards) watch() {
 		h.push("Show")
 		require.Contains(t, h.path(), "who="+tomID)
 		require.Contains(t, h.path(), "period=24h")
-		require.Contains(t, h.text(), "Tomas Berg Reveal a social security number: what was shown "+demoPatient(0).Name)
+		require.Contains(t, h.text(), "Tomas Berg Reveal a social security number "+demoPatient(0).Name)
 		h.tab("the reveal", func(f focus) bool { return strings.HasPrefix(f.Label, "Details of Reveal a social") })
 		h.enter()
 		require.Contains(t, h.text(), revealReason)

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
+	_ "time/tzdata" // the same hours on machines that know no time zones
 )
 
 // config is what the command line says.
@@ -22,6 +24,7 @@ type config struct {
 	tlsKey   string
 	smtp     string // host:port of the mail server
 	mailFrom string
+	zone     *time.Location // in which the pages tell the time
 }
 
 func (c config) tls() bool { return c.tlsCert != "" }
@@ -40,6 +43,7 @@ func parseConfig(args []string) (config, error) {
 	flags.StringVar(&c.tlsKey, "tls-key", "", "PEM private key")
 	flags.StringVar(&c.smtp, "smtp", "", "host:port of a mail server for invitations; the demo has its own mailbox")
 	flags.StringVar(&c.mailFrom, "mail-from", "clinic@example.com", "sender of those mails")
+	zone := flags.String("zone", "America/New_York", "time zone in which the pages tell the time")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return c, helpError{usage(flags)}
@@ -49,7 +53,23 @@ func parseConfig(args []string) (config, error) {
 	if flags.NArg() > 0 {
 		return c, errors.New("unexpected argument; all settings are flags, see -help")
 	}
+	var err error
+	if c.zone, err = time.LoadLocation(*zone); err != nil || *zone == "" || *zone == "Local" {
+		return c, errors.New("-zone: want a name such as America/New_York")
+	}
 	return c, c.validate()
+}
+
+// when tells a time to the minute, where the clinic is.
+func (c config) when(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006 15:04") }
+
+// exactly tells a time to the second, where the clinic is.
+func (c config) exactly(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006 15:04:05") }
+
+// place names the time zone for the heads of tables: "New York" of "America/New_York".
+func (c config) place() string {
+	name := c.zone.String()
+	return strings.ReplaceAll(name[strings.LastIndexByte(name, '/')+1:], "_", " ")
 }
 
 // helpError carries the text that -help prints.

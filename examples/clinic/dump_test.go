@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -153,7 +154,8 @@ func (w *walk) nothingInClear() {
 		r := w.alma.request(http.MethodPost, "/team/invite", nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 		require.Equal(t, http.StatusForbidden, w.alma.send(r).status)
-		require.Contains(t, w.logged(), "cross_origin", "the clinic logs, and the search sees it")
+		require.Eventually(t, func() bool { return strings.Contains(w.logged(), "cross_origin") }, 10*time.Second, 5*time.Millisecond,
+			"the clinic logs, and the search sees it")
 		plant(t, w.args, canary.Decoy())
 		check := func(when string) {
 			stolen := append(w.dump(t), w.logged()...)

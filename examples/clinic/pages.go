@@ -37,11 +37,15 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	if holds(ctx, a, registerOpen) {
 		tiles = append(tiles, tile{"/patients/new", "Register a patient", "A new record with its therapist", ""})
 	}
+	if holds(ctx, a, claimRead) {
+		tiles = append(tiles, tile{"/claims", "Claims", "What was billed, and where it stands", ""})
+	}
 	if holds(ctx, a, teamRead) {
 		tiles = append(tiles, tile{"/team", "Team", "Invite people, end sessions, suspend accounts", ""})
 	}
 	if holds(ctx, a, auditRead) {
 		tiles = append(tiles, tile{"/audit", "Audit", "Who saw and did what", ""})
+		tiles = append(tiles, tile{"/audit/health", "State of recording", "Whether everything is on record", ""})
 	}
 	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})
 	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
@@ -139,7 +143,9 @@ type patientData struct {
 	ID, Name, Birth, Phone, Email, SSN, Note, Therapist, Reason string
 	Version                                                     int64
 	MayReveal, MayReadNote, MayWriteNote                        bool
+	MaySeeAccess, MaySeeHistory, MaySeeClaims, MayClaim         bool
 	Revealed, ReasonMissing                                     bool
+	Bill                                                        bill // what was typed into the claim's form
 }
 
 func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
@@ -148,20 +154,22 @@ func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted
 	if missing {
 		v.Problem = "Please type a reason of a few words. It is kept with the record of who saw the number."
 	}
-	a.showPatient(w, r, g.Resource(), v, patientData{ReasonMissing: missing})
+	a.showPatient(w, r, http.StatusOK, g.Resource(), v, patientData{ReasonMissing: missing})
 }
 
 // reveal shows the page with the whole social security number. The reason is in the audit
 // before this runs.
 func (a *app) reveal(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
-	a.showPatient(w, r, g.Resource(), view{}, patientData{Revealed: true})
+	a.showPatient(w, r, http.StatusOK, g.Resource(), view{}, patientData{Revealed: true})
 }
 
-func (a *app) showPatient(w http.ResponseWriter, r *http.Request, p Patient, v view, d patientData) {
+func (a *app) showPatient(w http.ResponseWriter, r *http.Request, status int, p Patient, v view, d patientData) {
 	ctx := r.Context()
-	may, err := rbac.May(ctx, a.access, p, patientReveal, noteRead, noteWrite)
+	may, err := rbac.May(ctx, a.access, p, patientReveal, noteRead, noteWrite, accessRead, historyRead, claimSubmit)
 	if err == nil {
 		d.MayReveal, d.MayReadNote, d.MayWriteNote = may.Allows(patientReveal), may.Allows(noteRead), may.Allows(noteWrite)
+		d.MaySeeAccess, d.MaySeeHistory = may.Allows(accessRead), may.Allows(historyRead)
+		d.MaySeeClaims, d.MayClaim = holds(ctx, a, claimRead), may.Allows(claimSubmit)
 		err = show(ctx, into{p.Name, &d.Name}, into{p.Birth, &d.Birth}, into{p.Phone, &d.Phone}, into{p.Email, &d.Email}, into{p.SSN, &d.SSN})
 	}
 	if err == nil && d.MayReadNote {
@@ -181,7 +189,7 @@ func (a *app) showPatient(w http.ResponseWriter, r *http.Request, p Patient, v v
 	}
 	d.ID, d.Version = p.ID, p.Version
 	v.Title, v.Data = "Patient record", d // no name: browsers keep titles in their history
-	a.render(w, r, http.StatusOK, "patient", v)
+	a.render(w, r, status, "patient", v)
 }
 
 // readNote is a decision and an event of its own: clinical notes are another category.
@@ -211,11 +219,11 @@ func reason(r *http.Request) string {
 // notePage is where a note is edited: apart from the record, so that nothing else on the
 // page can lose what was typed.
 func (a *app) notePage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
-	a.showNote(w, r, http.StatusOK, g.Resource(), view{}, nil)
+	a.showNote(w, r, http.StatusOK, g, view{})
 }
 
-func (a *app) showNote(w http.ResponseWriter, r *http.Request, status int, p Patient, v view, typed *string) {
-	ctx := r.Context()
+func (a *app) showNote(w http.ResponseWriter, r *http.Request, status int, g rbac.Granted[Patient], v view) {
+	ctx, p := r.Context(), g.Resource()
 	may, err := rbac.May(ctx, a.access, p, noteWrite)
 	if err == nil && !may.Allows(noteWrite) {
 		a.fail(w, r, http.StatusForbidden)
@@ -225,9 +233,11 @@ func (a *app) showNote(w http.ResponseWriter, r *http.Request, status int, p Pat
 	if err == nil {
 		err = show(ctx, into{p.Name, &d.Name})
 	}
-	if typed != nil {
-		d.Note = *typed
-	} else if err == nil {
+	switch {
+	case err != nil:
+	case g.Allows(noteRead): // decided by the route
+		d.Note, err = p.Note.View(ctx)
+	default:
 		d.Note, err = a.readNote(ctx, p)
 	}
 	if err != nil {
@@ -250,7 +260,7 @@ func (a *app) saveNote(w http.ResponseWriter, r *http.Request, g rbac.Granted[Pa
 	}
 	if note == "" {
 		v := view{Problem: "The note is empty, so nothing was saved. A note can be changed, not wiped out."}
-		a.showNote(w, r, http.StatusUnprocessableEntity, g.Resource(), v, nil)
+		a.showNote(w, r, http.StatusUnprocessableEntity, g, v)
 		return
 	}
 	err = a.patients.saveNote(r.Context(), g, version, note)
@@ -351,7 +361,7 @@ func (a *app) sessionRows(ctx context.Context, person audit.ActorID) ([]sessionR
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, sessionRow{s.ID, s.Device, s.Origin.String(), when(s.Created), when(s.LastSeen), s.ID == mine.ID})
+		all = append(all, sessionRow{s.ID, s.Device, s.Origin.String(), a.config.when(s.Created), a.config.when(s.LastSeen), s.ID == mine.ID})
 	}
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,19 +49,20 @@ var (
 
 // patients keeps the patients' records.
 type patients struct {
-	db    *database
+	*books
+	vault *phi.Vault
 	codec *phi.Codec[Patient]
 	terms *phisql.Store
 	now   func() time.Time
 }
 
-func newPatients(db *database, vault *phi.Vault, terms *phisql.Store) (*patients, error) {
+func newPatients(b *books, vault *phi.Vault, terms *phisql.Store) (*patients, error) {
 	codec, err := phi.For[Patient](vault, "patient",
 		phi.WithIndex("phone", phi.Phone("US")), phi.WithUnique("email", phi.Email()))
 	if err != nil {
 		return nil, err
 	}
-	return &patients{db, codec, terms, time.Now}, nil
+	return &patients{b, vault, codec, terms, time.Now}, nil
 }
 
 // pageSize is how many patients a list shows.
@@ -197,8 +199,8 @@ func (f registration) check() error {
 	return nil
 }
 
-// register writes a new record with its search terms and its therapist, all or nothing. An
-// e-mail address that another patient has is a *phi.DuplicateError.
+// register writes a new record with its search terms, its therapist and its event, all or
+// nothing. An e-mail address that another patient has is a *phi.DuplicateError.
 func (s *patients) register(ctx context.Context, f registration) (id string, err error) {
 	if err := f.check(); err != nil {
 		return "", err
@@ -211,7 +213,8 @@ func (s *patients) register(ctx context.Context, f registration) (id string, err
 	if err != nil {
 		return "", err
 	}
-	err = s.db.inTx(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, p.ID, f.Therapist, record) })
+	e := recordEvent(actionRegistered, audit.Create, p.ID, audit.Object{Type: "patient", ID: p.ID, Version: "1", Category: string(rbac.Demographics)})
+	err = s.change(ctx, e, func(tx *sql.Tx) error { return s.insert(ctx, tx, p.ID, f.Therapist, record) })
 	return p.ID, err
 }
 
@@ -236,24 +239,8 @@ func (s *patients) saveNote(ctx context.Context, g rbac.Granted[Patient], versio
 	if !g.Allows(noteWrite) {
 		return rbac.ErrDenied
 	}
-	p := g.Resource()
-	p.Note = phi.NewText(note)
-	record, err := s.codec.Seal(ctx, tenant, &p)
-	if err != nil {
-		return err
-	}
-	res, err := s.db.pool.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ?, version = version + 1
-		WHERE tenant = ? AND id = ? AND version = ?`), record.Col("note"), string(tenant), p.ID, version)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(errChanged, err)
-	}
-	return nil
+	return s.writeNote(ctx, g.Resource(), version, note)
 }
-
-func newPatientID() string { return "p-" + strings.ToLower(rand.Text()) }
 
 // seedNote writes the first note of an invented patient.
 func (s *patients) seedNote(ctx context.Context, id, note string) error {
@@ -261,12 +248,33 @@ func (s *patients) seedNote(ctx context.Context, id, note string) error {
 	if err != nil {
 		return err
 	}
+	return s.writeNote(ctx, p, p.Version, note)
+}
+
+func (s *patients) writeNote(ctx context.Context, p Patient, version int64, note string) error {
 	p.Note = phi.NewText(note)
 	record, err := s.codec.Seal(ctx, tenant, &p)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.pool.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ? WHERE tenant = ? AND id = ?`),
-		record.Col("note"), string(tenant), id)
-	return err
+	// What was there before has its hash in the event before; the text itself is in none.
+	after, err := s.vault.Term(ctx, tenant, "patient.note.changed", note)
+	if err != nil {
+		return err
+	}
+	e := recordEvent(actionNoteSaved, audit.Update, p.ID, audit.Object{
+		Type: "note", ID: p.ID, Version: strconv.FormatInt(version+1, 10), Category: string(rbac.Notes),
+	})
+	e.Changes = []audit.Change{{Field: "note", After: after}}
+	return s.change(ctx, e, func(tx *sql.Tx) error {
+		return touched(tx.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ?, version = version + 1
+			WHERE tenant = ? AND id = ? AND version = ?`), record.Col("note"), string(tenant), p.ID, version))
+	})
 }
+
+// recordEvent says that a patient's record was changed; who did it is in the context.
+func recordEvent(action audit.Action, verb audit.Verb, patient string, o audit.Object) audit.Event {
+	return audit.Event{Tenant: tenant, Action: action, Verb: verb, Patients: []audit.Patient{audit.Patient(patient)}, Objects: []audit.Object{o}}
+}
+
+func newPatientID() string { return "p-" + strings.ToLower(rand.Text()) }

@@ -18,8 +18,11 @@ const (
 // tenant is the one customer of this clinic's own server.
 const tenant audit.Tenant = "harbor-clinic"
 
-// patientColumns are the columns of clinic_patient by which rules select rows.
-var patientColumns = rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+// The columns of clinic_patient and clinic_claim by which rules select rows.
+var (
+	patientColumns = rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+	claimColumns   = rbac.Columns{ID: "id", Tenant: "tenant", Patient: "patient"}
+)
 
 // What can be done in this clinic.
 var (
@@ -32,6 +35,18 @@ var (
 	teamRead       = rbac.Define[rbac.InTenant]("team.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.Users))
 	teamManage     = rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(rbac.Users))
 	auditRead      = rbac.Define[rbac.InTenant]("audit.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+	auditOpen      = rbac.Define[rbac.InTenant]("audit.open", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+	auditHealth    = rbac.Define[rbac.InTenant]("audit.health", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.AuditLog))
+
+	// What the audit says about one patient is a right of its own. The administrator, who is
+	// this clinic's privacy officer, has it for everybody, a therapist for the patients in care.
+	accessRead  = rbac.Define[Patient]("access_report.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+	historyRead = rbac.Define[Patient]("history.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+
+	claimRead    = rbac.Define[Claim]("claim.read", claimColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Billing))
+	claimHistory = rbac.Define[Claim]("claim.history", claimColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Billing))
+	claimChange  = rbac.Define[Claim]("claim.change", claimColumns, rbac.Verb(audit.Update), rbac.PHI(), rbac.InCategory(rbac.Billing))
+	claimSubmit  = rbac.Define[Patient]("claim.submit", patientColumns, rbac.Verb(audit.Create), rbac.PHI(), rbac.InCategory(rbac.Billing), rbac.Object("patient"))
 )
 
 // rules compiles the policy: the presets over this clinic's actions, and who cares for whom.
@@ -43,7 +58,8 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		return nil, err
 	}
 	actions := []rbac.AnyAction{
-		patientRead, patientReveal, noteRead, noteWrite, registerOpen, registerSubmit, teamRead, teamManage, auditRead,
+		patientRead, patientReveal, noteRead, noteWrite, registerOpen, registerSubmit, teamRead, teamManage,
+		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
 	return rbac.Compile(rbac.Rules{Actions: actions, Roles: rbac.Presets(actions, nil), Relations: rbac.Relations{Own: care}})
 }

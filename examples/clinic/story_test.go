@@ -78,7 +78,7 @@ func (s *story) logged() string {
 }
 
 var (
-	rowPattern  = regexp.MustCompile(`(?s)<tr>(.*?)</tr>`)
+	rowPattern  = regexp.MustCompile(`(?s)<tr[^>]*>(.*?)</tr>`)
 	cellPattern = regexp.MustCompile(`(?s)<td[^>]*>(.*?)</td>`)
 	tagPattern  = regexp.MustCompile(`(?s)<[^>]*>`)
 )
@@ -88,7 +88,7 @@ func (p page) table() (rows [][]string) {
 	for _, row := range rowPattern.FindAllStringSubmatch(p.body, -1) {
 		var cells []string
 		for _, cell := range cellPattern.FindAllStringSubmatch(row[1], -1) {
-			text := tagPattern.ReplaceAllString(strings.ReplaceAll(cell[1], "<br>", " "), "")
+			text := tagPattern.ReplaceAllString(strings.NewReplacer("<br>", " ", "<div>", " ").Replace(cell[1]), "")
 			cells = append(cells, strings.Join(strings.Fields(html.UnescapeString(text)), " "))
 		}
 		if cells != nil {
@@ -122,8 +122,10 @@ func (p page) links(pattern string) (found []string) {
 func (p page) fact(t *testing.T, name string) string {
 	t.Helper()
 	cell := p.match(t, `(?s)<dt>`+regexp.QuoteMeta(html.EscapeString(name))+`</dt><dd>(.*?)</dd>`)
-	return strings.TrimSpace(tagPattern.ReplaceAllString(cell, ""))
+	return strings.Join(strings.Fields(tagPattern.ReplaceAllString(cell, " ")), " ")
 }
+
+const eventLink = `href="/audit/([0-9a-f-]{36})"`
 
 const patientLink = `href="/patients/(p-[a-z0-9]+)"`
 
@@ -133,6 +135,16 @@ func (p *person) patient(email string) string {
 	found := p.post("/patients/find", url.Values{"q": {email}}).links(patientLink)
 	require.Len(p.t, found, 1, "looking for one patient")
 	return "/patients/" + found[0]
+}
+
+// claim submits a claim for a patient and returns its path.
+func (p *person) claim(patient string) string {
+	p.t.Helper()
+	at := p.post(patient+"/claims", url.Values{"served": {"2026-03-02"}, "payer": {"Lighthouse Mutual"}, "amount": {"140.50"}})
+	require.Equal(p.t, 200, at.status, at.text())
+	path, _, done := strings.Cut(at.path, "?done=claim")
+	require.True(p.t, done && strings.HasPrefix(path, "/claims/c-"), at.path)
+	return path
 }
 
 // mail returns the path of the newest link in the demo's mailbox.
@@ -150,8 +162,8 @@ func (p *person) events(filter url.Values) (ids []string) {
 	for range 200 {
 		at := p.get(next)
 		require.Equal(p.t, 200, at.status, at.text())
-		ids = append(ids, at.links(`href="/audit/([^"?]+)"`)...)
-		older := at.links(`<a href="([^"]+)">Older events</a>`)
+		ids = append(ids, at.links(eventLink)...)
+		older := at.links(`<a href="([^"]+)">(?:Older|More) events</a>`)
 		if len(older) == 0 {
 			return ids
 		}
@@ -172,7 +184,7 @@ func (p *person) speaksPlainly() {
 		for _, what := range at.column(2) {
 			require.NotRegexp(p.t, codePattern, what, "a code where the page should have words")
 		}
-		older := at.links(`<a href="([^"]+)">Older events</a>`)
+		older := at.links(`<a href="([^"]+)">(?:Older|More) events</a>`)
 		if len(older) == 0 {
 			return
 		}

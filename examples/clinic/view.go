@@ -21,6 +21,7 @@ type view struct {
 	User    *viewUser
 	Nav     []navItem
 	Demo    bool
+	Place   string // whose time the page tells
 	Done    string // what was just done
 	Problem string // what went wrong, in plain words
 	Plain   bool   // nobody is greeted: the page belongs to whoever holds a link
@@ -67,6 +68,10 @@ func doneText(code string) string {
 		return "The patient is registered."
 	case "note":
 		return "The note is saved."
+	case "claim":
+		return "The claim is submitted."
+	case "claim-moved":
+		return "The step is on record."
 	case "invited":
 		return "The invitation is on its way."
 	case "session-ended":
@@ -85,7 +90,7 @@ func doneText(code string) string {
 
 // render writes a page. A template that fails shows nothing half-written.
 func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
-	v.Demo = a.config.demo
+	v.Demo, v.Place = a.config.demo, a.config.place()
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}
@@ -106,5 +111,5 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 // message is a page with a sentence and one way on.
 type message struct{ Text, Hint, Href, Link string }
 
-// when formats a time the way the pages show it.
+// when tells a time where nobody knows the reader's zone: in mails and in the demo's mailbox.
 func when(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") }

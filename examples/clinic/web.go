@@ -38,6 +38,7 @@ func (a *app) mux() *rbac.Mux {
 	a.publicRoutes(mux)
 	a.personalRoutes(mux)
 	a.patientRoutes(mux)
+	a.claimRoutes(mux)
 	a.adminRoutes(mux)
 	return mux
 }
@@ -82,6 +83,19 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one.Handle("POST /patients/{patient}/reveal", patientReveal, a.reveal)
 	one.Handle("GET /patients/{patient}/note", noteRead, a.notePage)
 	one.Handle("POST /patients/{patient}/note", noteWrite, a.saveNote)
+	one.Handle("GET /patients/{patient}/access", accessRead, a.accessPage)
+	one.Handle("GET /patients/{patient}/history", historyRead, a.recordHistory)
+	one.Handle("GET /patients/{patient}/note/history", historyRead, a.noteHistory)
+	one.Handle("POST /patients/{patient}/claims", claimSubmit, a.submitClaim)
+}
+
+func (a *app) claimRoutes(mux *rbac.Mux) {
+	rbac.HandleList(mux, "GET /claims", claimRead, a.claimList)
+	one := rbac.For(mux, func(ctx context.Context, r *http.Request) (Claim, error) {
+		return a.claims.get(ctx, r.PathValue("claim"))
+	})
+	one.Handle("GET /claims/{claim}", claimRead, a.claimPage)
+	one.Handle("POST /claims/{claim}/{step}", claimChange, a.changeClaim)
 }
 
 func (a *app) adminRoutes(mux *rbac.Mux) {
@@ -92,7 +106,9 @@ func (a *app) adminRoutes(mux *rbac.Mux) {
 	here.Handle("POST /team/{member}/sessions/{session}/end", teamManage, a.endMemberSession)
 	here.Handle("POST /team/{member}/{change}", teamManage, a.changeMember)
 	here.Handle("GET /audit", auditRead, a.auditPage)
-	here.Handle("GET /audit/{event}", auditRead, a.auditEvent)
+	here.Handle("POST /audit/find", auditRead, a.auditFind)
+	here.Handle("GET /audit/health", auditHealth, a.auditHealthPage)
+	here.Handle("GET /audit/{event}", auditOpen, a.auditEvent)
 }
 
 // toSignIn leads a page to the sign-in page and tells everything else 401. The dead cookie is
@@ -195,6 +211,9 @@ func (a *app) whoami(r *http.Request) (*viewUser, []navItem) {
 	items := []navItem{{Href: "/dashboard", Text: "Dashboard"}}
 	if holds(ctx, a, patientRead) {
 		items = append(items, navItem{Href: "/patients", Text: "Patients"})
+	}
+	if holds(ctx, a, claimRead) {
+		items = append(items, navItem{Href: "/claims", Text: "Claims"})
 	}
 	if holds(ctx, a, teamRead) {
 		items = append(items, navItem{Href: "/team", Text: "Team"})

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// optionGroup is a headed part of a select box.
+type optionGroup struct {
+	Name    string
+	Options []option
+}
+
+// actionWords are the clinic's words for what the library and the clinic record. Those of a
+// decision name what was asked for; the outcome says whether it happened.
+func actionWords() []optionGroup {
+	return []optionGroup{
+		{"Patients", patientWords()},
+		{"Claims", claimWords()},
+		{"Team and audit", auditWords()},
+		{"Signing in", signInWords()},
+		{"The system itself", systemWords()},
+	}
+}
+
+func patientWords() []option {
+	return []option{
+		{"patient.read", "Look at patients"},
+		{"patient.reveal_ssn", "Reveal a social security number"},
+		{"patient.register_open", "Open the registration form"},
+		{"patient.register", "Ask to register a patient"},
+		{"patient.registered", "Patient registered"},
+		{"note.read", "Read a clinical note"},
+		{"note.write", "Ask to change a clinical note"},
+		{"note.saved", "Clinical note saved"},
+	}
+}
+
+func claimWords() []option {
+	return []option{
+		{"claim.read", "Look at claims"},
+		{"claim.history", "Look at the steps of a claim"},
+		{"claim.submit", "Ask to submit a claim"},
+		{"claim.change", "Ask to move a claim on"},
+		{"claim.submitted", "Claim submitted"},
+		{"claim.denied", "Claim denied by the insurer"},
+		{"claim.appealed", "Claim appealed"},
+		{"claim.paid", "Claim paid"},
+	}
+}
+
+func auditWords() []option {
+	return []option{
+		{"team.read", "Look at the team"},
+		{"team.manage", "Change the team"},
+		{"rbac.grant", "Give a role"},
+		{"rbac.revoke", "Take a role away"},
+		{"audit.read", "Read the audit"},
+		{"audit.open", "Open an event of the audit"},
+		{"audit.health", "Look at the state of recording"},
+		{"access_report.read", "Look who viewed a patient"},
+		{"history.read", "Look at the history of a record"},
+	}
+}
+
+func signInWords() []option {
+	return []option{
+		{"authn.sign_in", "Sign in"},
+		{"authn.step", "A step of signing in"},
+		{"authn.throttle", "Slow down after wrong tries"},
+		{"authn.link", "Open a link"},
+		{"authn.set_up", "Prepare the first administrator"},
+		{"authn.invite", "Invite somebody"},
+		{"authn.resend", "Send an invitation again"},
+		{"authn.join", "Accept an invitation"},
+		{"authn.suspend", "Suspend an account"},
+		{"authn.reinstate", "Reinstate an account"},
+		{"authn.unlock", "Unlock an account"},
+		{"authn.reset_factor", "End sign-ins before a second factor is reset"},
+		{"mfa.begun", "Begin to set up a second factor"},
+		{"mfa.enrolled", "Set up a second factor"},
+		{"mfa.verified", "Give the right code"},
+		{"mfa.failed", "Give a wrong code"},
+		{"mfa.replayed", "Use a code twice"},
+		{"mfa.locked", "Lock a second factor"},
+		{"mfa.reset", "Reset a second factor"},
+		{"session.start", "Begin a session"},
+		{"session.check", "Send what no page sends"},
+		{"session.end", "End a session"},
+		{"session.end_all", "End all sessions of a person"},
+		{"rbac.signed_in", "Open a page of one's own"},
+	}
+}
+
+func systemWords() []option {
+	return []option{
+		{string(audit.ActionEnabled), "Begin recording"},
+		{string(audit.ActionDisabled), "End recording"},
+		{string(audit.ActionRefused), "Find rows of somebody else in the audit"},
+		{string(audit.ActionClockUnsynced), "Find the clock not synchronised"},
+		{string(audit.ActionClockSynced), "Find the clock synchronised again"},
+		{string(audit.ActionClockStep), "Find that the clock was set"},
+		{"demo.seeded", "Fill the demo"},
+	}
+}
+
+// careActions are what is done with patients' records: what their therapists may see of the
+// audit. Who looks after the audit itself is not among it.
+func careActions() (all []audit.Action) {
+	for _, o := range slices.Concat(patientWords(), claimWords()) {
+		all = append(all, audit.Action(o.ID))
+	}
+	return all
+}
+
+// actionText is the words for an action, its code where there are none.
+func actionText(action audit.Action) string {
+	for _, g := range actionWords() {
+		for _, o := range g.Options {
+			if o.ID == string(action) {
+				return o.Name
+			}
+		}
+	}
+	return string(action)
+}
+
+// recordTypes are the kinds of record that the audit can be asked about.
+func recordTypes() []option {
+	return []option{
+		{"patient", "Patient record"},
+		{"note", "Clinical note"},
+		{"claim", "Claim"},
+		{"access_report", "Report of who viewed a patient"},
+		{"history", "History of a record"},
+		{"person", "Account"},
+		{"session", "Session"},
+		{"team", "Team"},
+		{"audit", "The audit"},
+		{"audit_event", "Event of the audit"},
+	}
+}
+
+// wordOf is an option's name, its code where there is none.
+func wordOf(options []option, id string) string {
+	if i := slices.IndexFunc(options, func(o option) bool { return o.ID == id }); i >= 0 {
+		return options[i].Name
+	}
+	return id
+}
+
+// fieldWords are the words for fields whose name is none.
+func fieldWords() []option {
+	return []option{
+		{"birth", "date of birth"},
+		{"email", "e-mail"},
+		{"ssn", "social security number"},
+		{"payer", "insurer"},
+		{"served", "day of the visit"},
+	}
+}
+
+// plainly writes fields or categories as words, each once. An excerpt, such as the last digits
+// of a number, is told from the whole.
+func plainly(codes []string) string {
+	var words []string
+	for _, code := range codes {
+		field, rest, _ := strings.Cut(code, ":")
+		word := strings.ReplaceAll(wordOf(fieldWords(), field), "_", " ")
+		if rest != "" {
+			word += " (in part)"
+		}
+		words = append(words, word)
+	}
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ", ")
+}
+
+func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
+	if m, ok := team[actor.ID]; ok {
+		return m.Name
+	}
+	switch actor.Kind {
+	case audit.KindAnonymous:
+		return "not signed in"
+	case audit.KindSystem:
+		return "the clinic's server"
+	}
+	return string(actor.ID)
+}
+
+// verbText says what kind of doing an event is.
+func verbText(v audit.Verb) string {
+	switch v {
+	case audit.Create:
+		return "create"
+	case audit.Read:
+		return "read"
+	case audit.Update:
+		return "change"
+	case audit.Delete:
+		return "delete"
+	}
+	return "carry out"
+}
+
+func outcomeText(e audit.Event) (text, tag string) {
+	switch {
+	case e.Outcome == audit.Success:
+		return "Allowed", "tag-good"
+	case e.Actor.Kind == audit.KindSystem:
+		return "Needs a look", "tag-warn"
+	case e.Outcome == audit.MajorFailure:
+		return "Failed", "tag-bad"
+	}
+	return "Refused", "tag-bad"
+}
