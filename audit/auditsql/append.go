@@ -23,7 +23,7 @@ const tries = 10
 func (s *Store) Append(ctx context.Context, entries []audit.Entry) error {
 	list, err := items(entries)
 	for try := 0; err == nil && len(list) > 0; try++ {
-		err = s.db.Write(ctx, func(tx *sqlkit.Tx) error { return s.land(ctx, tx, list) })
+		err = s.db.Write(ctx, func(tx *sqlkit.Tx) error { return s.land(ctx, tx, list, false) })
 		if !errors.Is(err, errExists) || try == tries {
 			break
 		}
@@ -37,10 +37,10 @@ func (s *Store) Append(ctx context.Context, entries []audit.Entry) error {
 }
 
 // land writes all entries in the transaction; errExists if one is there already, and then the
-// transaction must not be committed.
-func (s *Store) land(ctx context.Context, tx runner, list []item) error {
+// transaction must not be committed. fresh says that no ID was used before.
+func (s *Store) land(ctx context.Context, tx runner, list []item, fresh bool) error {
 	if s.postgres() {
-		return s.landPostgres(ctx, tx, list)
+		return s.landPostgres(ctx, tx, list, fresh)
 	}
 	return s.landSQLite(ctx, tx, list)
 }

@@ -12,24 +12,37 @@ import (
 // Many rows go in with one statement of constant text: numbers as arrays in text form, and all
 // bytes of all rows in one parameter, from which the statement cuts the columns. That needs
 // no types of a driver's own and is as fast as they are.
-const landRows = `WITH s AS MATERIALIZED (SELECT nextval('audit_serial') AS base)
+//
+// The same statement makes sure that the commit waits for the disk, whatever the session's
+// setting is; that saves a round trip.
+const landRows = `WITH s AS MATERIALIZED (SELECT nextval('audit_serial') AS base, set_config('synchronous_commit', 'on', TRUE) AS durable)
 	INSERT INTO audit_pending (serial, tenant, id, recorded, outcome, leaf, body, keys, mac, sealed)
 	SELECT s.base + u.n, convert_from(substring($1::bytea, u.at, u.t), 'UTF8'), substring($1::bytea, u.at + u.t, 16), u.recorded, u.outcome,
 		substring($1::bytea, u.at + u.t + 16, 32), substring($1::bytea, u.at + u.t + 48, u.b), substring($1::bytea, u.at + u.t + 48 + u.b, u.k),
 		substring($1::bytea, u.at + u.t + 48 + u.b + u.k, 32), NULLIF(substring($1::bytea, u.at + u.t + 80 + u.b + u.k, u.s), ''::bytea)
 	FROM s, unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::integer[], $7::integer[], $8::integer[], $9::integer[])
 		AS u (n, recorded, outcome, at, t, b, k, s)
+	WHERE s.durable = 'on'
 	ON CONFLICT (id, tenant) DO NOTHING`
 
 // alreadyPlaced asks for the same IDs among the entries that have left audit_pending. The
 // inner query cannot become a join, so that its plan is a look into the index, however large
 // the table was when it was planned.
-const alreadyPlaced = `SELECT COUNT(*) FROM (SELECT (SELECT 1 FROM audit_entry e
+const alreadyPlaced = `SELECT there FROM (SELECT (SELECT 1 FROM audit_entry e
 		WHERE e.id = substring($1::bytea, u.at + u.t, 16) AND (e.place >> 40)::INTEGER =
 			(SELECT t.no FROM audit_tenant t WHERE t.tenant = convert_from(substring($1::bytea, u.at, u.t), 'UTF8'))) AS there
 	FROM unnest($2::integer[], $3::integer[]) AS u (at, t)) AS found WHERE there IS NOT NULL`
 
-// landPostgres writes entries without a place, and takes no lock but on its own rows.
+// Statement is one step of recording in a PostgreSQL transaction. Package auditpgx runs them
+// where the transaction is not database/sql's; hosts have no use for them.
+type Statement struct {
+	Text string
+	Args []any // strings and bytes
+	Rows int64 // how many rows it must report; another number means that an ID is there already
+}
+
+// landing returns the statements that write entries without a place. They take no lock but on
+// their own rows. fresh says that no ID was ever used, which only one can tell who chose them.
 //
 // That an ID is nowhere else takes two looks, and their order matters. The unique index of
 // audit_pending is the first: while somebody else's row of the same ID is being added or taken
@@ -43,24 +56,27 @@ const alreadyPlaced = `SELECT COUNT(*) FROM (SELECT (SELECT 1 FROM audit_entry e
 // Once the insert is through, nobody else can have a row of this ID in audit_pending until
 // this transaction ends, and only from there do entries reach audit_entry. So what the second
 // statement did not find does not appear later.
-func (s *Store) landPostgres(ctx context.Context, tx runner, list []item) error {
-	if err := s.durable(ctx, tx); err != nil {
-		return err
-	}
+func (s *Store) landing(list []item, fresh bool) []Statement {
 	c := s.carve(list)
-	n, err := tx.Exec(ctx, landRows, c.data, c.n.done(), c.recorded.done(), c.outcome.done(),
-		c.at.done(), c.t.done(), c.b.done(), c.k.done(), c.s.done())
-	if err != nil {
-		return err
+	insert := Statement{landRows, []any{
+		c.data, c.n.done(), c.recorded.done(), c.outcome.done(),
+		c.at.done(), c.t.done(), c.b.done(), c.k.done(), c.s.done(),
+	}, int64(len(list))}
+	if fresh {
+		return []Statement{insert}
 	}
-	if n < int64(len(list)) {
-		return errExists
-	}
-	if err := scanOne(ctx, tx, []any{&n}, alreadyPlaced, c.data, c.at.done(), c.t.done()); err != nil {
-		return err
-	}
-	if n > 0 {
-		return errExists
+	return []Statement{insert, {alreadyPlaced, []any{c.data, c.at.done(), c.t.done()}, 0}}
+}
+
+func (s *Store) landPostgres(ctx context.Context, tx runner, list []item, fresh bool) error {
+	for _, step := range s.landing(list, fresh) {
+		n, err := tx.Exec(ctx, step.Text, step.Args...)
+		if err != nil {
+			return err
+		}
+		if n != step.Rows {
+			return errExists
+		}
 	}
 	return nil
 }
@@ -132,18 +148,18 @@ const selectWaiting = `SELECT serial, tenant, id, recorded, outcome, leaf, body,
 type waitingRow struct {
 	item
 	serial int64
+	packed []byte // keys
 	mac    []byte
 	good   bool // its MAC and its form
 }
 
 func (s *Store) scanWaiting(rows *sqlkit.Rows) (*waitingRow, error) {
 	w := &waitingRow{}
-	var keys []byte
-	err := rows.Scan(&w.serial, &w.tenant, &w.id, &w.recorded, &w.outcome, &w.leaf, &w.body, &keys, &w.mac, &w.sealed)
+	err := rows.Scan(&w.serial, &w.tenant, &w.id, &w.recorded, &w.outcome, &w.leaf, &w.body, &w.packed, &w.mac, &w.sealed)
 	if err != nil {
 		return nil, err
 	}
-	w.keys, w.good = parseKeys(keys)
+	w.keys, w.good = parseKeys(w.packed)
 	w.good = w.good && len(w.id) == 16 && len(w.leaf) == 32 && s.macs.check(&w.item, w.mac)
 	return w, nil
 }

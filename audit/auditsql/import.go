@@ -103,7 +103,7 @@ func (s *Store) importItems(ctx context.Context, tx *sqlkit.Tx, list []item) err
 		fresh = append(fresh, left...)
 	}
 	if len(fresh) > 0 {
-		if err := s.land(ctx, tx, fresh); err != nil {
+		if err := s.land(ctx, tx, fresh, false); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -20,9 +21,9 @@ import (
 // not happen: further statements and the commit fail with sql.ErrTxDone. A denial or a failure
 // is recorded with Log.Record, outside the transaction, so that it survives the rollback.
 //
-// Errors: those of Log.Prepare; audit.ErrConflict if another event has the ID, also one of a
-// transaction that was open at the same time; ErrUnsafeEngine; audit.ErrUnconfirmed for all
-// else, with its cause.
+// Errors: those of Log.Prepare; audit.ErrConflict if there is an event with the ID already,
+// also one of a transaction that was open at the same time, and also the same one, because its
+// time was another; ErrUnsafeEngine; audit.ErrUnconfirmed for all else, with its cause.
 func (s *Store) RecordTx(ctx context.Context, tx *sql.Tx, log *audit.Log, events ...audit.Event) error {
 	err := s.recordTx(ctx, tx, log, events)
 	if err != nil {
@@ -32,28 +33,45 @@ func (s *Store) RecordTx(ctx context.Context, tx *sql.Tx, log *audit.Log, events
 }
 
 func (s *Store) recordTx(ctx context.Context, tx *sql.Tx, log *audit.Log, events []audit.Event) error {
-	entries, err := log.Prepare(ctx, events...)
-	if err != nil || len(entries) == 0 {
+	list, fresh, err := prepare(ctx, log, events)
+	if err != nil || len(list) == 0 {
 		return err
 	}
-	list, err := items(entries)
-	if err != nil {
-		return err
-	}
-	joined := s.db.Join(tx)
-	for i := range events {
-		if events[i].ID != "" { // may be there already; a fresh ID is not
-			if list, err = s.missing(ctx, joined, list); err != nil {
-				return recordError(err)
-			}
-			break
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return recordError(s.land(ctx, joined, list))
+	return recordError(s.land(ctx, s.db.Join(tx), list, fresh))
 }
+
+// prepare returns the events as items, and whether the log chose all of their IDs.
+func prepare(ctx context.Context, log *audit.Log, events []audit.Event) (list []item, fresh bool, err error) {
+	entries, err := log.Prepare(ctx, events...)
+	if err != nil {
+		return nil, false, err
+	}
+	fresh = !slices.ContainsFunc(events, func(e audit.Event) bool { return e.ID != "" })
+	list, err = items(entries)
+	return list, fresh, err
+}
+
+// Statements prepares events for a PostgreSQL transaction that is not database/sql's, for
+// packages such as auditpgx. Whoever runs them rolls the transaction back if one fails or
+// reports another number of rows than it must, which is audit.ErrConflict.
+//
+// Errors: those of Log.Prepare; audit.ErrConflict; an error if the store is over SQLite.
+func (s *Store) Statements(ctx context.Context, log *audit.Log, events ...audit.Event) ([]Statement, error) {
+	if !s.postgres() {
+		return nil, errNotPostgres
+	}
+	list, fresh, err := prepare(ctx, log, events)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	steps := s.landing(list, fresh)
+	for i := range steps {
+		steps[i].Text = s.db.Rebind(steps[i].Text)
+	}
+	return steps, nil
+}
+
+var errNotPostgres = errors.New("auditsql: statements are for PostgreSQL, the store is not over it")
 
 func recordError(err error) error {
 	switch {
