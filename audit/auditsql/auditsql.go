@@ -26,8 +26,9 @@ func Migrations() fs.FS { return migrations }
 
 // Store is an audit.Store in a SQL database. It is safe for concurrent use.
 type Store struct {
-	db   *sqlkit.DB
-	macs macs // of waiting entries; PostgreSQL only
+	db    *sqlkit.DB
+	macs  macs // of waiting entries; PostgreSQL only
+	shape shape
 }
 
 var _ audit.Store = (*Store)(nil)
@@ -56,7 +57,7 @@ func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auditsql: %w", err)
 	}
-	return &Store{db: kit, macs: keys}, nil
+	return &Store{db: kit, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 6}}, nil
 }
 
 func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }

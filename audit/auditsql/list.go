@@ -58,8 +58,8 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	}
 	keys := leads(f)
 	for n := min(max(limit, 1), maxChunk); ; n = min(4*n, maxChunk) {
-		places, err := s.candidates(ctx, keys, r, n)
-		if err != nil || len(places) == 0 {
+		places, done, err := s.candidates(ctx, keys, r, n)
+		if err != nil {
 			return err
 		}
 		rows, err := s.rows(ctx, places)
@@ -78,12 +78,12 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 				return nil
 			}
 		}
+		if done {
+			return nil
+		}
 		r.below = places[len(places)-1]
 	}
 }
-
-// reach is the range of places that a filter can select: from ≤ place < below.
-type reach struct{ from, below int64 }
 
 // reachOf returns where to look; an empty range for a tenant without entries.
 func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reach, error) {
@@ -129,32 +129,12 @@ func (f *facts) explain(filter *audit.Filter, keys []int64) bool {
 	return slices.ContainsFunc(keysOf(&e), func(k int64) bool { return slices.Contains(keys, k) })
 }
 
-// candidates returns the next n places in the reach, in descending order.
-func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) ([]int64, error) {
-	var out []int64
-	if len(keys) == 0 {
-		for p := r.below - 1; p >= r.from && len(out) < n; p-- {
-			out = append(out, p)
-		}
-		return out, nil
-	}
-	args := make([]any, 0, len(keys)+3)
-	for _, k := range keys {
-		args = append(args, k)
-	}
-	query := `SELECT DISTINCT place FROM audit_find WHERE key IN ` + sqlkit.List(len(keys)) + ` AND place >= ? AND place < ? ORDER BY place DESC LIMIT ?`
-	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
-		var p int64
-		err := rows.Scan(&p)
-		out = append(out, p)
-		return err
-	}, query, append(args, r.from, r.below, n)...)
-	return out, err
-}
-
 // rows reads the entries at all of these descending places. One that is missing was removed
 // by somebody.
 func (s *Store) rows(ctx context.Context, places []int64) ([]row, error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
 	out := make([]row, 0, len(places))
 	query, args := s.rowsQuery(places)
 	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {

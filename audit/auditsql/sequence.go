@@ -34,36 +34,56 @@ func (s *Store) sequence(ctx context.Context, limit int) (n int, err error) {
 	if err := scanOne(ctx, s.db, []any{&serial}, query); err != nil || serial == -1 {
 		return 0, err
 	}
-	return one(ctx, limit)
+	n, pairs, err := one(ctx, limit)
+	if err != nil || pairs == 0 {
+		return n, err
+	}
+	if err := s.tidy(ctx, pairs); err != nil && ctx.Err() == nil {
+		return n, err
+	}
+	return n, nil
 }
 
-// settle makes entries findable that have their places; they are in the order of each tenant.
-func settle(ctx context.Context, tx runner, hs heads, list []placed) error {
+// alone makes tx durable and the only one that sequences or tidies until it ends. On
+// PostgreSQL it holds nothing of the session, so that it works behind a pooler of
+// transactions; on SQLite there is one writer anyway.
+func (s *Store) alone(ctx context.Context, tx runner) error {
+	err := s.durable(ctx, tx)
+	if err == nil && s.postgres() {
+		_, err = tx.Exec(ctx, `SELECT pg_advisory_xact_lock(7706325, 'audit_pending'::regclass::oid::integer)`)
+	}
+	return err
+}
+
+// settle makes entries findable that have their places, in the order of each tenant, and returns
+// how many pairs of key and place that took.
+func (s *Store) settle(ctx context.Context, tx runner, hs heads, list []placed) (int, error) {
 	byNo := map[int64]*head{}
 	for _, h := range hs {
 		byNo[h.no] = h
 	}
-	var marks, pairs []any
+	var marks []any
+	var pairs []pair
 	for _, p := range list {
 		h := byNo[p.place>>indexBits]
 		if h == nil || indexOf(p.place) != h.size || h.size >= h.given {
-			return audit.ErrDamaged
+			return 0, audit.ErrDamaged
 		}
 		if m, full := h.found(p.recorded); full {
 			marks = append(marks, m.place, m.latest, m.low, m.high)
 		}
 		for _, k := range p.keys {
-			pairs = append(pairs, k, p.place)
+			pairs = append(pairs, pair{k, p.place})
 		}
 	}
 	_, err := insertRows(ctx, tx, `INSERT INTO audit_mark (place, latest, low, high) VALUES `, marks, 4, "")
 	if err == nil {
-		_, err = insertRows(ctx, tx, `INSERT INTO audit_find (key, place) VALUES `, pairs, 2, "")
+		err = s.writeRun(ctx, tx, pairs)
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return hs.save(ctx, tx)
+	return len(pairs), hs.save(ctx, tx)
 }
 
 // maxWaiting is how many waiting entries Backlog counts.

@@ -9,10 +9,6 @@ import (
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
-// elect makes this transaction the only sequencer until it ends, and holds nothing of the
-// session, so that it works behind a pooler of transactions.
-const elect = `SELECT pg_advisory_xact_lock(7706325, 'audit_pending'::regclass::oid::integer)`
-
 // take removes the oldest waiting rows and returns them. What is placed is what was returned
 // and checked here; nobody can exchange a row in between.
 const take = `DELETE FROM audit_pending WHERE serial = ANY (ARRAY(
@@ -28,20 +24,17 @@ const take = `DELETE FROM audit_pending WHERE serial = ANY (ARRAY(
 //
 // A unique violation means that an entry is there already: somebody put an old row back, or a
 // host's transaction with an old snapshot recorded it again. The next try looks for these.
-func (s *Store) sequencePostgres(ctx context.Context, limit int) (n int, err error) {
+func (s *Store) sequencePostgres(ctx context.Context, limit int) (n, pairs int, err error) {
 	for _, careful := range []bool{false, true} {
 		err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-			n = 0
-			if err := s.durable(ctx, tx); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, elect); err != nil {
+			n, pairs = 0, 0
+			if err := s.alone(ctx, tx); err != nil {
 				return err
 			}
 			for {
-				taken, placed, err := s.sequenceSome(ctx, tx, limit-n, careful)
-				n += placed
-				if err != nil || taken == placed || n == limit {
+				r, err := s.sequenceSome(ctx, tx, limit-n, careful)
+				n, pairs = n+r.placed, pairs+r.pairs
+				if err != nil || r.taken == r.placed || n == limit {
 					return err
 				}
 			}
@@ -50,48 +43,53 @@ func (s *Store) sequencePostgres(ctx context.Context, limit int) (n int, err err
 			break
 		}
 	}
-	return n, err
+	return n, pairs, err
 }
 
+// round is what one round of sequencing did: rows taken, entries placed, pairs written.
+type round struct{ taken, placed, pairs int }
+
 // sequenceSome takes some rows and places those that this log wrote.
-func (s *Store) sequenceSome(ctx context.Context, tx *sqlkit.Tx, limit int, careful bool) (taken, done int, err error) {
+func (s *Store) sequenceSome(ctx context.Context, tx *sqlkit.Tx, limit int, careful bool) (r round, err error) {
 	var rows []*waitingRow
-	err = scanAll(ctx, tx, func(r *sqlkit.Rows) error {
-		w, err := s.scanWaiting(r)
+	err = scanAll(ctx, tx, func(from *sqlkit.Rows) error {
+		w, err := s.scanWaiting(from)
 		rows = append(rows, w)
 		return err
 	}, take, limit)
 	if err != nil || len(rows) == 0 {
-		return 0, 0, err
+		return r, err
 	}
 	slices.SortFunc(rows, func(a, b *waitingRow) int { return cmp.Compare(a.serial, b.serial) })
-	taken = len(rows)
+	r.taken = len(rows)
 	if careful {
 		if rows, err = s.withoutKnown(ctx, tx, rows); err != nil {
-			return 0, 0, err
+			return r, err
 		}
 	}
 	good := make([]item, 0, len(rows))
 	for _, w := range rows {
 		if !w.good {
 			if err := refuse(ctx, tx, w); err != nil {
-				return 0, 0, err
+				return r, err
 			}
 			continue
 		}
 		good = append(good, w.item)
 	}
-	return taken, len(good), s.place(ctx, tx, good)
+	r.placed = len(good)
+	r.pairs, err = s.place(ctx, tx, good)
+	return r, err
 }
 
-// place writes entries at the next places of their tenants.
-func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) error {
+// place writes entries at the next places of their tenants, and returns the number of pairs.
+func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) (int, error) {
 	if len(list) == 0 {
-		return nil
+		return 0, nil
 	}
 	hs, err := headsOf(ctx, tx, tenantsOf(list))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	values := make([]any, 0, 7*len(list))
 	done := make([]placed, len(list))
@@ -103,15 +101,15 @@ func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) error {
 		values = append(values, done[i].place, it.recorded, it.outcome, it.id, it.leaf, it.body, it.sealed)
 	}
 	if _, err := insertRows(ctx, tx, insertEntry, values, 7, ""); err != nil {
-		return err
+		return 0, err
 	}
-	return settle(ctx, tx, hs, done)
+	return s.settle(ctx, tx, hs, done)
 }
 
 // refuse puts a row back that this log did not write, for people to look at.
 func refuse(ctx context.Context, tx *sqlkit.Tx, w *waitingRow) error {
 	const query = `INSERT INTO audit_pending (` + waitingColumns + `, refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, TRUE)`
-	_, err := tx.Exec(ctx, query, w.serial, w.tenant, w.id, w.recorded, w.outcome, w.leaf, w.body, keyBytes(w.keys), w.mac, w.sealed)
+	_, err := tx.Exec(ctx, query, w.serial, w.tenant, w.id, w.recorded, w.outcome, w.leaf, w.body, w.packed, w.mac, w.sealed)
 	return err
 }
 

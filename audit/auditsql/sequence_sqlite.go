@@ -9,10 +9,10 @@ import (
 
 // sequenceSQLite makes up to limit entries findable, oldest commit first. A commit with more
 // entries than are left of the limit is cut.
-func (s *Store) sequenceSQLite(ctx context.Context, limit int) (n int, err error) {
+func (s *Store) sequenceSQLite(ctx context.Context, limit int) (n, pairs int, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		n = 0
-		if err := s.durable(ctx, tx); err != nil {
+		n, pairs = 0, 0
+		if err := s.alone(ctx, tx); err != nil {
 			return err
 		}
 		list, err := takeSQLite(ctx, tx, limit)
@@ -24,9 +24,10 @@ func (s *Store) sequenceSQLite(ctx context.Context, limit int) (n int, err error
 			return err
 		}
 		n = len(list)
-		return settle(ctx, tx, hs, list)
+		pairs, err = s.settle(ctx, tx, hs, list)
+		return err
 	})
-	return n, err
+	return n, pairs, err
 }
 
 // takeSQLite removes entries from audit_pending.

@@ -25,12 +25,30 @@ CREATE TABLE audit_entry (
 
 CREATE UNIQUE INDEX audit_entry_id ON audit_entry (id, ((place >> 40)::INTEGER));
 
--- What entries are found by: hashes of actor, action, patients, objects and their types.
-CREATE TABLE audit_find (
+-- What entries are found by: pairs of a key, which is a hash of an actor, an action, a patient,
+-- an object or its type, and the place of an entry. They are in runs that are sorted by key and
+-- place and cut into blocks; key and place of a block are those of its first pair. A run is
+-- being built (state 0) from others, whose merges is its number, or live (1), or dead (2). Key
+-- and place of one that is being built are its last pair so far.
+CREATE TABLE audit_run (
+	no BIGINT PRIMARY KEY,
+	level INTEGER NOT NULL,
+	state INTEGER NOT NULL,
+	merges BIGINT NOT NULL DEFAULT 0,
+	key BIGINT NOT NULL DEFAULT (-9223372036854775807),
+	place BIGINT NOT NULL DEFAULT 0
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE audit_block (
+	run BIGINT NOT NULL,
 	key BIGINT NOT NULL,
 	place BIGINT NOT NULL,
-	PRIMARY KEY (key, place)
-);
+	data BYTEA NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+
+ALTER TABLE audit_block ALTER COLUMN data SET STORAGE PLAIN;
+
+CREATE UNIQUE INDEX audit_block_first ON audit_block (run, key, place);
 
 -- What was committed and has no place yet. Serials grow with time: one that a transaction drew
 -- after another had committed is higher. mac authenticates every other column but serial,
@@ -91,7 +109,7 @@ CREATE TRIGGER audit_entry_refuse BEFORE DELETE OR TRUNCATE ON audit_entry FOR E
 
 CREATE TRIGGER audit_pending_refuse BEFORE TRUNCATE ON audit_pending FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
 
-CREATE TRIGGER audit_find_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_find FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+CREATE TRIGGER audit_block_refuse BEFORE UPDATE OR TRUNCATE ON audit_block FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
 
 CREATE TRIGGER audit_mark_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_mark FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
 

@@ -25,12 +25,28 @@ CREATE TABLE audit_entry (
 
 CREATE UNIQUE INDEX audit_entry_id ON audit_entry (id, place >> 40);
 
--- What entries are found by: hashes of actor, action, patients, objects and their types.
-CREATE TABLE audit_find (
+-- What entries are found by: pairs of a key, which is a hash of an actor, an action, a patient,
+-- an object or its type, and the place of an entry. They are in runs that are sorted by key and
+-- place and cut into blocks; key and place of a block are those of its first pair. A run is
+-- being built (state 0) from others, whose merges is its number, or live (1), or dead (2). Key
+-- and place of one that is being built are its last pair so far.
+CREATE TABLE audit_run (
+	no INTEGER PRIMARY KEY,
+	level INTEGER NOT NULL,
+	state INTEGER NOT NULL,
+	merges INTEGER NOT NULL DEFAULT 0,
+	key INTEGER NOT NULL DEFAULT (-9223372036854775807),
+	place INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE audit_block (
+	run INTEGER NOT NULL,
 	key INTEGER NOT NULL,
 	place INTEGER NOT NULL,
-	PRIMARY KEY (key, place)
-) STRICT, WITHOUT ROWID;
+	data BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX audit_block_first ON audit_block (run, key, place);
 
 -- One row per commit whose entries cannot be found yet: their places, times and hashes.
 CREATE TABLE audit_pending (
@@ -76,3 +92,5 @@ CREATE TRIGGER audit_mark_no_update BEFORE UPDATE ON audit_mark BEGIN SELECT RAI
 CREATE TRIGGER audit_mark_no_delete BEFORE DELETE ON audit_mark BEGIN SELECT RAISE(ABORT, 'audit events are never deleted'); END;
 
 CREATE TRIGGER audit_tenant_no_delete BEFORE DELETE ON audit_tenant BEGIN SELECT RAISE(ABORT, 'audit events are never deleted'); END;
+
+CREATE TRIGGER audit_block_no_update BEFORE UPDATE ON audit_block BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END;

@@ -1,0 +1,155 @@
+package auditsql
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/sqlkit"
+)
+
+// What entries are found by is kept in runs: sorted pairs of key and place, cut into blocks.
+// Each round of Sequence writes one run of level 0, a few pages one after the other, where an
+// index would change a page of its own for almost every pair. Eight runs of a level become
+// one of the next, a piece at a time, see tidy. So there are few runs however many entries.
+//
+// Runs are disjoint in time: all places that a tenant has in one are above those it has in any
+// older one. A search goes through them from the newest to the oldest and finds places in
+// descending order without sorting.
+
+// The states of a run.
+const (
+	runBuilding = 0 // being merged from others
+	runLive     = 1
+	runDead     = 2 // merged into another one; its blocks are being deleted
+)
+
+// shape is how runs look. Tests make them small.
+type shape struct {
+	block int // bytes of a block
+	fan   int // runs of a level that become one
+	piece int // blocks of each run that are merged at a time
+}
+
+const (
+	insertRun   = `INSERT INTO audit_run (no, level, state) SELECT COALESCE(MAX(no), 0) + 1, ?, ? FROM audit_run RETURNING no`
+	insertBlock = `INSERT INTO audit_block (run, key, place, data) VALUES `
+)
+
+// writeRun writes pairs as a new run of level 0. It sorts them.
+func (s *Store) writeRun(ctx context.Context, tx runner, pairs []pair) error {
+	slices.SortFunc(pairs, comparePairs)
+	var no int64
+	if err := scanOne(ctx, tx, []any{&no}, insertRun, 0, runLive); err != nil {
+		return err
+	}
+	return writeBlocks(ctx, tx, no, blocksOf(pairs, s.shape.block))
+}
+
+func writeBlocks(ctx context.Context, tx runner, run int64, blocks []block) error {
+	values := make([]any, 0, 4*len(blocks))
+	for _, b := range blocks {
+		values = append(values, run, b.first.key, b.first.place, b.data)
+	}
+	_, err := insertRows(ctx, tx, insertBlock, values, 4, "")
+	return err
+}
+
+// The search for the last block of each run that may have pairs of a key below a place, the
+// newest run first. On PostgreSQL a block without the key stays at the server.
+const (
+	searchSQLite = `SELECT r.no, k.key, (SELECT b.data FROM audit_block b WHERE b.run = r.no AND (b.key, b.place) < (k.key, ?)
+			ORDER BY b.key DESC, b.place DESC LIMIT 1) AS data
+		FROM audit_run r CROSS JOIN (SELECT ? AS key`
+	searchSQLiteEnd = `) k WHERE r.state = 1 ORDER BY r.level, r.no DESC`
+	searchPostgres  = `SELECT r.no, k.key, b.data
+		FROM audit_run r CROSS JOIN unnest($2::bigint[]) AS k (key) CROSS JOIN LATERAL (
+			SELECT data FROM audit_block WHERE run = r.no AND (key, place) < (k.key, $1) ORDER BY key DESC, place DESC LIMIT 1) AS b
+		WHERE r.state = 1 AND position(int8send(k.key) IN b.data) > 0 ORDER BY r.level, r.no DESC`
+)
+
+// hit is what the search tells of one run and key.
+type hit struct {
+	run, key int64
+	pairs    []pair
+}
+
+// candidates returns the next places in the reach that have one of the keys, in descending
+// order, about n. done tells that there are no more.
+func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (places []int64, done bool, err error) {
+	if len(keys) == 0 {
+		for p := r.below - 1; p >= r.from && len(places) < n; p-- {
+			places = append(places, p)
+		}
+		return places, len(places) < n, nil
+	}
+	hits, err := s.search(ctx, keys, r.below)
+	if err != nil {
+		return nil, false, err
+	}
+	for start := 0; start < len(hits) && len(places) < n; {
+		end := start + 1
+		for end < len(hits) && hits[end].run == hits[start].run {
+			end++
+		}
+		some, cut, older := oneRun(hits[start:end], r)
+		places = append(places, some...)
+		if cut || older {
+			return places, !cut, nil
+		}
+		start = end
+	}
+	return places, len(places) < n, nil
+}
+
+// oneRun returns the places of one run in descending order. cut tells that the run has more
+// of them, below these; older that it has some before the reach, as all older runs.
+func oneRun(hits []hit, r reach) (places []int64, cut, older bool) {
+	floor := r.from
+	for _, h := range hits {
+		some, first, old := placesIn(h.pairs, h.key, r)
+		if first {
+			cut, floor = true, max(floor, some[0])
+		}
+		places, older = append(places, some...), older || old
+	}
+	slices.SortFunc(places, func(a, b int64) int { return int(min(max(b-a, -1), 1)) })
+	places = slices.Compact(places)
+	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older
+}
+
+func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, error) {
+	query, args := searchPostgres, []any{below, nil}
+	if s.postgres() {
+		var list numbers
+		for _, k := range keys {
+			list.add(k)
+		}
+		args[1] = list.done()
+	} else {
+		query, args = searchSQLite, args[:1]
+		for i, k := range keys {
+			if i > 0 {
+				query += ` UNION ALL SELECT ?`
+			}
+			args = append(args, k)
+		}
+		query += searchSQLiteEnd
+	}
+	var hits []hit
+	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
+		var h hit
+		var data sql.RawBytes
+		if err := rows.Scan(&h.run, &h.key, &data); err != nil || len(data) == 0 {
+			return err
+		}
+		var ok bool
+		if h.pairs, ok = decodeBlock(nil, data); !ok {
+			return audit.ErrDamaged
+		}
+		hits = append(hits, h)
+		return nil
+	}, query, args...)
+	return hits, err
+}
