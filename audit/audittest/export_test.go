@@ -1,6 +1,10 @@
 package audittest
 
 import (
+	"context"
+	"slices"
+	"testing"
+
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/conform"
 )
@@ -8,12 +12,21 @@ import (
 // Rules gives the suite's own tests the rules, for the mutants.
 func Rules() []conform.Rule[audit.Store] { return rules() }
 
-// Attacks is what the suites beside TestStore prove.
-func Attacks() []conform.Rule[audit.Store] {
-	return []conform.Rule[audit.Store]{
-		{Name: "crash", Clause: "Append: Nil means that they survive a crash of the process and of the machine"},
-		{Name: "fork", Clause: "Sequence: also from two processes: each entry is placed once"},
-		{Name: "killed", Clause: "Sequence: or killed: all or none of the call are placed, and the next call goes on"},
-		{Name: "erasure", Clause: "Erase: Nil means that the erasure survives a crash"},
-	}
+// Attack is one of TestConcurrency or TestFork.
+type Attack struct {
+	Name, Clause string
+	Run          func(ctx context.Context, one, other audit.Store) error
 }
+
+// Attacks gives the suite's own tests the attacks, for stores that do not withstand them.
+func Attacks() (out []Attack) {
+	for _, a := range slices.Concat(concurrencyAttacks(), forkAttacks()) {
+		out = append(out, Attack{a.Name, a.Clause, func(ctx context.Context, one, other audit.Store) error {
+			return a.Run(ctx, handles{one, other})
+		}})
+	}
+	return out
+}
+
+// CheckCrash is TestCrash without a verdict.
+func CheckCrash(t testing.TB, o CrashOptions) error { return crash(t, o) }

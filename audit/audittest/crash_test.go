@@ -1,0 +1,52 @@
+package audittest_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/audittest"
+)
+
+func toyCrash(f flaw, processes int) audittest.CrashOptions {
+	return audittest.CrashOptions{
+		Database:  func(t testing.TB) string { return filepath.Join(t.TempDir(), "toy crash.db") },
+		Open:      func(t testing.TB, address string) audit.Store { return openToy(t, address, f) },
+		Processes: processes,
+	}
+}
+
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	audittest.TestCrash(t, toyCrash(sane, 0))
+}
+
+// TestCrashCatches proves the suite: processes of an unsound store leave behind what it finds.
+func TestCrashCatches(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		flaw      flaw
+		processes int
+		finding   string
+	}{
+		{acksEarly, 1, "acknowledged and is lost"},
+		{halves, 1, "a call of"},
+		{wastes, 1, "follows place"},
+		{erasesLate, 1, "an erasure was acknowledged"},
+		{byID, 1, "lower place"},
+		{cachedHead, 2, "place"},
+		{looseSequence, 2, "place"},
+		{lookThenLeap, 2, "one ID"},
+	} {
+		t.Run(string(c.flaw), func(t *testing.T) {
+			t.Parallel()
+			o := toyCrash(c.flaw, c.processes)
+			o.Kills = 5
+			err := audittest.CheckCrash(t, o)
+			require.ErrorContains(t, err, c.finding)
+			t.Log(err)
+		})
+	}
+}
