@@ -296,18 +296,19 @@ func (r *Rotator) RotatePatient(ctx context.Context, t audit.Tenant, p audit.Pat
 	if k.epoch == 1<<32-1 {
 		return fmt.Errorf("%w: no epoch is left", ErrBinding)
 	}
-	e := audit.Event{
-		Tenant: t, Action: actionKeyRotated, Verb: audit.Update, Patients: []audit.Patient{p},
-		Detail: map[string]string{"kind": "patient", "phase": "begun", "target": strconv.FormatUint(uint64(k.epoch)+1, 10)},
+	record := func(phase string) error {
+		return r.write(ctx, audit.Event{
+			Tenant: t, Action: actionKeyRotated, Verb: audit.Update, Patients: []audit.Patient{p},
+			Detail: map[string]string{"kind": "patient", "phase": phase, "target": strconv.FormatUint(uint64(k.epoch)+1, 10)},
+		})
 	}
-	if err := r.write(ctx, e); err != nil {
+	if err := record("begun"); err != nil {
 		return err
 	}
 	if err := r.v.renew(ctx, s, k.epoch+1); err != nil {
 		return err
 	}
-	e.Detail["phase"] = "finished"
-	return r.write(ctx, e)
+	return record("finished")
 }
 
 // renew makes a key of this epoch in s, after which this process seals with it.

@@ -36,17 +36,27 @@ func (r *Rotator) begin(ctx context.Context, job Rotation) (Rotation, error) {
 	if err := r.record(ctx, job, "begun", ""); err != nil {
 		return job, err
 	}
-	err = r.v.keys.BeginRotation(ctx, job)
-	if errors.Is(err, ErrRotating) { // somebody else was faster
-		if found, err = r.existing(ctx, job); err != nil || found.ID != "" {
+	return r.enter(ctx, job)
+}
+
+// enter stores job, unless somebody else was faster: then that rotation is the one. Where it
+// has ended before it could be read, the lane is free again, and job, whose target has been
+// reached, finds little left to do.
+func (r *Rotator) enter(ctx context.Context, job Rotation) (Rotation, error) {
+	for range maxPasses {
+		err := r.v.keys.BeginRotation(ctx, job)
+		switch {
+		case err == nil:
+			return job, nil
+		case !errors.Is(err, ErrRotating):
+			return job, unavailable("storing a rotation", err)
+		}
+		found, err := r.existing(ctx, job)
+		if err != nil || found.ID != "" {
 			return found, err
 		}
-		return job, ErrRotating
 	}
-	if err != nil {
-		return job, unavailable("storing a rotation", err)
-	}
-	return job, nil
+	return job, ErrRotating
 }
 
 // existing returns the unfinished rotation in job's place, a zero one where there is none, and
