@@ -23,7 +23,11 @@ const tries = 10
 func (s *Store) Append(ctx context.Context, entries []audit.Entry) error {
 	list, err := items(entries)
 	for try := 0; err == nil && len(list) > 0; try++ {
-		err = s.db.Write(ctx, func(tx *sqlkit.Tx) error { return s.land(ctx, tx, list, false) })
+		if s.postgres() {
+			err = s.landPostgres(ctx, s.db, list, false, true)
+		} else {
+			err = s.db.Write(ctx, func(tx *sqlkit.Tx) error { return s.landSQLite(ctx, tx, list) })
+		}
 		if !errors.Is(err, errExists) || try == tries {
 			break
 		}
@@ -40,7 +44,7 @@ func (s *Store) Append(ctx context.Context, entries []audit.Entry) error {
 // transaction must not be committed. fresh says that no ID was used before.
 func (s *Store) land(ctx context.Context, tx runner, list []item, fresh bool) error {
 	if s.postgres() {
-		return s.landPostgres(ctx, tx, list, fresh)
+		return s.landPostgres(ctx, tx, list, fresh, false)
 	}
 	return s.landSQLite(ctx, tx, list)
 }

@@ -2,6 +2,7 @@ package auditsql
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -10,87 +11,74 @@ import (
 )
 
 // Many rows go in with one statement of constant text: numbers as arrays in text form, and all
-// bytes of all rows in one parameter, from which the statement cuts the columns. That needs
-// no types of a driver's own and is as fast as they are.
-//
-// The same statement makes sure that the commit waits for the disk, whatever the session's
-// setting is; that saves a round trip.
-const landRows = `WITH s AS MATERIALIZED (SELECT nextval('audit_serial') AS base, set_config('synchronous_commit', 'on', TRUE) AS durable)
-	INSERT INTO audit_pending (serial, tenant, id, recorded, outcome, leaf, body, keys, mac, sealed)
-	SELECT s.base + u.n, convert_from(substring($1::bytea, u.at, u.t), 'UTF8'), substring($1::bytea, u.at + u.t, 16), u.recorded, u.outcome,
-		substring($1::bytea, u.at + u.t + 16, 32), substring($1::bytea, u.at + u.t + 48, u.b), substring($1::bytea, u.at + u.t + 48 + u.b, u.k),
-		substring($1::bytea, u.at + u.t + 48 + u.b + u.k, 32), NULLIF(substring($1::bytea, u.at + u.t + 80 + u.b + u.k, u.s), ''::bytea)
-	FROM s, unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::integer[], $7::integer[], $8::integer[], $9::integer[])
-		AS u (n, recorded, outcome, at, t, b, k, s)
-	WHERE s.durable = 'on'
-	ON CONFLICT (id, tenant) DO NOTHING`
+// bytes of all rows in one parameter, from which the database cuts the columns. That needs no
+// types of a driver's own and is as fast as they are. The function also makes sure that the
+// commit waits for the disk, whatever the session's setting is. It returns a row if all went
+// well; the last parameter turns a known ID into an error.
+const landRows = `SELECT 1 WHERE audit_land($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// alreadyPlaced asks for the same IDs among the entries that have left audit_pending. The
-// inner query cannot become a join, so that its plan is a look into the index, however large
-// the table was when it was planned.
-const alreadyPlaced = `SELECT there FROM (SELECT (SELECT 1 FROM audit_entry e
-		WHERE e.id = substring($1::bytea, u.at + u.t, 16) AND (e.place >> 40)::INTEGER =
-			(SELECT t.no FROM audit_tenant t WHERE t.tenant = convert_from(substring($1::bytea, u.at, u.t), 'UTF8'))) AS there
-	FROM unnest($2::integer[], $3::integer[]) AS u (at, t)) AS found WHERE there IS NOT NULL`
+// stateExists is the SQLSTATE of that error.
+const stateExists = "WA001"
 
 // Statement is one step of recording in a PostgreSQL transaction. Package auditpgx runs them
 // where the transaction is not database/sql's; hosts have no use for them.
 type Statement struct {
 	Text string
-	Args []any // strings and bytes
+	Args []any // bytes, strings and booleans
 	Rows int64 // how many rows it must report; another number means that an ID is there already
 }
 
-// landing returns the statements that write entries without a place. They take no lock but on
+// landing returns the statement that writes entries without a place. It takes no lock but on
 // their own rows. fresh says that no ID was ever used, which only one can tell who chose them.
-//
-// That an ID is nowhere else takes two looks, and their order matters. The unique index of
-// audit_pending is the first: while somebody else's row of the same ID is being added or taken
-// away there, the insert waits for that transaction.
-//   - It is there: the insert leaves it out, and the count is short.
-//   - The sequencer took it away before the insert, or while the insert waited: then it had
-//     put it into audit_entry in the same transaction, which the second statement, with a
-//     snapshot of its own, sees.
-//   - The sequencer's transaction failed: the row is still there, and the count is short.
-//
-// Once the insert is through, nobody else can have a row of this ID in audit_pending until
-// this transaction ends, and only from there do entries reach audit_entry. So what the second
-// statement did not find does not appear later.
-func (s *Store) landing(list []item, fresh bool) []Statement {
+// strict makes a known ID an error, for a statement that is a transaction of its own.
+func (s *Store) landing(list []item, fresh, strict bool) Statement {
 	c := s.carve(list)
-	insert := Statement{landRows, []any{
+	return Statement{landRows, []any{
 		c.data, c.n.done(), c.recorded.done(), c.outcome.done(),
-		c.at.done(), c.t.done(), c.b.done(), c.k.done(), c.s.done(),
-	}, int64(len(list))}
-	if fresh {
-		return []Statement{insert}
-	}
-	return []Statement{insert, {alreadyPlaced, []any{c.data, c.at.done(), c.t.done()}, 0}}
+		c.at.done(), c.t.done(), c.b.done(), c.k.done(), c.s.done(), fresh, strict,
+	}, 1}
 }
 
-func (s *Store) landPostgres(ctx context.Context, tx runner, list []item, fresh bool) error {
-	for _, step := range s.landing(list, fresh) {
-		n, err := tx.Exec(ctx, step.Text, step.Args...)
-		if err != nil {
-			return err
-		}
-		if n != step.Rows {
-			return errExists
-		}
+// landPostgres writes entries in a transaction, or outside one if strict, in its own.
+func (s *Store) landPostgres(ctx context.Context, tx runner, list []item, fresh, strict bool) error {
+	step := s.landing(list, fresh, strict)
+	n, err := tx.Exec(ctx, step.Text, step.Args...)
+	var state interface{ SQLState() string }
+	switch {
+	case errors.As(err, &state) && state.SQLState() == stateExists:
+		return errExists
+	case err != nil:
+		return err
+	case n != step.Rows:
+		return errExists
 	}
 	return nil
 }
 
-// carving holds the parameters of landRows.
+// carving holds the parameters of a statement that writes many rows.
 type carving struct {
-	data                              []byte
-	n, recorded, outcome, at, t, b, k numbers
-	s                                 numbers
+	data                                 []byte
+	n, recorded, outcome, at, t, b, k, s numbers // at counts from 1, as SQL does
 }
 
-// carve lays out the rows one after the other: tenant, ID, leaf, body, keys, MAC, sealed. They
-// are sorted by ID, so that two calls lock rows in the same order; n keeps the order of the
-// call.
+// add begins a row.
+func (c *carving) add(n int64, it *item) {
+	c.n.add(n)
+	c.recorded.add(it.recorded)
+	c.outcome.add(it.outcome)
+	c.at.add(int64(len(c.data) + 1))
+	c.b.add(int64(len(it.body)))
+	c.s.add(int64(len(it.sealed)))
+}
+
+func (c *carving) bytes(parts ...[]byte) {
+	for _, part := range parts {
+		c.data = append(c.data, part...)
+	}
+}
+
+// carve lays out the rows one after the other. They are sorted by ID, so that two calls lock
+// rows in the same order; n keeps the order of the call.
 func (s *Store) carve(list []item) *carving {
 	order := make([]int, len(list))
 	for i := range order {
@@ -101,18 +89,11 @@ func (s *Store) carve(list []item) *carving {
 	for _, i := range order {
 		it := &list[i]
 		keys := keyBytes(it.keys)
-		c.n.add(int64(i))
-		c.recorded.add(it.recorded)
-		c.outcome.add(it.outcome)
-		c.at.add(int64(len(c.data) + 1)) // SQL counts from 1
+		c.add(int64(i), it)
 		c.t.add(int64(len(it.tenant)))
-		c.b.add(int64(len(it.body)))
 		c.k.add(int64(len(keys)))
-		c.s.add(int64(len(it.sealed)))
 		c.data = append(c.data, it.tenant...)
-		for _, part := range [][]byte{it.id, it.leaf, it.body, keys, s.macs.make(it), it.sealed} {
-			c.data = append(c.data, part...)
-		}
+		c.bytes(it.id, it.leaf, it.body, keys, s.macs.make(it), it.sealed)
 	}
 	return c
 }

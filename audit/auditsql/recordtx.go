@@ -64,11 +64,7 @@ func (s *Store) Statements(ctx context.Context, log *audit.Log, events ...audit.
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	steps := s.landing(list, fresh)
-	for i := range steps {
-		steps[i].Text = s.db.Rebind(steps[i].Text)
-	}
-	return steps, nil
+	return []Statement{s.landing(list, fresh, false)}, nil
 }
 
 var errNotPostgres = errors.New("auditsql: statements are for PostgreSQL, the store is not over it")

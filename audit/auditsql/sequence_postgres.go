@@ -82,6 +82,12 @@ func (s *Store) sequenceSome(ctx context.Context, tx *sqlkit.Tx, limit int, care
 	return r, err
 }
 
+// placeRows is for audit_entry what audit_land is for audit_pending.
+const placeRows = `INSERT INTO audit_entry (place, recorded, outcome, id, leaf, body, sealed)
+	SELECT u.place, u.recorded, u.outcome, substring($1::bytea, u.at, 16), substring($1::bytea, u.at + 16, 32),
+		substring($1::bytea, u.at + 48, u.b), NULLIF(substring($1::bytea, u.at + 48 + u.b, u.s), ''::bytea)
+	FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::integer[], $6::integer[], $7::integer[]) AS u (place, recorded, outcome, at, b, s)`
+
 // place writes entries at the next places of their tenants, and returns the number of pairs.
 func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) (int, error) {
 	if len(list) == 0 {
@@ -91,16 +97,17 @@ func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) (int, err
 	if err != nil {
 		return 0, err
 	}
-	values := make([]any, 0, 7*len(list))
+	c := &carving{}
 	done := make([]placed, len(list))
 	for i := range list {
 		it := &list[i]
 		h := hs[it.tenant]
 		done[i] = placed{placeOf(h.no, h.given), it.recorded, it.keys}
 		h.given++
-		values = append(values, done[i].place, it.recorded, it.outcome, it.id, it.leaf, it.body, it.sealed)
+		c.add(done[i].place, it)
+		c.bytes(it.id, it.leaf, it.body, it.sealed)
 	}
-	if _, err := insertRows(ctx, tx, insertEntry, values, 7, ""); err != nil {
+	if _, err := tx.Exec(ctx, placeRows, c.data, c.n.done(), c.recorded.done(), c.outcome.done(), c.at.done(), c.b.done(), c.s.done()); err != nil {
 		return 0, err
 	}
 	return s.settle(ctx, tx, hs, done)

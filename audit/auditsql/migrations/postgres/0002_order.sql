@@ -74,6 +74,50 @@ CREATE INDEX audit_pending_order ON audit_pending (serial) WHERE NOT refused;
 
 CREATE INDEX audit_pending_refused ON audit_pending (serial) WHERE refused;
 
+-- Adds rows to audit_pending, all or none: false, or with strict an error, says that an ID is
+-- there already. Numbers come as arrays; all bytes of all rows come in one piece, each row
+-- from a_at on: tenant, ID, leaf, body, keys, MAC and private values, with the lengths in a_t,
+-- a_b, a_k and a_s. a_fresh says that no ID was used before.
+--
+-- That an ID is nowhere else takes two looks, and their order matters. The unique index is the
+-- first: while somebody else's row of the same ID is being added or taken away here, the
+-- insert waits for that transaction. If the row is there then, it is left out and the count is
+-- short. If the sequencer took it away, it had put it into audit_entry in the same transaction,
+-- which the second look sees, because it has a snapshot of its own (READ COMMITTED). Once the
+-- insert is through, nobody else can have a row of this ID here until this transaction ends,
+-- and only from here do entries reach audit_entry: what the second look did not find does not
+-- appear later. The inner query of that look cannot become a join, so that its plan is a look
+-- into the index, however large the table was when it was planned.
+CREATE FUNCTION audit_land(a_data BYTEA, a_n INTEGER[], a_recorded BIGINT[], a_outcome SMALLINT[], a_at INTEGER[],
+	a_t INTEGER[], a_b INTEGER[], a_k INTEGER[], a_s INTEGER[], a_fresh BOOLEAN, a_strict BOOLEAN)
+RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+DECLARE
+	a_base BIGINT := nextval('audit_serial');
+	a_landed BIGINT;
+	a_known BIGINT := 0;
+BEGIN
+	PERFORM set_config('synchronous_commit', 'on', TRUE);
+	INSERT INTO audit_pending (serial, tenant, id, recorded, outcome, leaf, body, keys, mac, sealed)
+	SELECT a_base + u.n, convert_from(substring(a_data, u.at, u.t), 'UTF8'), substring(a_data, u.at + u.t, 16), u.recorded, u.outcome,
+		substring(a_data, u.at + u.t + 16, 32), substring(a_data, u.at + u.t + 48, u.b), substring(a_data, u.at + u.t + 48 + u.b, u.k),
+		substring(a_data, u.at + u.t + 48 + u.b + u.k, 32), NULLIF(substring(a_data, u.at + u.t + 80 + u.b + u.k, u.s), ''::bytea)
+	FROM unnest(a_n, a_recorded, a_outcome, a_at, a_t, a_b, a_k, a_s) AS u (n, recorded, outcome, at, t, b, k, s)
+	ON CONFLICT (id, tenant) DO NOTHING;
+	GET DIAGNOSTICS a_landed = ROW_COUNT;
+	IF a_landed = cardinality(a_n) AND NOT a_fresh THEN
+		SELECT COUNT(*) INTO a_known FROM (SELECT (SELECT 1 FROM audit_entry e
+			WHERE e.id = substring(a_data, u.at + u.t, 16) AND (e.place >> 40)::INTEGER =
+				(SELECT t.no FROM audit_tenant t WHERE t.tenant = convert_from(substring(a_data, u.at, u.t), 'UTF8'))) AS there
+		FROM unnest(a_at, a_t) AS u (at, t)) AS found WHERE there IS NOT NULL;
+	END IF;
+	IF a_landed = cardinality(a_n) AND a_known = 0 THEN
+		RETURN TRUE;
+	ELSIF a_strict THEN
+		RAISE EXCEPTION 'an event with this id is there already' USING ERRCODE = 'WA001';
+	END IF;
+	RETURN FALSE;
+END $$;
+
 -- One row per 256 entries of a tenant: the lowest and highest recorded among them, and the
 -- highest of all until then.
 CREATE TABLE audit_mark (
