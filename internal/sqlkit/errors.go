@@ -66,6 +66,10 @@ func hide(err error) error {
 	return &hidden{"sqlkit: " + class(err), err}
 }
 
+// Hide returns a driver's error as sqlkit returns it, for packages that use a driver's own
+// interface: its text names the class and quotes nothing.
+func Hide(err error) error { return hide(err) }
+
 func class(err error) string {
 	if state := sqlState(err); state != "" {
 		return fmt.Sprintf("%s (SQLSTATE %s)", stateClass(state), state)

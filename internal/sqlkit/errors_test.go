@@ -159,6 +159,17 @@ func run(t testing.TB, db *sqlkit.DB, query string, args ...any) error {
 	return err
 }
 
+// An error of another interface to a driver is told like one of sqlkit's own.
+func TestHide(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, sqlkit.Hide(nil))
+	require.Equal(t, context.Canceled, sqlkit.Hide(context.Canceled))
+	err := sqlkit.Hide(&pgconn.PgError{Code: "23505", Message: "secret", ConstraintName: "secret"})
+	require.EqualError(t, err, "sqlkit: unique constraint (SQLSTATE 23505)")
+	require.True(t, sqlkit.IsUnique(err))
+	require.Equal(t, err, sqlkit.Hide(err))
+}
+
 // What callers compare with is still what they get.
 func TestSentinelsPass(t *testing.T) {
 	engines(t, func(t *testing.T, e enginetest.Engine, db *sqlkit.DB) {
