@@ -128,7 +128,8 @@ func (a *attack) pages() {
 		event := a.alma.get("/audit").links(eventLink)[0]
 		for _, path := range []string{
 			"/sign-in", "/demo", "/link/nobody", "/none", "/dashboard", "/patients", a.own, "/team", "/team/" + tomID, "/audit",
-			"/audit/" + event, "/security", "/patients/new",
+			"/audit/" + event, "/security", "/patients/new", "/audit/health", "/audit?from=x", "/audit?page=x", "/claims",
+			a.own + "/access", a.own + "/history", a.own + "/note/history",
 		} {
 			for _, who := range []*person{a.alma, a.tom, newPerson(t, a.clinic)} {
 				at := who.get(path)

@@ -33,10 +33,15 @@ func TestAttacks(t *testing.T) {
 		a.forms()
 		a.identifiers()
 		a.addresses()
+		a.auditors()
+		a.namedRequests()
+		a.cursors()
+		a.browsing()
 		a.sessions()
 		a.accounts()
 		a.guessing()
 		a.pages()
+		a.claimed()
 	})
 }
 
@@ -301,6 +306,11 @@ func (a *attack) identifiers() {
 				{a.alma, http.MethodPost, "/team/" + tomID + "/sessions/" + seg + "/end"},
 				{a.alma, http.MethodPost, "/team/" + seg + "/sessions/" + seg + "/end"},
 				{a.alma, http.MethodGet, "/audit/" + seg},
+				{a.alma, http.MethodGet, "/patients/" + seg + "/access"},
+				{a.tom, http.MethodGet, "/patients/" + seg + "/history"},
+				{a.tom, http.MethodGet, "/patients/" + seg + "/note/history"},
+				{a.alma, http.MethodGet, "/claims/" + seg},
+				{a.iris, http.MethodPost, "/patients/" + seg + "/claims"},
 				{a.tom, http.MethodPost, "/security/sessions/" + seg + "/end"},
 				{a.mallory, http.MethodGet, "/link/" + seg},
 				{a.mallory, http.MethodPost, "/link/" + seg},
@@ -323,7 +333,7 @@ func (a *attack) identifiers() {
 func (a *attack) addresses() {
 	a.step("hostile_filters_find_nothing_or_are_400", func(t *testing.T) {
 		for _, id := range hostile() {
-			for _, path := range []string{"/patients?after=", "/audit?patient=", "/audit?who=", "/audit?action=", "/audit?period=", "/audit?outcome=", "/sign-in?out=", "/sign-in?as=", "/dashboard?done="} {
+			for _, path := range []string{"/patients?after=", "/audit?patient=", "/audit?who=", "/audit?action=", "/audit?period=", "/audit?outcome=", "/audit?type=", "/audit?type=patient&id=", "/audit?sort=", "/audit?order=", "/claims?patient=", "/claims?before=", a.own + "/access?period=", a.own + "/history?show=", "/sign-in?out=", "/sign-in?as=", "/dashboard?done="} {
 				at := a.alma.get(path + url.QueryEscape(id))
 				require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, at.status, "%s with %q", path, id)
 				require.NotContains(t, at.body, "<b>x")

@@ -372,6 +372,26 @@ func (k *keyboards) watch() {
 		h.enter()
 		require.Contains(t, h.text(), revealReason)
 	})
+	k.step("admin_finds_out_who_viewed_a_patient", func(t *testing.T) {
+		h := k.alma
+		h.follow("Audit")
+		h.field("q", "(212) 555-0100")
+		h.enter()
+		require.Contains(t, h.text(), "Only about "+demoPatient(0).Name)
+		require.NotContains(t, h.path(), "555", "no number in the address")
+		h.follow("Who")
+		require.Contains(t, h.path(), "sort=who")
+		h.follow("Who viewed this patient")
+		require.Contains(t, h.text(), "Tomas Berg Therapist")
+		require.Contains(t, h.text(), "reveal a social security number")
+		h.follow("History of the record")
+		require.Contains(t, h.text(), "Reveal a social security number Tomas Berg")
+		h.follow("The clinical note")
+		require.Contains(t, h.text(), "Read a clinical note Tomas Berg")
+		h.follow("Audit")
+		h.follow("Is everything recorded?")
+		require.Contains(t, h.text(), "Order and clock are watched yes")
+	})
 	k.step("admin_ends_the_session", func(t *testing.T) {
 		h := k.alma
 		h.follow("Team")

@@ -127,6 +127,11 @@ func (s *story) oldPatients(t *testing.T) {
 		require.Contains(t, at.text(), walkIn().Get("ssn"))
 		note := url.Values{"note": {"And on we go."}, "version": {therapist.get("/patients/"+found[0]+"/note").match(t, `name="version" value="(\d+)"`)}}
 		require.Contains(t, therapist.post("/patients/"+found[0]+"/note", note).text(), "And on we go.")
+		history := therapist.get("/patients/" + found[0] + "/note/history").moments()
+		require.Contains(t, history, "Clinical note saved version 3 Tomas Berg", "today, recorded with the change")
+		require.Contains(t, history, "Ask to change a clinical note Tomas Berg", "then, when only the permission was recorded")
+		require.Contains(t, therapist.get("/patients/"+found[0]+"/access?period=all").visitor(t, "Iris Lund")[4], "see it in a list")
+		require.Contains(t, therapist.get("/claims").text(), "No claims yet.")
 	})
 }
 

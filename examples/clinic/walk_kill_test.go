@@ -39,6 +39,10 @@ func (w *walk) survive() {
 		}
 		registered := w.alma.events(url.Values{"period": {"24h"}, "who": {"demo-desk"}, "action": {"patient.register"}, "outcome": {"ok"}})
 		require.GreaterOrEqual(t, len(registered), len(got.registered)+1, "each has an event, and the one of the walk")
+		c, err := parseConfig(w.args)
+		require.NoError(t, err)
+		made := w.alma.events(url.Values{"period": {"all"}, "action": {string(actionRegistered)}})
+		require.Len(t, made, count(t, c, allPatients), "a record for each event, an event for each record: the kill came between none of them")
 		for patient, n := range got.revealed {
 			found := w.alma.events(url.Values{"period": {"24h"}, "who": {tomID}, "action": {"patient.reveal_ssn"}, "patient": {patient}})
 			require.GreaterOrEqual(t, len(found), n, "a number was shown without a record of it")
