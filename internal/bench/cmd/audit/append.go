@@ -21,7 +21,7 @@ type cell struct {
 
 // result is what the rounds of a cell gave.
 type result struct {
-	rate, units, p50, p99 []float64 // events a second, the same by the unit, milliseconds
+	rate, units, p50, p99, cpu []float64 // events a second, the same by the unit, milliseconds, µs an event
 }
 
 // measureAppend runs all cells once in each round, so that what else the machine does hits
@@ -50,11 +50,11 @@ func measureAppend(ctx context.Context, c *config, dir string) error {
 	}
 	fmt.Fprintf(c.out, "\n### Durable events\n\nUnit: %.0f appends and flushes a second by one writer (p10 %.0f, p90 %.0f). Load average %.1f (up to %.1f).\n\n",
 		median(units), quantile(units, 0.1), quantile(units, 0.9), median(loads), quantile(loads, 1))
-	fmt.Fprintln(c.out, "| log | writers | events/s | × unit | p50 ms | p99 ms |")
-	fmt.Fprintln(c.out, "|---|---|---|---|---|---|")
+	fmt.Fprintln(c.out, "| log | writers | events/s | × unit | p50 ms | p99 ms | CPU µs/event |")
+	fmt.Fprintln(c.out, "|---|---|---|---|---|---|---|")
 	for i, cell := range cells {
 		r := results[i]
-		fmt.Fprintf(c.out, "| %s | %d | %.0f | %.2f | %.2f | %.1f |\n", cell.name, cell.writers, median(r.rate), median(r.units), median(r.p50), median(r.p99))
+		fmt.Fprintf(c.out, "| %s | %d | %.0f | %.2f | %.2f | %.1f | %.0f |\n", cell.name, cell.writers, median(r.rate), median(r.units), median(r.p50), median(r.p99), median(r.cpu))
 	}
 	return nil
 }
@@ -64,6 +64,7 @@ func (r *result) add(s *sample, unit float64) {
 	r.units = append(r.units, s.rate()/unit)
 	r.p50 = append(r.p50, float64(quantile(s.waits, 0.5))/float64(time.Millisecond))
 	r.p99 = append(r.p99, float64(quantile(s.waits, 0.99))/float64(time.Millisecond))
+	r.cpu = append(r.cpu, float64(s.cpu)/float64(time.Microsecond)/float64(max(s.done, 1)))
 }
 
 func inOwnDir(ctx context.Context, dir string, d time.Duration, c cell) (*sample, error) {

@@ -97,6 +97,10 @@ func openPostgres(ctx context.Context, address, name string, keep bool) (*engine
 		return errors.Join(err, admin.Close())
 	}
 	e.size = func(ctx context.Context) (n int64, err error) {
+		// What autovacuum does by itself, sooner or later: the room of entries that wait no more.
+		if _, err := db.ExecContext(ctx, "VACUUM audit_pending"); err != nil {
+			return 0, err
+		}
 		err = admin.QueryRowContext(ctx, `SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
 			WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace`, schema).Scan(&n)
 		return n, err

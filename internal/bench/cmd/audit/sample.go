@@ -14,6 +14,7 @@ import (
 type sample struct {
 	done    int
 	elapsed time.Duration
+	cpu     time.Duration   // of this process
 	waits   []time.Duration // of each call
 }
 
@@ -39,7 +40,7 @@ func closedLoop(ctx context.Context, writers int, d time.Duration, f func(ctx co
 		mu    sync.Mutex
 		all   sync.WaitGroup
 	)
-	start := time.Now()
+	start, used := time.Now(), cpuTime()
 	for w := range writers {
 		all.Go(func() {
 			waits, err := loop(ctx, start.Add(d), func() error { return f(ctx, w) })
@@ -54,7 +55,7 @@ func closedLoop(ctx context.Context, writers int, d time.Duration, f func(ctx co
 	if first == nil && finish != nil {
 		first = finish(ctx)
 	}
-	s.elapsed = time.Since(start)
+	s.elapsed, s.cpu = time.Since(start), cpuTime()-used
 	return &s, first
 }
 
