@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -344,21 +346,86 @@ func (plainSealer) Unseal(_ context.Context, _ audit.Tenant, _ string, sealed []
 	return sealed, nil
 }
 
-// TestRecordAllocations bounds what an ordinary event costs on the memory store.
+// TestRecordAllocations bounds what a typical event of about 400 bytes costs on the memory
+// store, the store's copies and the sealer's included.
 func TestRecordAllocations(t *testing.T) {
-	log, err := audit.New(audit.NewMemory(), audit.DropOpenings{}, nil)
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // as a trail flushes
-	defer cancel()
-	events := []audit.Event{{
-		Action: "patient.read", Verb: audit.Read, Actor: staff,
-		Patients: []audit.Patient{"p-1"},
-		Objects:  []audit.Object{{Type: "patient", ID: "p-1", Fields: []string{"name", "phone"}}},
-	}}
-	allocs := testing.AllocsPerRun(2000, func() {
-		if err := log.Record(ctx, events...); err != nil {
-			t.Fatal(err)
+	for name, test := range map[string]struct {
+		event audit.Event
+		limit float64
+	}{
+		"nothing private": {typical(), 7},
+		"an address":      {typicalPrivate(), 10},
+	} {
+		log := newLog(t, audit.NewMemory(), nil)
+		events := []audit.Event{test.event}
+		for _, ctx := range []context.Context{t.Context(), context.Background()} {
+			allocs := testing.AllocsPerRun(2000, func() {
+				if err := log.Record(ctx, events...); err != nil {
+					t.Fatal(err)
+				}
+			})
+			require.True(t, raceDetector || allocs <= test.limit, "%s: %v allocations", name, allocs)
+			t.Logf("%s: %.0f allocations", name, allocs)
 		}
+		page, err := log.Query(t.Context(), audit.Query{Tenant: "clinic-17", Limit: 1})
+		require.NoError(t, err)
+		require.InDelta(t, 440, len(page.Events[0].Body), 60)
+		t.Logf("%s: %d bytes", name, len(page.Events[0].Body))
+	}
+}
+
+// waiting is a store that waits for its context's end as drivers do: with contexts of its own.
+type waiting struct {
+	*audit.Memory
+	derived bool
+}
+
+func (w waiting) Append(ctx context.Context, _ []audit.Entry) error {
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > 10*time.Second || ctx.Err() != nil {
+		return errors.New("no deadline")
+	}
+	if w.derived {
+		before := runtime.NumGoroutine()
+		child, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if runtime.NumGoroutine() > before {
+			return errors.New("package context needs a goroutine for it")
+		}
+		ctx = child
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestCommitDeadline: the commit of a caller without a deadline has one that behaves like any
+// other context.
+func TestCommitDeadline(t *testing.T) {
+	t.Parallel()
+	for _, derived := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			log := newLog(t, waiting{audit.NewMemory(), derived}, nil)
+			began := time.Now()
+			err := log.Record(context.Background(), event(1, "a"))
+			require.ErrorIs(t, err, audit.ErrUnconfirmed)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, 10*time.Second, time.Since(began))
+
+			type key struct{}
+			ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "v"))
+			time.AfterFunc(time.Second, cancel)
+			began = time.Now()
+			err = log.Record(ctx, event(1, "a"))
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, time.Second, time.Since(began))
+		})
+	}
+	store := newGated()
+	log := newLog(t, store, &audit.Options{CommitTimeout: time.Millisecond})
+	store.set(func(ctx context.Context, _ []audit.Entry) error {
+		for ctx.Err() == nil { // who only asks is told, too
+			runtime.Gosched()
+		}
+		return ctx.Err()
 	})
-	require.LessOrEqual(t, allocs, 12.0)
+	require.ErrorIs(t, log.Record(t.Context(), event(1, "a")), context.DeadlineExceeded)
 }

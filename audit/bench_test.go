@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,18 +13,16 @@ import (
 // typical is an event of about 400 bytes, as a page that shows one patient records it.
 func typical() audit.Event {
 	return audit.Event{
-		Action: "patient.read", Verb: audit.Read, Purpose: "TREAT",
+		Action: "patient.read", Verb: audit.Read,
 		Actor: audit.Actor{
 			ID: "u-01936f2a", Kind: audit.KindStaff, Tenant: "clinic-17", Session: "s-01936f2b77aa",
-			AuthTime: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC), Methods: []string{"pwd", "otp"},
-			Assurance: audit.AAL2, Device: "Firefox on Windows", Roles: []string{"therapist"},
+			Methods: []string{"pwd", "otp"}, Assurance: audit.AAL2, Roles: []string{"therapist"},
 		},
 		Client:      audit.Client{App: "web"},
-		Server:      audit.Server{ID: "api-3"},
 		Patients:    []audit.Patient{"p-01936f2c"},
-		Objects:     []audit.Object{{Type: "patient", ID: "p-01936f2c", Category: "demographics", Fields: []string{"name", "phone"}}},
+		Objects:     []audit.Object{{Type: "patient", ID: "p-01936f2c", Fields: []string{"name", "phone"}}},
 		Correlation: audit.Correlation{Request: "01936f2d-9a3e"},
-		Decision:    audit.Decision{Rule: "patient.read", Scope: "practice"},
+		Decision:    audit.Decision{Scope: "practice"},
 	}
 }
 

@@ -54,11 +54,12 @@ func day(hour int) time.Time { return time.Date(2026, 11, 21, hour, 0, 0, 123456
 type staged struct {
 	*audit.Memory
 	mu      sync.Mutex
+	bodies  map[string]string // by tenant and ID
 	pending []audit.Entry
 	refused int
 }
 
-func newStaged() *staged { return &staged{Memory: audit.NewMemory()} }
+func newStaged() *staged { return &staged{Memory: audit.NewMemory(), bodies: map[string]string{}} }
 
 func (s *staged) Append(ctx context.Context, entries []audit.Entry) error {
 	if err := ctx.Err(); err != nil {
@@ -68,23 +69,24 @@ func (s *staged) Append(ctx context.Context, entries []audit.Entry) error {
 	defer s.mu.Unlock()
 	fresh := s.pending[:len(s.pending):len(s.pending)]
 	for _, e := range entries {
-		have := slices.IndexFunc(fresh, func(o audit.Entry) bool { return o.ID == e.ID && o.Tenant == e.Tenant })
-		old, err := s.Memory.Get(ctx, e.Tenant, e.ID)
-		if have >= 0 {
-			old, err = fresh[have], nil
-		}
+		old, known := s.bodies[key(&e)]
 		switch {
-		case err != nil:
+		case !known:
 			e.Patients, e.Objects = slices.Clone(e.Patients), slices.Clone(e.Objects)
 			e.Body, e.Openings = bytes.Clone(e.Body), bytes.Clone(e.Openings)
 			fresh = append(fresh, e)
-		case !bytes.Equal(old.Body, e.Body):
+		case old != string(e.Body):
 			return audit.ErrConflict
 		}
+	}
+	for _, e := range fresh[len(s.pending):] {
+		s.bodies[key(&e)] = string(e.Body)
 	}
 	s.pending = fresh
 	return nil
 }
+
+func key(e *audit.Entry) string { return string(e.Tenant) + "\x00" + e.ID }
 
 func (s *staged) Sequence(ctx context.Context, limit int) (int, error) {
 	s.mu.Lock()

@@ -105,14 +105,14 @@ func TestSortedPages(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, seed))
 	now := day(0)
 	log := newLog(t, newStaged(), &audit.Options{Now: func() time.Time { now = now.Add(time.Duration(r.IntN(3)) * time.Second); return now }})
-	for range 150 {
+	for range 80 {
 		require.NoError(t, log.Record(t.Context(), anyEvent(r)))
 	}
 	for _, by := range audit.SortKeys() {
 		for _, up := range []bool{false, true} {
 			for _, failures := range []bool{false, true} {
 				s := audit.Sort{By: by, Ascending: up}
-				q := audit.Query{Tenant: staff.Tenant, Sort: s, Limit: 30 + r.IntN(60)}
+				q := audit.Query{Tenant: staff.Tenant, Sort: s, Limit: 20 + r.IntN(60)}
 				if failures {
 					q.Outcomes = []audit.Outcome{audit.Failure}
 				}
