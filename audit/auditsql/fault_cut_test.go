@@ -2,6 +2,7 @@ package auditsql_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,21 +23,19 @@ func TestCutCommit(t *testing.T) {
 	store := reopen(t, pool, sqlkit.Postgres)
 	log := newLog(t, store)
 	var done acknowledged
-	for _, moment := range []enginetest.Moment{enginetest.Before, enginetest.After} {
-		for range 3 {
-			e, cuts := secret(fresh()), proxy.Cuts()
-			proxy.Cut(moment, enginetest.Commit, 1)
-			closed(t, log.Record(t.Context(), e), audit.ErrUnconfirmed)
-			require.Equal(t, cuts+1, proxy.Cuts())
-			require.NoError(t, done.record(t.Context(), log, e), "the same event again")
+	for i, moment := range []enginetest.Moment{enginetest.Before, enginetest.Before, enginetest.After, enginetest.After} {
+		e, cuts := of(audit.Tenant(fmt.Sprint("secret-clinic-", i))), proxy.Cuts()
+		proxy.Cut(moment, string(e.Tenant), 1) // the statement is a transaction of its own
+		closed(t, log.Record(t.Context(), e), audit.ErrUnconfirmed)
+		require.Equal(t, cuts+1, proxy.Cuts())
+		require.NoError(t, done.record(t.Context(), log, e), "the same event again")
 
-			proxy.Cut(moment, enginetest.Commit, 1)
-			_, err := store.Sequence(t.Context(), 100)
-			require.Error(t, err)
-			closed(t, err, err)
-			require.Equal(t, cuts+2, proxy.Cuts())
-			done.verify(t, store)
-		}
+		proxy.Cut(moment, enginetest.Commit, 1)
+		_, err := store.Sequence(t.Context(), 100)
+		require.Error(t, err)
+		closed(t, err, err)
+		require.Equal(t, cuts+2, proxy.Cuts())
+		done.verify(t, store)
 	}
 }
 
@@ -67,7 +66,7 @@ func TestStalledServer(t *testing.T) {
 	log, err := audit.New(store, audit.DropOpenings{}, &audit.Options{CommitTimeout: 200 * time.Millisecond})
 	require.NoError(t, err)
 	var done acknowledged
-	require.NoError(t, done.record(t.Context(), log, secret(fresh())))
+	require.NoError(t, done.record(t.Context(), newLog(t, store), secret(fresh())))
 	proxy.Stall()
 	start := time.Now()
 	one, two := secret(fresh()), secret(fresh())
@@ -78,10 +77,10 @@ func TestStalledServer(t *testing.T) {
 	_, err = log.Query(ctx, audit.Query{Tenant: "secret-clinic"})
 	closed(t, err, audit.ErrUnavailable)
 	require.False(t, log.Health(ctx).OK)
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), 10*time.Second)
 	proxy.Resume()
 	for _, e := range []audit.Event{one, two} {
-		require.NoError(t, done.record(t.Context(), log, e))
+		require.NoError(t, done.record(t.Context(), newLog(t, store), e), "the same event again")
 	}
 	done.verify(t, store)
 }

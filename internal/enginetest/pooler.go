@@ -118,11 +118,12 @@ func (p *pooler) greet(client net.Conn) (number uint32, ok bool) {
 	return number, backend.Flush() == nil
 }
 
-// cancel asks the server to cancel what runs for a client.
+// cancel asks the server to cancel what runs for a client. Until it has done so the
+// connection is nobody else's, who would be hit instead.
 func (p *pooler) cancel(client uint32) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	server := p.busy[client]
-	p.mu.Unlock()
 	if server == nil {
 		return
 	}
