@@ -20,6 +20,9 @@ func twoToys(f flaw) func(t testing.TB) (one, other audit.Store) {
 
 func TestToy(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("SKIPPED: the toy is slow under the race detector; it is attacked there all the same")
+	}
 	audittest.TestStore(t, func(t testing.TB) audit.Store {
 		return openToy(t, filepath.Join(t.TempDir(), "toy.db"), sane)
 	})

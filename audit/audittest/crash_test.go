@@ -20,13 +20,17 @@ func toyCrash(f flaw, processes int) audittest.CrashOptions {
 
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	audittest.TestCrash(t, toyCrash(sane, 0))
+	o := toyCrash(sane, 0)
+	if testing.Short() {
+		o.Kills = 1
+	}
+	audittest.TestCrash(t, o)
 }
 
 // TestCrashCatches proves the suite: processes of an unsound store leave behind what it finds.
 func TestCrashCatches(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	cases := []struct {
 		flaw      flaw
 		processes int
 		finding   string
@@ -39,7 +43,11 @@ func TestCrashCatches(t *testing.T) {
 		{cachedHead, 2, "place"},
 		{looseSequence, 2, "place"},
 		{lookThenLeap, 2, "one ID"},
-	} {
+	}
+	if testing.Short() {
+		cases = cases[:3]
+	}
+	for _, c := range cases {
 		t.Run(string(c.flaw), func(t *testing.T) {
 			t.Parallel()
 			o := toyCrash(c.flaw, c.processes)

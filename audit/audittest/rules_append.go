@@ -274,7 +274,7 @@ func appendCancelled(ctx context.Context, s audit.Store) error {
 	round := 0
 	err := interrupted(ctx, func(inner context.Context) error {
 		round++
-		list := make([]audit.Entry, 60)
+		list := make([]audit.Entry, 30)
 		for i := range list {
 			list[i] = entry(100*round + i)
 		}

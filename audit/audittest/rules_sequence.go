@@ -288,8 +288,8 @@ func sequenceReturns(ctx context.Context, s audit.Store) error {
 // sequenceDrained lets several sequence at once: one that is told that nothing is left may
 // believe it, even if another placed the rest.
 func sequenceDrained(ctx context.Context, s audit.Store) error {
-	for round := range 4 {
-		list := make([]audit.Entry, 45)
+	for round := range 3 {
+		list := make([]audit.Entry, 25)
 		for i := range list {
 			list[i] = entry(100*round + i)
 		}
@@ -297,7 +297,7 @@ func sequenceDrained(ctx context.Context, s audit.Store) error {
 			return err
 		}
 		err := together(4, func(g int) error {
-			limit := 5 + g
+			limit := 2 + g
 			for {
 				n, err := s.Sequence(ctx, limit)
 				if err != nil {
@@ -362,22 +362,23 @@ func sequenceAtOnce(ctx context.Context, s audit.Store) error {
 }
 
 func sequenceCancelled(ctx context.Context, s audit.Store) error {
-	const limit = 50
-	list := mixed(220)
+	const limit = 25
+	list := mixed(110)
 	if err := add(ctx, s, list...); err != nil {
 		return err
 	}
-	err := interrupted(ctx, func(inner context.Context) error {
-		before, err := placed(ctx, s, list)
-		if err != nil {
-			return err
-		}
+	before, err := placed(ctx, s, list)
+	if err != nil {
+		return err
+	}
+	err = interrupted(ctx, func(inner context.Context) error {
 		call := min(limit, len(list)-before)
 		_, _ = s.Sequence(inner, limit)
-		_, err = settles(ctx, func() (int, error) {
+		n, err := settles(ctx, func() (int, error) {
 			now, err := placed(ctx, s, list)
 			return now - before, err
 		}, call)
+		before += n
 		return err
 	})
 	if err != nil {

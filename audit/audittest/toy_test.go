@@ -29,6 +29,7 @@ type toy struct {
 	next map[audit.Tenant]int64 // flaw cachedHead
 	own  map[string][]byte      // flaw ownIDs
 	late []func(context.Context) error
+	read sync.Map // what JSON says, because reading it takes long
 }
 
 // flaw names what is wrong with a toy.
@@ -338,9 +339,12 @@ func (s *toy) list(ctx context.Context, f audit.Filter, below int64, limit int) 
 		if err := rows.Scan(&data, &index); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(data, &e); err != nil {
+		if known, ok := s.read.Load(string(data)); ok {
+			e = known.(audit.Entry)
+		} else if err := json.Unmarshal(data, &e); err != nil {
 			return nil, err
 		}
+		s.read.Store(string(data), e)
 		e.Index = index
 		if f.Matches(&e) {
 			out = append(out, row(&e, nil))
