@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/auditsql"
+	"github.com/wardkit/wardkit/audit/audittest"
+	"github.com/wardkit/wardkit/internal/enginetest"
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
@@ -119,6 +122,34 @@ func TestClientsKilled(t *testing.T) {
 		done.verify(t, store)
 		t.Logf("%d kills, %d events acknowledged, none lost", kills(t), done.len())
 	})
+}
+
+// TestStoreKilled runs the public crash suite: two processes that append, sequence, read and
+// erase, against each other, without a log.
+func TestStoreKilled(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			audittest.TestCrash(t, audittest.CrashOptions{
+				Database: func(t testing.TB) string {
+					if engine == "postgres" {
+						return postgres(t).address
+					}
+					path := filepath.Join(t.TempDir(), "test.db")
+					migrated(t, enginetest.OpenSQLite(t, path), sqlkit.SQLite)
+					return path
+				},
+				Open: func(t testing.TB, address string) audit.Store {
+					store, pool, err := childStore(engine, address)
+					require.NoError(t, err)
+					t.Cleanup(func() { pool.Close() })
+					return store
+				},
+				Kills: kills(t),
+			})
+		})
+	}
 }
 
 // killChildren runs two children until each has had n more events acknowledged, kills them,
