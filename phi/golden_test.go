@@ -3,8 +3,10 @@ package phi_test
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,15 +42,13 @@ type goldenValue struct {
 
 type goldenTerm struct{ Tenant, Index, Value, Term string }
 
-func TestGolden(t *testing.T) {
-	t.Parallel()
+// goldenVault opens the first release's keys.
+func goldenVault(t *testing.T) (*phi.Vault, golden) {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "v1.json"))
 	require.NoError(t, err)
 	var g golden
 	require.NoError(t, json.Unmarshal(text, &g))
-	require.GreaterOrEqual(t, len(g.Values), 6)
-	require.GreaterOrEqual(t, len(g.Terms), 2)
-
 	path := filepath.Join(t.TempDir(), "phi.key")
 	require.NoError(t, os.WriteFile(path, []byte(g.KeyFile), 0o600))
 	kms, err := phi.OpenKeyFile(path)
@@ -63,6 +63,14 @@ func TestGolden(t *testing.T) {
 	}
 	v, err := phi.Open(t.Context(), g.Namespace, kms, keys, nil)
 	require.NoError(t, err)
+	return v, g
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	v, g := goldenVault(t)
+	require.GreaterOrEqual(t, len(g.Values), 6)
+	require.GreaterOrEqual(t, len(g.Terms), 2)
 	for _, val := range g.Values {
 		at := phi.At{Tenant: audit.Tenant(val.Tenant), Field: val.Field, Patient: audit.Patient(val.Patient), Row: val.Row}
 		plain, err := v.Unseal(t.Context(), at, val.Sealed)
@@ -73,6 +81,33 @@ func TestGolden(t *testing.T) {
 		got, err := v.Term(t.Context(), audit.Tenant(term.Tenant), term.Index, term.Value)
 		require.NoError(t, err)
 		require.Equal(t, term.Term, hex.EncodeToString(got))
+	}
+}
+
+// goldenStream is a stream of version 1, under the same keys. Written once too.
+type goldenStream struct {
+	Tenant, Field, Patient, Row string
+	File                        string // in testdata
+	Bytes                       int
+	SHA256                      string // of the plaintext
+}
+
+func TestGoldenStreams(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "streams_v1.json"))
+	require.NoError(t, err)
+	var streams []goldenStream
+	require.NoError(t, json.Unmarshal(text, &streams))
+	require.Len(t, streams, 3)
+	v, _ := goldenVault(t)
+	for _, s := range streams {
+		sealed, err := os.ReadFile(filepath.Join("testdata", s.File))
+		require.NoError(t, err)
+		at := phi.At{Tenant: audit.Tenant(s.Tenant), Field: s.Field, Patient: audit.Patient(s.Patient), Row: s.Row}
+		plain, err := openStream(t, v, at, sealed)
+		require.NoError(t, err)
+		require.Len(t, plain, s.Bytes)
+		require.Equal(t, s.SHA256, fmt.Sprintf("%x", sha256.Sum256(plain)))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
+	"io"
 )
 
 // The sealed stream, version 1: for files. It is final: every later release reads it.
@@ -21,17 +22,16 @@ import (
 //	122       chunks: nonce (12) ‖ ciphertext ‖ tag (16)
 //
 // Every chunk but the last holds 64 KiB, the last one less, perhaps nothing: where a stream
-// ends is never a guess, and one that ends with a full chunk was cut. A chunk's additional data
-// are its number from 0 as 8 bytes, big endian, and 1 for the last chunk or 0. The chunks' key and the
-// commitment are the halves of HKDF-Expand(file key, "phi/v1/stream" ‖ the place, 64), so that
-// a header commits to its key and its place, and a file can be given to another key of the
-// same place by sealing 48 bytes anew.
+// ends is never a guess, and one that ends with a full chunk was cut. A chunk's additional
+// data are its number from 0 as 8 bytes, big endian, and a byte that is 1 for the last chunk.
+// The chunks' key and the commitment are the halves of HKDF-Expand(file key, "phi/v1/stream" ‖
+// the place, 64): a header commits to its key and its place, and ResealStream can give a file
+// to another key without touching its chunks.
 const (
 	suiteStream = 0x81
 
 	fileKeyAt    = nonceAt + nonceSize
 	commitmentAt = fileKeyAt + keySize + tagSize
-	streamHeader = commitmentAt + keySize
 
 	chunkSize   = 64 << 10
 	chunkSealed = nonceSize + chunkSize + tagSize
@@ -39,6 +39,9 @@ const (
 	// maxChunks is how many random nonces SP 800-38D allows under one key; 256 TiB.
 	maxChunks = 1 << 32
 )
+
+// StreamHeaderSize is how many bytes precede the chunks of a sealed stream.
+const StreamHeaderSize = commitmentAt + keySize
 
 // chunks seals or opens the chunks of one stream, one after the other.
 type chunks struct {
@@ -72,24 +75,48 @@ func (v *Vault) fileKeys(at At, fileKey []byte) (cipher.AEAD, []byte) {
 
 // newStream returns the header of a new stream and what seals its chunks.
 func (v *Vault) newStream(ctx context.Context, at At) ([]byte, *chunks, error) {
-	if err := at.check(); err != nil {
+	fileKey := randomKey()
+	defer clear(fileKey)
+	head, err := v.wrapFileKey(ctx, at, fileKey)
+	if err != nil {
 		return nil, nil, err
+	}
+	aead, commitment := v.fileKeys(at, fileKey)
+	return append(head, commitment...), &chunks{aead: aead}, nil
+}
+
+// wrapFileKey returns a header without its commitment.
+func (v *Vault) wrapFileKey(ctx context.Context, at At, fileKey []byte) ([]byte, error) {
+	if err := at.check(); err != nil {
+		return nil, err
 	}
 	var l lock
 	if err := v.newLock(ctx, new(scratch), &l, &at); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l.head[0], l.head[1] = suiteStream, l.head[1]&flagScope
-	fileKey := randomKey()
-	defer clear(fileKey)
-	aead, commitment := v.fileKeys(at, fileKey)
-	head := append(make([]byte, 0, streamHeader), l.head[:]...)
-	head = l.aead.Seal(head, nil, fileKey, v.streamAAD(at, head))
-	return append(head, commitment...), &chunks{aead: aead}, nil
+	head := append(make([]byte, 0, StreamHeaderSize), l.head[:]...)
+	return l.aead.Seal(head, nil, fileKey, v.streamAAD(at, head)), nil
 }
 
 // openStream returns what opens the chunks that follow a header.
 func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, error) {
+	fileKey, err := v.unwrapFileKey(ctx, at, head)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(fileKey)
+	aead, commitment := v.fileKeys(at, fileKey)
+	if subtle.ConstantTimeCompare(commitment, head[commitmentAt:]) != 1 {
+		return nil, ErrAltered
+	}
+	return &chunks{aead: aead}, nil
+}
+
+func (v *Vault) unwrapFileKey(ctx context.Context, at At, head []byte) ([]byte, error) {
+	if err := at.check(); err != nil {
+		return nil, err
+	}
 	h, err := parseStream(head)
 	if err != nil {
 		return nil, err
@@ -104,12 +131,26 @@ func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, er
 	if err != nil {
 		return nil, ErrAltered
 	}
-	defer clear(fileKey)
-	aead, commitment := v.fileKeys(at, fileKey)
-	if subtle.ConstantTimeCompare(commitment, head[commitmentAt:]) != 1 {
-		return nil, ErrAltered
+	return fileKey, nil
+}
+
+// ResealStream returns the header of a sealed stream, its first StreamHeaderSize bytes, under
+// the key that seals its place now: after a rotation it takes the place of the old one, and
+// the rest of the file stays as it is. Its errors are those of UnsealStream.
+func (v *Vault) ResealStream(ctx context.Context, at At, header []byte) ([]byte, error) {
+	if _, err := v.openStream(ctx, at, header); err != nil {
+		return nil, err
 	}
-	return &chunks{aead: aead}, nil
+	fileKey, err := v.unwrapFileKey(ctx, at, header)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(fileKey)
+	head, err := v.wrapFileKey(ctx, at, fileKey)
+	if err != nil {
+		return nil, err
+	}
+	return append(head, header[commitmentAt:]...), nil
 }
 
 // streamAAD is what the file key is bound to.
@@ -124,7 +165,7 @@ func parseStream(head []byte) (h header, err error) {
 	switch {
 	case len(head) > 0 && head[0] != suiteStream:
 		return h, ErrUnknownSuite
-	case len(head) != streamHeader:
+	case len(head) != StreamHeaderSize:
 		return h, ErrTruncated
 	case head[1]&^flagPatient != 0:
 		return h, ErrUnknownSuite
@@ -132,6 +173,27 @@ func parseStream(head []byte) (h header, err error) {
 	h.flags = head[1]
 	copy(h.kid[:], head[kidAt:saltAt])
 	return h, nil
+}
+
+// readSome reads until b is full or r ends. It is io.ReadFull, except that an
+// io.ErrUnexpectedEOF of r itself, which is how the body of a request says that it was cut off,
+// is the failure it means to be and no end.
+func readSome(r io.Reader, b []byte) (n int, end bool, err error) {
+	for idle := 0; n < len(b); idle++ {
+		k, err := r.Read(b[n:])
+		n += k
+		switch {
+		case err == io.EOF:
+			return n, true, nil
+		case err != nil:
+			return n, false, err
+		case k > 0:
+			idle = 0
+		case idle == 100:
+			return n, false, io.ErrNoProgress
+		}
+	}
+	return n, false, nil
 }
 
 // streamError says that reading or writing failed, which is no statement about the data.

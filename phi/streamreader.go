@@ -25,12 +25,9 @@ type StreamReader struct {
 // not open, which has either reason; all are ErrTampered. Where src fails its error is
 // wrapped, and nothing is said about the data.
 func (v *Vault) UnsealStream(ctx context.Context, at At, src io.Reader) (*StreamReader, error) {
-	if err := at.check(); err != nil {
-		return nil, err
-	}
-	head := make([]byte, streamHeader)
-	n, err := io.ReadFull(src, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	head := make([]byte, StreamHeaderSize)
+	n, _, err := readSome(src, head)
+	if err != nil {
 		return nil, streamError("reading a sealed stream", err)
 	}
 	c, err := v.openStream(ctx, at, head[:n])
@@ -47,7 +44,7 @@ func (r *StreamReader) Read(p []byte) (int, error) {
 	}
 	for len(r.plain) == 0 {
 		if r.err != nil {
-			return 0, r.err
+			return 0, r.end()
 		}
 		r.fill()
 	}
@@ -71,50 +68,49 @@ func (r *StreamReader) WriteTo(w io.Writer) (n int64, err error) {
 			}
 			continue
 		}
-		if r.err == io.EOF {
-			return n, nil
+		if r.err == nil {
+			r.fill()
+			continue
 		}
-		if r.err != nil {
-			return n, r.err
+		if err := r.end(); err != io.EOF {
+			return n, err
 		}
-		r.fill()
+		return n, nil
 	}
 }
 
 // fill opens the next chunk, or sets the error with which the stream ends.
 func (r *StreamReader) fill() {
-	n, err := io.ReadFull(r.src, r.in)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		r.fail(streamError("reading a sealed stream", err))
+	n, _, err := readSome(r.src, r.in)
+	if err != nil {
+		r.err = streamError("reading a sealed stream", err)
 		return
 	}
 	if n < nonceSize+tagSize {
-		r.fail(ErrTruncated)
+		r.err = ErrTruncated
 		return
 	}
 	last := n < chunkSealed
 	aad, err := r.chunks.advance(last)
 	if err != nil {
-		r.fail(err)
+		r.err = err
 		return
 	}
 	plain, err := r.chunks.aead.Open(r.buf[:0], nil, r.in[:n], aad)
-	if err != nil && last {
-		r.fail(errLastChunk)
-		return
-	}
-	if err != nil {
-		r.fail(ErrAltered)
-		return
-	}
-	r.plain = plain
-	if last {
-		r.err = io.EOF
+	switch {
+	case err != nil && last:
+		r.err = errLastChunk
+	case err != nil:
+		r.err = ErrAltered
+	case last:
+		r.plain, r.err = plain, io.EOF
+	default:
+		r.plain = plain
 	}
 }
 
-// fail ends the stream and forgets its plaintext.
-func (r *StreamReader) fail(err error) {
-	r.err = err
+// end forgets the plaintext and returns the error with which the stream ended.
+func (r *StreamReader) end() error {
 	clear(r.buf[:cap(r.buf)])
+	return r.err
 }

@@ -56,17 +56,17 @@ func (w *StreamWriter) Write(p []byte) (n int, err error) {
 // longer be completed: Close returns the error too.
 func (w *StreamWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	for w.err == nil {
-		k, err := io.ReadFull(r, w.plain[len(w.plain):chunkSize])
+		k, end, err := readSome(r, w.plain[len(w.plain):chunkSize])
 		w.plain = w.plain[:len(w.plain)+k]
 		n += int64(k)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return n, w.err
-		}
 		if err != nil {
 			w.fail(streamError("reading what to seal", err))
 			break
 		}
 		w.flush()
+		if end {
+			break
+		}
 	}
 	return n, w.err
 }

@@ -99,7 +99,7 @@ func TestXAESSealIsStandard(t *testing.T) {
 // of this package again in such a process.
 func TestFIPSOnly(t *testing.T) {
 	t.Parallel()
-	const run = "^(TestXAESVectors|TestSealUnseal|TestCodecRoundTrip|TestTermVectors|TestKeyFile|TestGolden|TestHierarchy)$"
+	const run = "^(TestXAESVectors|TestWycheproof|TestSealUnseal|TestCodecRoundTrip|TestTermVectors|TestKeyFile|TestGolden|TestGoldenStreams|TestHierarchy|TestStreamRoundTrip|TestStreamByHand|TestStreamSplices|TestResealStream|TestKindsRoundTrip)$"
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+run, "-test.v", "-test.count=1")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
