@@ -111,22 +111,22 @@ func (c *Codec[T]) Dest(row *Row, own ...any) []any {
 	dest := make([]any, 0, len(own)+len(c.layout.fields))
 	dest = append(dest, own...)
 	for _, f := range c.layout.fields {
-		dest = append(dest, &colScanner{row.Cols, f.name})
+		dest = append(dest, &colScanner{row.Cols, f.name, f.id})
 	}
 	return dest
 }
 
 // colScanner is a sql.Scanner for one column of a Row.
 type colScanner struct {
-	cols  map[string]Sealed
-	field string
+	cols      map[string]Sealed
+	field, id string
 }
 
 // Scan stores the column.
 func (s *colScanner) Scan(src any) error {
 	var v Sealed
 	if err := v.Scan(src); err != nil {
-		return &FieldError{s.field, err}
+		return &FieldError{s.id, err}
 	}
 	s.cols[s.field] = v
 	return nil

@@ -81,8 +81,11 @@ func TestSealRowRefuses(t *testing.T) {
 		tc.change(p)
 		rec, err := c.Seal(t.Context(), tc.tenant, p)
 		require.ErrorIs(t, err, tc.want, name)
-		require.Nil(t, rec, name)
+		require.Nil(t, rec, "%s: there is nothing to write", name)
 		requireSilent(t, err)
+		if rule, ok := strings.CutPrefix(name, "no "); ok {
+			require.ErrorContains(t, err, rule+" is empty")
+		}
 		var f *phi.FieldError
 		require.Equal(t, tc.field != "", errors.As(err, &f), name)
 		if f != nil {
@@ -95,14 +98,14 @@ func TestNilCodec(t *testing.T) {
 	t.Parallel()
 	var c *phi.Codec[contact]
 	_, err := c.Seal(t.Context(), clinic, someContact())
-	require.Error(t, err)
+	require.ErrorIs(t, err, phi.ErrCodec)
 	_, err = c.Open(t.Context(), clinic, phi.Row{})
-	require.Error(t, err)
+	require.ErrorIs(t, err, phi.ErrCodec)
 	_, err = c.OpenAll(t.Context(), clinic, nil)
-	require.Error(t, err)
+	require.ErrorIs(t, err, phi.ErrCodec)
 	real := contacts(t, newVault(t))
 	_, err = real.Seal(t.Context(), clinic, nil)
-	require.Error(t, err)
+	require.ErrorIs(t, err, phi.ErrCodec)
 	_, err = real.Open(t.Context(), clinic, phi.Row{ID: "r-1"})
 	require.ErrorIs(t, err, phi.ErrBinding)
 	_, err = real.Open(t.Context(), "", phi.Row{ID: "r-1", Patient: "p-1"})
@@ -163,6 +166,71 @@ func TestTagErrors(t *testing.T) {
 	_, err = phi.For[person](nil, "person")
 	require.ErrorIs(t, err, phi.ErrCodec)
 	_ = bad{}.hidden
+}
+
+// Values that a codec would not find, and so would neither seal nor restore, are refused
+// instead of being lost; what is left out on purpose is left out.
+func TestValuesThatNobodyWouldSeal(t *testing.T) {
+	t.Parallel()
+	type address struct{ Street phi.Text }
+	type node struct {
+		Next *node
+		Born []phi.Date
+	}
+	type deep struct {
+		ID      string   `phi:",row"`
+		Name    phi.Text `phi:"name,class=name"`
+		Address address
+		Pointer *phi.Text
+		List    []phi.Number
+		Pair    [2]phi.Date
+		Map     map[string]phi.Text
+		Node    *node
+		Nested  struct{ Home struct{ Phone *phi.Text } }
+		Tagged  *phi.Text `phi:"tagged,class=name"`
+		Free    struct {
+			Count int
+			Next  []*node `phi:"-"`
+		}
+		Out []phi.Text `phi:"-"`
+	}
+	_, err := phi.For[deep](newVault(t), "deep")
+	require.ErrorIs(t, err, phi.ErrCodec)
+	for _, field := range []string{"Address", "Pointer", "List", "Pair", "Map", "Node", "Nested", "Tagged"} {
+		require.ErrorContains(t, err, field+": ")
+	}
+	require.NotContains(t, err.Error(), "Free")
+	require.NotContains(t, err.Error(), "Out")
+
+	type Left struct {
+		Fax phi.Text `phi:"fax,class=fax"`
+	}
+	type some struct {
+		Left `phi:"-"`
+		ID   string     `phi:",row"`
+		Age  phi.Number `phi:"age,class=date"`
+	}
+	c, err := phi.For[some](newVault(t), "some")
+	require.NoError(t, err)
+	require.Equal(t, []string{"age"}, c.Fields())
+}
+
+// A row of which any field fails is no record at all, whatever the field's place.
+func TestRowsFailWhole(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	c, err := phi.For[eightFields](v, "row")
+	require.NoError(t, err)
+	long := phi.NewText(strings.Repeat("x", phi.MaxValue+1))
+	for i, spoil := range []func(*eightFields){
+		func(p *eightFields) { p.A = long }, func(p *eightFields) { p.D = long }, func(p *eightFields) { p.H = long },
+	} {
+		p := fullRow()
+		spoil(p)
+		rec, err := c.Seal(t.Context(), clinic, p)
+		require.ErrorIs(t, err, phi.ErrTooLong, i)
+		require.Nil(t, rec)
+	}
 }
 
 // A column that the SELECT left out is not taken for no value.

@@ -44,8 +44,12 @@ var (
 
 	// ErrBinding: tenant, field, row or patient is missing, so the value would be bound to
 	// nothing.
-	ErrBinding = errors.New("phi: incomplete binding")
-	// ErrTooLong: the value is longer than MaxValue bytes.
+	ErrBinding   = errors.New("phi: incomplete binding")
+	errNoTenant  = fmt.Errorf("%w: the tenant is empty", ErrBinding)
+	errNoField   = fmt.Errorf("%w: the field is empty", ErrBinding)
+	errNoRow     = fmt.Errorf("%w: the row id is empty", ErrBinding)
+	errNoPatient = fmt.Errorf("%w: the patient is empty", ErrBinding)
+	// ErrTooLong: the value is longer than MaxValue bytes, or a stream than one key allows.
 	ErrTooLong = errors.New("phi: value is too long")
 	// ErrUnsealed: a plaintext value was about to be written where only sealed values may go.
 	ErrUnsealed = errors.New("phi: refusing to store an unsealed value")

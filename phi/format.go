@@ -106,8 +106,13 @@ type At struct {
 }
 
 func (a At) check() error {
-	if a.Tenant == "" || a.Field == "" || a.Row == "" {
-		return ErrBinding
+	switch {
+	case a.Tenant == "":
+		return errNoTenant
+	case a.Field == "":
+		return errNoField
+	case a.Row == "":
+		return errNoRow
 	}
 	return nil
 }

@@ -90,7 +90,14 @@ func layoutOf(t reflect.Type, entity string, opts []Option) (*layout, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, errors.Join(append(errs, fmt.Errorf("%w: not a struct", ErrCodec))...)
 	}
+	var out [][]int // embedded structs that are left out
 	for _, f := range reflect.VisibleFields(t) {
+		if f.Tag.Get("phi") == "-" {
+			out = append(out, f.Index)
+		}
+		if within(f.Index, out) {
+			continue
+		}
 		if err := l.read(t, f); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
 		}
@@ -120,10 +127,10 @@ func (l *layout) read(t reflect.Type, f reflect.StructField) error {
 	tag, tagged := f.Tag.Lookup("phi")
 	sealed := isValue(f.Type)
 	switch {
-	case tag == "-":
-		return nil
 	case !tagged && sealed:
 		return errors.New(`a phi value without a tag; say phi:"-" to leave it out`)
+	case !tagged && !f.Anonymous && holdsValue(f.Type, nil):
+		return errors.New(`holds phi values where they are not found: embed the struct, or say phi:"-"`)
 	case !tagged:
 		return nil
 	case !f.IsExported() || behindPointer(t, f.Index):
@@ -174,6 +181,33 @@ func (l *layout) readID(f reflect.StructField, name, rest string) error {
 	return nil
 }
 
+// holdsValue reports whether t is made of values somewhere: a pointer to one, a list, a struct
+// that is not embedded. Nobody would seal them.
+func holdsValue(t reflect.Type, above []reflect.Type) bool {
+	if isValue(t) || slices.Contains(above, t) {
+		return isValue(t)
+	}
+	above = append(above, t)
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsValue(t.Elem(), above)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Tag.Get("phi") != "-" && holdsValue(f.Type, above) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// within reports whether path is one of the others or leads through it.
+func within(path []int, others [][]int) bool {
+	return slices.ContainsFunc(others, func(o []int) bool {
+		return len(path) >= len(o) && slices.Equal(path[:len(o)], o)
+	})
+}
+
 func behindPointer(t reflect.Type, path []int) bool {
 	for _, i := range path[:len(path)-1] {
 		f := t.Field(i)
@@ -192,6 +226,19 @@ func (l *layout) patientID(v reflect.Value) audit.Patient {
 		return ""
 	}
 	return audit.Patient(v.FieldByIndex(l.patient).String())
+}
+
+// complete checks what the row of at, whose field comes later, is bound to.
+func (l *layout) complete(at At) error {
+	switch {
+	case at.Tenant == "":
+		return errNoTenant
+	case at.Row == "":
+		return errNoRow
+	case l.patient != nil && at.Patient == "":
+		return errNoPatient
+	}
+	return nil
 }
 
 // isValue reports whether t is Text, Date or Number.

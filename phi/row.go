@@ -125,8 +125,8 @@ func (r *lazyRow) bind(v reflect.Value) error {
 	} else if r.patient == "" && l.same {
 		r.patient = audit.Patient(r.id)
 	}
-	if r.tenant == "" || r.id == "" || l.patient != nil && r.patient == "" {
-		return ErrBinding
+	if err := l.complete(At{Tenant: r.tenant, Row: r.id, Patient: r.patient}); err != nil {
+		return err
 	}
 	v.FieldByIndex(l.row).SetString(r.id)
 	if l.patient != nil {

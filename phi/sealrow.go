@@ -42,8 +42,8 @@ type plainField struct {
 // run seals the struct v.
 func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 	l := s.layout
-	if s.at.Tenant == "" || s.at.Row == "" || l.patient != nil && s.at.Patient == "" {
-		return nil, ErrBinding
+	if err := l.complete(s.at); err != nil {
+		return nil, err
 	}
 	s.m = s.v.scratchpad()
 	defer s.done()
