@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +152,9 @@ func (w *watch) restartedServer() {
 		require.Eventually(t, func() bool {
 			return len(w.alma.events(url.Values{"period": {"24h"}, "action": {"audit.enabled"}})) == 2
 		}, 10*time.Second, 50*time.Millisecond)
-		require.Len(t, w.alma.events(url.Values{"period": {"24h"}, "action": {"audit.disabled"}}), 1)
+		if runtime.GOOS != "windows" { // where a process cannot be asked to stop
+			require.Len(t, w.alma.events(url.Values{"period": {"24h"}, "action": {"audit.disabled"}}), 1)
+		}
 		require.Contains(t, w.alma.get(w.record+"/note/history").moments(), "Clinical note saved version 3 Tomas Berg")
 		w.alma.speaksPlainly()
 	})

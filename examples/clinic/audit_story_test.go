@@ -128,6 +128,7 @@ func (w *watch) find() {
 			require.Equal(t, "/audit?"+url.Values{"patient": {w.id()}, "period": {"7d"}, "who": {tomID}}.Encode(), at.path, at.text())
 			require.Contains(t, at.text(), "Only about "+demoPatient(0).Name)
 		}
+		require.Contains(t, w.alma.post("/audit/find", url.Values{"q": {"p-nobody"}}).text(), "No patient has this")
 		at := w.alma.post("/audit/find", url.Values{"q": {"+1 917 555 0000"}})
 		require.Equal(t, http.StatusOK, at.status)
 		require.Contains(t, at.text(), "No patient has this phone number")
@@ -192,6 +193,18 @@ func (w *watch) filter() {
 		at = w.alma.get("/audit?" + form.Encode())
 		require.Contains(t, at.body, `<option value="7d" selected>`, "a period chosen while dates were shown counts instead of them")
 		require.NotContains(t, at.body, "2030-01-01")
+	})
+	w.step("event_leads_back_to_the_page_it_was_on", func(t *testing.T) {
+		form := url.Values{"period": {"24h"}, "who": {"system:setup"}, "sort": {"patient"}}
+		at := w.alma.get("/audit?" + form.Encode())
+		require.Contains(t, at.body, `<option value="system:setup" selected>the clinic&#39;s server`, "a filter in force is in the form")
+		next := at.links(`<a href="([^"]+)">More events</a>`)
+		require.Len(t, next, 1)
+		second := w.alma.get(next[0])
+		event := w.alma.get(second.links(`href="(/audit/[0-9a-f-]{36}\?[^"]*)"`)[0])
+		require.Equal(t, http.StatusOK, event.status)
+		back := w.alma.get(event.match(t, `<a href="([^"]+)">← Audit</a>`))
+		require.Equal(t, second.links(eventLink), back.links(eventLink))
 	})
 	w.step("form_that_makes_no_sense_says_so", func(t *testing.T) {
 		for query, words := range map[string]string{

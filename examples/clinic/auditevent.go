@@ -33,10 +33,14 @@ func (a *app) auditEvent(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
+	back := newAuditFilter(r.URL.Query()).values()
+	if page := r.URL.Query().Get("page"); page != "" {
+		back.Set("page", page)
+	}
 	a.render(w, r, http.StatusOK, "auditevent", view{Title: "Event", Data: struct {
-		What  string
-		Facts []fact
-	}{actionText(e.Action), facts}})
+		What, Back string
+		Facts      []fact
+	}{actionText(e.Action), "/audit?" + back.Encode(), facts}})
 }
 
 func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]fact, error) {

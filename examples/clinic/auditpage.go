@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
@@ -33,7 +34,9 @@ type auditData struct {
 	Hidden                           []option // the filter, for the form that finds a patient
 	Matches                          []link   // patients that were found, if more than one
 	PatientName, Whole               string   // of the only patient, and the address without
+	MaySeeAccess, MaySeeHealth       bool
 	Caption, Next                    string
+	Tail                             string // of the addresses of events: the way back here
 	Rows                             []auditRow
 }
 
@@ -54,7 +57,7 @@ func (a *app) auditFind(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 	typed := strings.TrimSpace(r.PostForm.Get("q"))
 	ids, err := a.patients.find(ctx, typed)
 	if typeOf(typed) == "patient" {
-		ids = []string{typed}
+		ids, err = a.patients.known(ctx, typed)
 	}
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
@@ -141,10 +144,14 @@ func (a *app) readAudit(ctx context.Context, d *auditData, q audit.Query) error 
 	if len(lines) < len(page.Events) {
 		d.Caption += ", in " + plural(len(lines), "line")
 	}
+	here := d.values()
+	if q.Cursor != "" {
+		here.Set("page", q.Cursor)
+	}
+	d.Tail = "?" + here.Encode()
 	if page.Next != "" {
-		next := d.values()
-		next.Set("page", page.Next)
-		d.Next = "/audit?" + next.Encode()
+		here.Set("page", page.Next)
+		d.Next = "/audit?" + here.Encode()
 	}
 	return nil
 }
@@ -181,17 +188,22 @@ func (a *app) fillAuditForm(ctx context.Context, d *auditData) error {
 	for _, m := range byName(team) {
 		d.People = append(d.People, option{string(m.ID), m.Name})
 	}
-	d.Periods, d.Actions, d.Types, d.Sorts = periods(), actionWords(), recordTypes(), sortChoices()
+	d.People = withChoice(d.People, d.Who)
+	d.Actions = actionWords()
+	if d.Action != "" && actionText(audit.Action(d.Action)) == d.Action {
+		d.Actions = append(d.Actions, optionGroup{"Other", withChoice(nil, d.Action)})
+	}
+	d.Periods, d.Types, d.Sorts = periods(), withChoice(recordTypes(), d.Type), sortChoices()
 	if d.Period == byDates {
 		d.Periods = append(d.Periods, option{byDates, "Between the dates"})
 	}
+	d.MaySeeAccess, d.MaySeeHealth = holds(ctx, a, accessRead), holds(ctx, a, auditHealth)
 	d.Outcomes = []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}}
 	d.Columns = d.columns(a.config.place())
 	for name, values := range d.values() {
-		if name != "patient" {
-			d.Hidden = append(d.Hidden, option{name, values[0]})
-		}
+		d.Hidden = append(d.Hidden, option{name, values[0]})
 	}
+	slices.SortFunc(d.Hidden, func(a, b option) int { return strings.Compare(a.ID, b.ID) })
 	if d.Patient == "" {
 		return nil
 	}
@@ -200,6 +212,23 @@ func (a *app) fillAuditForm(ctx context.Context, d *auditData) error {
 	d.Whole = whole.href()
 	d.PatientName, err = a.names().of(ctx, audit.Patient(d.Patient))
 	return err
+}
+
+// withChoice adds what was chosen by an address rather than from the list, so that the form
+// shows every filter that is in force.
+func withChoice(options []option, id string) []option {
+	if id == "" || slices.ContainsFunc(options, func(o option) bool { return o.ID == id }) {
+		return options
+	}
+	return append(options, option{id, whoText(audit.Actor{ID: audit.ActorID(id), Kind: kindOf(id)}, nil)})
+}
+
+// kindOf tells the clinic's own jobs from people by their id.
+func kindOf(id string) audit.Kind {
+	if strings.HasPrefix(id, string(audit.System(tenant, "").ID)) {
+		return audit.KindSystem
+	}
+	return audit.KindStaff
 }
 
 // auditRows puts names to identifiers: the team's, and the patients' as far as the reader may

@@ -105,7 +105,7 @@ func (w *walk) secrets() (all []string) {
 	for _, field := range []string{"name", "phone", "email", "ssn"} {
 		all = append(all, form.Get(field))
 	}
-	all = append(all, "+16465550177", "Villanueva", newcomer.name, newcomer.email, revealReason, walkNote, "typed in another tab",
+	all = append(all, "+16465550177", "Villanueva", "Lighthouse Mutual", "Lighthouse", newcomer.name, newcomer.email, revealReason, walkNote, "typed in another tab",
 		demoPassword, newcomer.password, path.Base(w.link))
 	for _, p := range w.cast {
 		all = append(all, p.secret, grouped(p.secret))

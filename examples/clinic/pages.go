@@ -45,6 +45,8 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	}
 	if holds(ctx, a, auditRead) {
 		tiles = append(tiles, tile{"/audit", "Audit", "Who saw and did what", ""})
+	}
+	if holds(ctx, a, auditHealth) {
 		tiles = append(tiles, tile{"/audit/health", "State of recording", "Whether everything is on record", ""})
 	}
 	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})

@@ -156,6 +156,15 @@ func (s *patients) find(ctx context.Context, text string) ([]string, error) {
 	return s.terms.Lookup(ctx, tenant, query)
 }
 
+// known returns the id if there is such a patient.
+func (s *patients) known(ctx context.Context, id string) ([]string, error) {
+	_, err := s.get(ctx, id)
+	if errors.Is(err, rbac.ErrNotFound) {
+		return nil, nil
+	}
+	return []string{id}, err
+}
+
 // get returns one record, or rbac.ErrNotFound.
 func (s *patients) get(ctx context.Context, id string) (Patient, error) {
 	all, err := s.query(ctx, "p.tenant = ? AND p.id = ?", []any{s.now().UnixMicro(), string(tenant), id})

@@ -125,7 +125,7 @@ func (p page) fact(t *testing.T, name string) string {
 	return strings.Join(strings.Fields(tagPattern.ReplaceAllString(cell, " ")), " ")
 }
 
-const eventLink = `href="/audit/([0-9a-f-]{36})"`
+const eventLink = `href="/audit/([0-9a-f-]{36})["?]`
 
 const patientLink = `href="/patients/(p-[a-z0-9]+)"`
 

@@ -292,6 +292,7 @@ func (w *walk) limits() {
 			require.NotContains(t, at.text(), hidden)
 		}
 		require.Equal(t, http.StatusForbidden, w.paul.post(w.opened+"/reveal", url.Values{"reason": {"claim"}}).status)
+		require.Contains(t, w.paul.get(w.paul.claim(w.opened)).text(), "Lighthouse Mutual", "what it takes for a claim")
 	})
 	w.step("roles_open_only_their_own_pages", func(t *testing.T) {
 		for _, row := range []struct {
