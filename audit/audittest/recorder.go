@@ -2,6 +2,7 @@ package audittest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -9,49 +10,76 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// Recorder is an audit.Recorder for unit tests. It keeps what was recorded, refuses what a
-// real log would refuse, and fails or stalls when told to. It is safe for concurrent use.
+// Recorder is an audit.Recorder for unit tests. It is a real audit.Log in memory, so it refuses
+// what a log would refuse and completes events as a log does; it keeps what was recorded, and
+// fails or stalls when told to. It is safe for concurrent use.
 type Recorder struct {
 	mu      sync.Mutex
+	log     *audit.Log
 	events  []audit.Event
-	ids     map[string]audit.Event
+	known   map[key]bool
 	err     error
 	stalled chan struct{} // closed by Release; nil while not stalled
 	calls   int
 	waiting int
 }
 
-// NewRecorder returns an empty Recorder.
-func NewRecorder() *Recorder { return &Recorder{ids: map[string]audit.Event{}} }
+type key struct {
+	tenant audit.Tenant
+	id     string
+}
 
-// Record keeps the events, in order. An event is kept once per ID, and one of another action
-// or outcome under the same ID is audit.ErrConflict; one without ID gets one.
-// Like a real log it returns an *audit.InvalidError for an event that lacks something, and
-// then keeps nothing of the call.
+// NewRecorder returns an empty Recorder.
+func NewRecorder() *Recorder {
+	r := &Recorder{}
+	r.empty()
+	return r
+}
+
+func (r *Recorder) empty() {
+	log, err := audit.New(audit.NewMemory(), plain{}, nil)
+	if err != nil {
+		panic(err) // a mistake in this package
+	}
+	r.log, r.events, r.known = log, nil, map[key]bool{}
+}
+
+// plain seals nothing, so that the log can compare private values of repeated events.
+type plain struct{}
+
+func (plain) Seal(_ context.Context, _ audit.Tenant, _ string, text []byte) ([]byte, error) {
+	return text, nil
+}
+
+func (plain) Unseal(_ context.Context, _ audit.Tenant, _ string, sealed []byte) ([]byte, error) {
+	return sealed, nil
+}
+
+// Record keeps the events, in order, as audit.Log's Record would: the actor is the one in ctx
+// where an event names none, an event without ID gets one, an event is kept once per ID, and
+// another one under the same ID is audit.ErrConflict. It returns the log's errors, or the one
+// of FailWith; nothing of a failed call is kept.
 func (r *Recorder) Record(ctx context.Context, events ...audit.Event) error {
 	if err := r.gate(ctx); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	done := make([]audit.Event, len(events))
 	for i := range events {
-		done[i] = complete(events[i])
-		if err := done[i].Validate(); err != nil {
+		var err error
+		if done[i], err = complete(ctx, events[i]); err != nil {
 			return err
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, e := range done {
-		if old, ok := r.ids[e.ID]; ok && (old.Action != e.Action || old.Outcome != e.Outcome) {
-			return audit.ErrConflict
-		}
+	if err := r.log.Record(ctx, done...); err != nil {
+		return err
 	}
 	for _, e := range done {
-		if _, ok := r.ids[e.ID]; ok {
-			continue
+		if k := (key{e.Tenant, e.ID}); !r.known[k] {
+			r.known[k] = true
+			r.events = append(r.events, e)
 		}
-		r.ids[e.ID] = e
-		r.events = append(r.events, e)
 	}
 	return nil
 }
@@ -81,21 +109,22 @@ func (r *Recorder) gate(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// complete does what a log does to an event before it validates it, and detaches it from the
+// complete does what a log does to an event before it writes it, and detaches it from the
 // caller's memory.
-func complete(e audit.Event) audit.Event {
-	if e.Tenant == "" {
-		e.Tenant = e.Actor.Tenant
+func complete(ctx context.Context, e audit.Event) (audit.Event, error) {
+	e, err := audit.Attribute(ctx, e)
+	if err != nil {
+		return e, err
 	}
-	if e.Recorded.IsZero() {
-		e.Recorded = time.Now().UTC().Truncate(time.Microsecond)
-	}
+	e.Recorded = time.Now().UTC().Truncate(time.Microsecond)
 	if e.ID == "" {
 		e.ID = audit.NewID(e.Recorded)
 	}
-	e.Patients = slices.Clone(e.Patients)
-	e.Objects = slices.Clone(e.Objects)
-	return e
+	if e.Actor.Tenant == "" {
+		e.Actor.Tenant = e.Tenant
+	}
+	e.Patients, e.Objects, e.Detail = slices.Clone(e.Patients), slices.Clone(e.Objects), maps.Clone(e.Detail)
+	return e, nil
 }
 
 // Events returns a copy of everything recorded so far, oldest first.
@@ -144,7 +173,8 @@ func (r *Recorder) Waiting() int {
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events, r.ids, r.calls = nil, map[string]audit.Event{}, 0
+	r.empty()
+	r.calls = 0
 }
 
 // FailWith makes every following Record return err and keep nothing; nil heals it.

@@ -56,16 +56,47 @@ func TestRecorderIsALog(t *testing.T) {
 	require.NoError(t, rec.Record(t.Context(), read(id)))
 	require.NoError(t, rec.Record(t.Context(), read(id)))
 	require.Equal(t, 1, rec.Len())
-	other := read(id)
-	other.Action = "patient.write"
-	require.ErrorIs(t, rec.Record(t.Context(), read(""), other), audit.ErrConflict)
-	require.Equal(t, 1, rec.Len())
-	require.ErrorIs(t, rec.Record(t.Context(), read(""), audit.Event{}), audit.ErrInvalid)
+	for name, change := range map[string]func(e *audit.Event){
+		"action":  func(e *audit.Event) { e.Action = "patient.write" },
+		"patient": func(e *audit.Event) { e.Patients = []audit.Patient{"p-2"} },
+		"reason":  func(e *audit.Event) { e.Why = audit.NewPrivate("because") },
+	} {
+		other := read(id)
+		change(&other)
+		require.ErrorIs(t, rec.Record(t.Context(), read(""), other), audit.ErrConflict, name)
+		require.Equal(t, 1, rec.Len(), name)
+	}
+	theirs := read(id)
+	theirs.Tenant = "clinic-18"
+	require.NoError(t, rec.Record(t.Context(), theirs), "another tenant's ID is another ID")
+	require.Equal(t, 2, rec.Len())
+	rec.Reset()
+	require.NoError(t, rec.Record(t.Context(), read(id)))
+	nameless := read("")
+	nameless.Action = ""
+	require.ErrorIs(t, rec.Record(t.Context(), read(""), nameless), audit.ErrInvalid)
 	require.Equal(t, 1, rec.Len())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, rec.Record(ended, read("")), context.Canceled)
 	require.Equal(t, 1, rec.Len())
+}
+
+// Nobody passes a user's ID by hand, in a unit test neither.
+func TestRecorderAttributes(t *testing.T) {
+	t.Parallel()
+	rec := audittest.NewRecorder()
+	bare := audit.Event{Action: "job.run", Verb: audit.Execute}
+	require.ErrorIs(t, rec.Record(t.Context(), bare), audit.ErrNoActor)
+	ctx := audit.WithActor(t.Context(), audit.System("clinic-17", "nightly"))
+	ctx, _ = audit.WithTrail(ctx, rec, audit.Event{Client: audit.Client{App: "web"}, Correlation: audit.Correlation{Request: "r-1"}})
+	require.NoError(t, rec.Record(ctx, bare))
+	last, ok := rec.Last("job.run")
+	require.True(t, ok)
+	require.Equal(t, audit.System("clinic-17", "nightly"), last.Actor)
+	require.Equal(t, audit.Tenant("clinic-17"), last.Tenant)
+	require.Equal(t, "web", last.Client.App)
+	require.Equal(t, "r-1", last.Correlation.Request)
 }
 
 func TestRecorderFailsAndStalls(t *testing.T) {
