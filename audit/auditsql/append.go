@@ -1,7 +1,6 @@
 package auditsql
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +67,7 @@ func (s *Store) missing(ctx context.Context, from runner, list []item) ([]item, 
 				r := there[string(it.id)]
 				if r == nil {
 					out = append(out, it)
-				} else if body, ok := unpack(r.body); !ok || !bytes.Equal(body, it.plain) {
+				} else if !samePacked(r, tenant, it.plain) {
 					return audit.ErrConflict
 				}
 			}

@@ -92,9 +92,6 @@ func decodeBlock(pairs []pair, data []byte) ([]pair, bool) {
 // maxPlace is the highest place there is.
 const maxPlace = maxTenant<<indexBits | maxIndex
 
-// reach is a range of places of one tenant: from ≤ place < below.
-type reach struct{ from, below int64 }
-
 // placesIn returns the places that a block has for a key within reach, ascending. first tells
 // that the block before may have more of them; older that some are before the reach.
 func placesIn(pairs []pair, key int64, r reach) (places []int64, first, older bool) {

@@ -34,3 +34,19 @@ func (s *Store) Tidy(ctx context.Context) (int, error) {
 
 // Kit returns the database.
 func (s *Store) Kit() *sqlkit.DB { return s.db }
+
+// Pack and Unpack are the stored form of canonical bytes.
+func Pack(body []byte, tenant string, id []byte, recorded int64) []byte {
+	return pack(body, packContext{tenant, id, recorded})
+}
+
+// Unpack is the inverse of Pack.
+func Unpack(packed []byte, tenant string, id []byte, recorded int64) ([]byte, bool) {
+	return unpack(packed, packContext{tenant, id, recorded})
+}
+
+// IDBytes are those of a UUID.
+func IDBytes(id string) []byte {
+	b, _ := idBytes(id)
+	return b
+}

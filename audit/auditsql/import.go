@@ -87,7 +87,7 @@ func (l *legacy) complete() {
 	f, _ := factsOf(l.plain)
 	e := f.entry(audit.Tenant(l.tenant))
 	e.Actor, e.Action = audit.ActorID(l.actor), audit.Action(l.action)
-	l.keys, l.body = keysOf(&e), pack(l.plain)
+	l.keys, l.body = keysOf(&e), pack(l.plain, packContext{l.tenant, l.id, l.recorded})
 }
 
 // importItems appends the events that are not there yet and takes all of them off the queue.

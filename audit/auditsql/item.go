@@ -52,9 +52,10 @@ func items(entries []audit.Entry) ([]item, error) {
 }
 
 func newItem(e *audit.Entry, id []byte) item {
+	at := sqlkit.Micros(e.Recorded)
 	return item{
-		tenant: string(e.Tenant), id: id, recorded: sqlkit.Micros(e.Recorded), outcome: int64(e.Outcome),
-		leaf: e.Leaf[:], plain: e.Body, body: pack(e.Body), sealed: e.Openings, keys: keysOf(e),
+		tenant: string(e.Tenant), id: id, recorded: at, outcome: int64(e.Outcome),
+		leaf: e.Leaf[:], plain: e.Body, body: pack(e.Body, packContext{string(e.Tenant), id, at}), sealed: e.Openings, keys: keysOf(e),
 	}
 }
 
@@ -92,7 +93,7 @@ func (r *row) dest() []any {
 // entry checks the row as far as a store does, and returns what it says. The leaf and the
 // rest are checked by whoever decodes the event.
 func (r *row) entry(tenant audit.Tenant) (audit.Entry, facts, error) {
-	body, ok := unpack(r.body)
+	body, ok := unpack(r.body, packContext{string(tenant), r.id, r.recorded})
 	if !ok || len(r.id) != 16 || len(r.leaf) != 32 || r.outcome < 0 || r.outcome > 255 {
 		return audit.Entry{}, facts{}, audit.ErrDamaged
 	}

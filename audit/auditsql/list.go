@@ -67,14 +67,11 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 			return err
 		}
 		for i := range rows {
-			e, facts, err := rows[i].entry(f.Tenant)
+			e, ok, err := rows[i].selected(f, keys)
 			if err != nil {
 				return err
 			}
-			if !facts.explain(f, keys) {
-				return audit.ErrDamaged
-			}
-			if facts.match(f, &e) && !visit(e) {
+			if ok && !visit(e) {
 				return nil
 			}
 		}
@@ -85,11 +82,20 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	}
 }
 
-// reachOf returns where to look; an empty range for a tenant without entries.
-func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reach, error) {
-	var no, size int64
-	err := scanOne(ctx, s.db, []any{&no, &size}, `SELECT no, size FROM audit_tenant WHERE tenant = ?`, string(f.Tenant))
-	return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size))}, err
+// selected returns the entry if f selects it. What the columns rule out is not unpacked.
+func (r *row) selected(f *audit.Filter, keys []int64) (audit.Entry, bool, error) {
+	at := sqlkit.Time(r.recorded)
+	if !f.From.IsZero() && at.Before(f.From) || !f.To.IsZero() && !at.Before(f.To) {
+		return audit.Entry{}, false, nil
+	}
+	e, facts, err := r.entry(f.Tenant)
+	if err == nil && !facts.explain(f, keys) {
+		err = audit.ErrDamaged
+	}
+	if err != nil {
+		return audit.Entry{}, false, err
+	}
+	return e, facts.match(f, &e), nil
 }
 
 // leads chooses the condition that selects the fewest events in general, and returns the keys

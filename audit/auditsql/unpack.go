@@ -1,0 +1,68 @@
+package auditsql
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// unpack is the inverse of pack; it reports false for what pack never wrote, or wrote for
+// another row.
+func unpack(packed []byte, c packContext) ([]byte, bool) {
+	switch {
+	case len(packed) == 0 || len(c.id) != 16:
+		return nil, false
+	case packed[0] == packedRaw:
+		return packed[1:], len(packed) <= 1+audit.MaxBody
+	case packed[0] != packedTable:
+		return nil, false
+	}
+	out := make([]byte, 0, 3*len(packed)+128)
+	for packed = packed[1:]; len(packed) > 0 && len(out) <= audit.MaxBody; {
+		n := 1
+		if b := packed[0]; plain(b) {
+			out = append(out, b)
+		} else if out, n = expand(out, packed, &c); n == 0 {
+			return nil, false
+		}
+		packed = packed[n:]
+	}
+	return out, len(out) <= audit.MaxBody
+}
+
+// expand appends what the first token stands for and returns its size, 0 for none.
+func expand(out, packed []byte, c *packContext) ([]byte, int) {
+	token, rest := packed[0], packed[1:]
+	switch {
+	case token == tokenID:
+		return append(out, c.idText()...), 1
+	case token == tokenRecorded:
+		return append(out, c.timeText()...), 1
+	case token == tokenTenant:
+		return append(out, c.tenantText()...), 1
+	case token == tokenUUID && len(rest) >= 16:
+		return append(out, idText(rest[:16])...), 17
+	case token == tokenHash && len(rest) >= 32:
+		return base64.StdEncoding.AppendEncode(out, rest[:32]), 33
+	case token == tokenTime && len(rest) >= 8:
+		t := time.UnixMicro(int64(binary.BigEndian.Uint64(rest))).UTC()
+		return t.AppendFormat(out, timeLayout), 9
+	case token == tokenHex && len(rest) > 0 && len(rest) > int(rest[0]):
+		return hex.AppendEncode(out, rest[1:1+rest[0]]), 2 + int(rest[0])
+	case token >= tokenFirst && token < tokenMore:
+		return append(out, fragments[token-tokenFirst]...), 1
+	case token == tokenMore && len(rest) > 0 && int(rest[0]) < len(fragments):
+		return append(out, fragments[rest[0]]...), 2
+	}
+	return out, 0
+}
+
+// samePacked reports whether a row's body is a given one.
+func samePacked(r *row, tenant string, body []byte) bool {
+	have, ok := unpack(r.body, packContext{tenant, r.id, r.recorded})
+	return ok && bytes.Equal(have, body)
+}
