@@ -33,6 +33,10 @@ func partOf(action audit.Action) audit.Action {
 	return ""
 }
 
+// isDone reports whether events of an action say that something was done, rather than that it
+// was allowed.
+func isDone(action audit.Action) bool { return partOf(action) != "" && action != claimRead.Name() }
+
 // click is what the events of one click have in common. The request's id can be chosen by
 // whoever sends it, so it never stands alone.
 type click struct {

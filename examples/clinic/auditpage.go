@@ -198,7 +198,7 @@ func (a *app) fillAuditForm(ctx context.Context, d *auditData) error {
 		d.Periods = append(d.Periods, option{byDates, "Between the dates"})
 	}
 	d.MaySeeAccess, d.MaySeeHealth = holds(ctx, a, accessRead), holds(ctx, a, auditHealth)
-	d.Outcomes = []option{{"", "All"}, {"ok", "Allowed"}, {"no", "Refused or failed"}}
+	d.Outcomes = []option{{"", "All"}, {"ok", "Allowed or done"}, {"no", "Refused or failed"}}
 	d.Columns = d.columns(a.config.place())
 	for name, values := range d.values() {
 		d.Hidden = append(d.Hidden, option{name, values[0]})

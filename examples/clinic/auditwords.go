@@ -208,6 +208,8 @@ func verbText(v audit.Verb) string {
 
 func outcomeText(e audit.Event) (text, tag string) {
 	switch {
+	case e.Outcome == audit.Success && isDone(e.Action):
+		return "Done", "tag-good"
 	case e.Outcome == audit.Success:
 		return "Allowed", "tag-good"
 	case e.Actor.Kind == audit.KindSystem:
