@@ -13,7 +13,7 @@ import (
 
 func appendRules() []rule {
 	return []rule{
-		{Name: "append-all", Clause: "Append: Append makes all entries durable or none", Run: appendAll},
+		{Name: "append-all", Clause: "Append: makes all entries durable or none", Run: appendAll},
 		{Name: "append-index", Clause: "Append: Their Index is not looked at", Run: appendIndex},
 		{Name: "append-added", Clause: "Append: Not there: it is added", Run: appendAdded},
 		{Name: "append-tenants", Clause: "Append: Already there under the same tenant and ID", Run: appendTenants},

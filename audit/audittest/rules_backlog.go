@@ -10,7 +10,7 @@ import (
 
 func backlogRules() []rule {
 	return []rule{
-		{Name: "backlog-waiting", Clause: "Backlog: Backlog says what waits for Sequence", Run: backlogWaiting},
+		{Name: "backlog-waiting", Clause: "Backlog: says what waits for Sequence", Run: backlogWaiting},
 		{Name: "backlog-oldest", Clause: "Backlog: Recorded of the one that waits longest; zero if none waits", Run: backlogOldest},
 		{Name: "backlog-refused", Clause: "Backlog: entries that the store keeps but will not place: they were not written by this log", Run: backlogRefused},
 		{Name: "backlog-cancelled", Clause: "Backlog: Cancelled: an error", Run: backlogCancelled},

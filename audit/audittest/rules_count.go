@@ -10,7 +10,7 @@ import (
 
 func countRules() []rule {
 	return []rule{
-		{Name: "count", Clause: "Count: Count returns how many entries List would yield from Newest on", Run: count},
+		{Name: "count", Clause: "Count: returns how many entries List would yield from Newest on", Run: count},
 		{Name: "count-limit", Clause: "Count: stops at limit", Run: countLimit},
 		{Name: "count-none", Clause: "Count: None: 0", Run: countNone},
 		{Name: "count-cancelled", Clause: "Count: Cancelled: an error", Run: countCancelled},

@@ -12,7 +12,7 @@ import (
 
 func eraseRules() []rule {
 	return []rule{
-		{Name: "erase", Clause: "Erase: Erase removes the Openings of these events", Run: erase},
+		{Name: "erase", Clause: "Erase: removes the Openings of these events", Run: erase},
 		{Name: "erase-for-good", Clause: "Erase: for good", Run: eraseForGood},
 		{Name: "erase-nothing-else", Clause: "Erase: touches nothing else", Run: eraseNothingElse},
 		{Name: "erase-again", Clause: "Erase: Not there, or erased before: that is no error", Run: eraseAgain},

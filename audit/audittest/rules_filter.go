@@ -12,7 +12,7 @@ import (
 
 func filterRules() []rule {
 	return []rule{
-		{Name: "filter-tenant", Clause: "Filter: Filter selects entries of one tenant", Run: filterTenant},
+		{Name: "filter-tenant", Clause: "Filter: selects entries of one tenant", Run: filterTenant},
 		{Name: "filter-empty", Clause: "Filter: An empty field does not restrict", Run: filterEmpty},
 		{Name: "filter-lists", Clause: "Filter: a list matches any of its values", Run: filterLists},
 		{Name: "filter-all", Clause: "Filter: All that is set must match", Run: filterAll},

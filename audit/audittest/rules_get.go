@@ -11,7 +11,7 @@ import (
 
 func getRules() []rule {
 	return []rule{
-		{Name: "get-whole", Clause: "Get: Get returns one entry with its Openings", Run: getWhole},
+		{Name: "get-whole", Clause: "Get: returns one entry with its Openings", Run: getWhole},
 		{Name: "get-at-once", Clause: "Get: as soon as Append has returned", Run: getAtOnce},
 		{Name: "get-leaves-out", Clause: "Get: Patients and Objects are left out", Run: getLeavesOut},
 		{Name: "get-index", Clause: "Get: Its Index is -1 until Sequence has placed it", Run: getIndex},

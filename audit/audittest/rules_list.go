@@ -12,7 +12,7 @@ import (
 
 func listRules() []rule {
 	return []rule{
-		{Name: "list-placed", Clause: "List: List yields the placed entries that f selects", Run: listPlaced},
+		{Name: "list-placed", Clause: "List: yields the placed entries that f selects", Run: listPlaced},
 		{Name: "list-below", Clause: "List: whose Index is below the bound", Run: listBelow},
 		{Name: "list-order", Clause: "List: the highest first", Run: listOrder},
 		{Name: "list-limit", Clause: "List: limit at most", Run: listLimit},

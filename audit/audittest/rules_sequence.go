@@ -12,7 +12,7 @@ import (
 
 func sequenceRules() []rule {
 	return []rule{
-		{Name: "sequence-places", Clause: "Sequence: Sequence gives entries that are durable and have no place yet their Index", Run: sequencePlaces},
+		{Name: "sequence-places", Clause: "Sequence: gives entries that are durable and have no place yet their Index", Run: sequencePlaces},
 		{Name: "sequence-limit", Clause: "Sequence: at most limit of them", Run: sequenceLimit},
 		{Name: "sequence-findable", Clause: "Sequence: makes them findable with List", Run: sequenceFindable},
 		{Name: "sequence-zero", Clause: "Sequence: The first of a tenant has Index 0", Run: sequenceZero},
