@@ -3,7 +3,6 @@ package phi
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -25,10 +24,14 @@ func (r *Rotator) each(ctx context.Context, q KeyQuery, f func([]Key) error) err
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		last := page[len(page)-1].ID
+		if bytes.Compare(last[:], q.After[:]) <= 0 {
+			return unavailable("listing keys", errors.New("they come out of order"))
+		}
 		if err := f(page); err != nil {
 			return err
 		}
-		q.After = page[len(page)-1].ID
+		q.After = last
 	}
 }
 
@@ -63,16 +66,12 @@ func (r *Rotator) count(ctx context.Context, roots []Key) (sum int, err error) {
 	return sum, nil
 }
 
-// rewrapRoots is RotateKEK. The canary comes last: as long as a root may need the old key, a
-// vault without it does not open.
+// rewrapRoots is RotateKEK. It goes through all roots every time, because the KMS alone knows
+// which are done; those it leaves as they are. The canary comes last: as long as a root may
+// need the old key, a vault without it does not open.
 func (r *Rotator) rewrapRoots(ctx context.Context, n *run) error {
-	after, err := hex.DecodeString(n.job.Cursor)
-	q := KeyQuery{}
-	if copy(q.After[:], after); err != nil {
-		q.After = KeyID{} // a damaged cursor costs time, no more
-	}
-	done := n.job.Done
-	err = r.each(ctx, q, func(page []Key) error {
+	done := 0
+	err := r.each(ctx, KeyQuery{}, func(page []Key) error {
 		for _, rec := range page {
 			if rec.Purpose == PurposeCanary {
 				continue
@@ -82,12 +81,9 @@ func (r *Rotator) rewrapRoots(ctx context.Context, n *run) error {
 			}
 		}
 		done += len(page)
-		last := page[len(page)-1].ID
 		_, err := r.advance(ctx, n, func(job *Rotation) {
-			job.Done, job.Failed = min(max(done, job.Done), job.Total), len(n.failed)
-			if len(n.failed) == 0 { // otherwise the next run tries again from here
-				job.Cursor = hex.EncodeToString(last[:])
-			}
+			job.Done, job.Failed = max(job.Done, done-len(n.failed)), len(n.failed)
+			job.Total = max(job.Total, job.Done)
 		})
 		return err
 	})
@@ -234,7 +230,8 @@ func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) e
 			return err
 		}
 		_, err := r.advance(ctx, n, func(job *Rotation) {
-			job.Done, job.Failed = min(job.Done+len(swaps), job.Total), len(n.failed)
+			job.Done, job.Failed = job.Done+len(swaps), len(n.failed)
+			job.Total = max(job.Total, job.Done)
 		})
 		return err
 	})
@@ -243,8 +240,7 @@ func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) e
 // moved returns how rec, which from wraps, is wrapped under root. Where patients get new keys,
 // rec's patient has one before rec is moved: a patient whose keys are all under root is done.
 func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *key) (KeySwap, error) {
-	mine := rec.Namespace == r.v.namespace && rec.Tenant == job.Tenant && rec.Purpose == PurposePatient
-	if from == nil || !mine || rec.Root != from.id {
+	if from == nil || rec.Purpose != PurposePatient {
 		return KeySwap{}, ErrWrongKey
 	}
 	raw, err := from.wrap.Open(nil, nil, rec.Wrapped, wrapAAD(rec))

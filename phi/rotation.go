@@ -49,7 +49,7 @@ type Rotation struct {
 	Kind      RotationKind
 	Name      string // of a sweep
 	Target    uint32 // epoch of the new data root
-	Cursor    string // how far a sweep, or RotateKEK, has come; empty at the beginning
+	Cursor    string // how far a sweep has come; empty at the beginning
 	Done      int    // keys or rows
 	Failed    int    // keys that could not be re-wrapped in this run
 	Total     int    // as counted when it began; 0 for unknown

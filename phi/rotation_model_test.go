@@ -164,7 +164,7 @@ func (w *world) requireFamilies(t *testing.T) {
 // Random schedules: rotators and servers change places at every call.
 func TestRotationInterleavings(t *testing.T) {
 	t.Parallel()
-	schedules := uint64(1000)
+	schedules := uint64(400)
 	if testing.Short() || raceDetector {
 		schedules = 60
 	}
