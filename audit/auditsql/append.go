@@ -33,7 +33,10 @@ func (s *Store) Append(ctx context.Context, entries []audit.Entry) error {
 		list, err = s.missing(ctx, s.db, list)
 	}
 	switch {
-	case err == nil, errors.Is(err, audit.ErrConflict), errors.Is(err, audit.ErrDamaged):
+	case err == nil:
+		s.help(ctx, len(entries))
+		return nil
+	case errors.Is(err, audit.ErrConflict), errors.Is(err, audit.ErrDamaged):
 		return err
 	}
 	return fmt.Errorf("auditsql: appending events: %w", err)

@@ -26,9 +26,10 @@ func Migrations() fs.FS { return migrations }
 
 // Store is an audit.Store in a SQL database. It is safe for concurrent use.
 type Store struct {
-	db    *sqlkit.DB
-	macs  macs // of waiting entries; PostgreSQL only
-	shape shape
+	db     *sqlkit.DB
+	macs   macs // of waiting entries; PostgreSQL only
+	shape  shape
+	relief relief
 }
 
 var _ audit.Store = (*Store)(nil)

@@ -19,7 +19,7 @@ const (
 func (s *Store) Sequence(ctx context.Context, limit int) (int, error) {
 	n, err := s.sequence(ctx, limit)
 	if err != nil {
-		return 0, fmt.Errorf("auditsql: giving events their places: %w", err)
+		return n, fmt.Errorf("auditsql: giving events their places: %w", err)
 	}
 	return n, nil
 }
@@ -41,6 +41,7 @@ func (s *Store) sequence(ctx context.Context, limit int) (n int, err error) {
 	if err := s.tidy(ctx, pairs); err != nil && ctx.Err() == nil {
 		return n, err
 	}
+	s.vacuum(ctx, n)
 	return n, nil
 }
 

@@ -68,17 +68,27 @@ func readRuns(ctx context.Context, tx runner) (runs []run, err error) {
 
 // deleteDead deletes some blocks of runs that were merged.
 func (s *Store) deleteDead(ctx context.Context, tx runner, runs []run) (int, error) {
-	const some = `DELETE FROM audit_block WHERE run = ? AND (key, place) IN (SELECT key, place FROM audit_block WHERE run = ? ORDER BY key, place LIMIT ?)`
+	const (
+		some   = `SELECT key, place FROM audit_block WHERE run = ? ORDER BY key, place LIMIT ?`
+		remove = `DELETE FROM audit_block WHERE run = ? AND (key, place) <= (?, ?)`
+	)
 	at := slices.IndexFunc(runs, func(r run) bool { return r.state == runDead })
 	if at < 0 {
 		return 0, nil
 	}
 	no, limit := runs[at].no, 4*s.shape.fan*s.shape.piece
-	n, err := tx.Exec(ctx, some, no, no, limit)
-	if err == nil && n < int64(limit) {
+	n, last := 0, pair{}
+	err := scanAll(ctx, tx, func(rows *sqlkit.Rows) error {
+		n++
+		return rows.Scan(&last.key, &last.place)
+	}, some, no, limit)
+	if err == nil && n > 0 {
+		_, err = tx.Exec(ctx, remove, no, last.key, last.place)
+	}
+	if err == nil && n < limit {
 		_, err = tx.Exec(ctx, `DELETE FROM audit_run WHERE no = ?`, no)
 	}
-	return int(n) + 1, err
+	return n + 1, err
 }
 
 // mergeSome merges a piece on the lowest level where there is something to merge.

@@ -8,7 +8,7 @@ CREATE TABLE audit_tenant (
 	late BIGINT NOT NULL, -- how far recorded ever was below the highest before it
 	low BIGINT NOT NULL, -- the lowest and the highest since the last mark
 	high BIGINT NOT NULL
-);
+) WITH (fillfactor = 50);
 
 -- One row per event. place is the tenant's number times 2^40 and the place in its order. body
 -- is the event in packed form; leaf is SHA-256(0x00 || the canonical bytes); sealed holds its

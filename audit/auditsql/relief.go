@@ -1,0 +1,48 @@
+package auditsql
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// When Append helps to sequence, in entries.
+const (
+	lookEvery = 8192  // how often it looks, counted in this process
+	tooMany   = 65536 // waiting entries from which on it helps
+)
+
+// vacuumEvery is how many entries leave audit_pending between two cleanings.
+const vacuumEvery = 20_000
+
+// relief counts what this process did since it last helped or cleaned.
+type relief struct{ appended, placed atomic.Int64 }
+
+// due adds n and reports, once, that every was reached.
+func due(counter *atomic.Int64, n, every int64) bool {
+	if counter.Add(n) < every {
+		return false
+	}
+	return counter.Swap(0) >= every
+}
+
+// help lets those who append pay, if they do so faster than anybody sequences, or if nobody
+// runs Log.Run: now and then one of them gives as many entries their places as were appended
+// since the last one did. So the backlog of a server stays bounded. What was appended is
+// durable whatever comes of it.
+func (s *Store) help(ctx context.Context, n int) {
+	if !due(&s.relief.appended, int64(n), lookEvery) {
+		return
+	}
+	if b, err := s.Backlog(ctx); err == nil && b.Waiting >= tooMany {
+		_, _ = s.Sequence(ctx, lookEvery)
+	}
+}
+
+// vacuum frees the rows that left audit_pending, so that the table stays as small as what
+// waits, also on a server that does not do so itself or not often enough. It waits for no
+// lock. Only the owner of the tables may; for others it does nothing.
+func (s *Store) vacuum(ctx context.Context, n int) {
+	if s.postgres() && due(&s.relief.placed, int64(n), vacuumEvery) {
+		_, _ = s.db.Exec(ctx, `VACUUM (SKIP_LOCKED, TRUNCATE FALSE) audit_pending, audit_block, audit_run, audit_tenant`)
+	}
+}
