@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -126,38 +126,39 @@ func engines(c *config) []opener {
 	return all
 }
 
-// recording measures Log.Record with Log.Run beside it. The measured time ends when every
-// event can be found, not when the last was acknowledged.
+// recording measures a fresh log.
 func recording(o opener, makeEvent func(*rand.Rand, time.Time) audit.Event) func(context.Context, string, int, time.Duration) (*sample, error) {
 	return func(ctx context.Context, dir string, writers int, d time.Duration) (s *sample, err error) {
-		e, err := o.open(ctx, filepath.Clean(dir))
+		e, err := o.open(ctx, dir)
 		if err != nil {
 			return nil, err
 		}
-		defer func() {
-			if closed := e.close(); err == nil {
-				err = closed
-			}
-		}()
-		log, err := newLog(ctx, e.store, o.seal)
-		if err != nil {
-			return nil, err
-		}
-		stop := keep(ctx, log)
-		defer stop()
-		before, err := placed(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		from := sources(writers, makeEvent)
-		s, err = closedLoop(ctx, writers, d, func(ctx context.Context, w int) error {
-			return log.Record(ctx, from[w]())
-		}, e.drain)
-		if err == nil {
-			err = e.expect(ctx, before+s.done)
-		}
-		return s, err
+		defer func() { err = errors.Join(err, e.close()) }()
+		return e.record(ctx, writers, d, o.seal, makeEvent)
 	}
+}
+
+// record measures Log.Record with Log.Run beside it. The measured time ends when every event
+// can be found, not when the last was acknowledged.
+func (e *engine) record(ctx context.Context, writers int, d time.Duration, seal bool, makeEvent func(*rand.Rand, time.Time) audit.Event) (*sample, error) {
+	log, err := newLog(ctx, e.store, seal)
+	if err != nil {
+		return nil, err
+	}
+	stop := keep(ctx, log)
+	defer stop()
+	before, err := placed(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	from := sources(writers, makeEvent)
+	s, err := closedLoop(ctx, writers, d, func(ctx context.Context, w int) error {
+		return log.Record(ctx, from[w]())
+	}, e.drain)
+	if err != nil {
+		return nil, err
+	}
+	return s, e.expect(ctx, before+s.done)
 }
 
 // keep runs Log.Run until stop is called.

@@ -83,7 +83,10 @@ func measurePages(ctx context.Context, c *config, dir string) (err error) {
 			archives = append(archives, a)
 		}
 	}
-	return askAll(ctx, c, archives)
+	if err := askAll(ctx, c, archives); err != nil {
+		return err
+	}
+	return growAll(ctx, c, dir, archives)
 }
 
 func openArchive(ctx context.Context, c *config, name, dir string, size int, now time.Time) (a *archive, err error) {
@@ -205,4 +208,30 @@ func (a *archive) ask(ctx context.Context, q question, r *rand.Rand, calls int) 
 		rows += len(page.Events)
 	}
 	return waits, rows, nil
+}
+
+// growAll prints how fast 256 writers record into logs that are large already.
+func growAll(ctx context.Context, c *config, dir string, archives []*archive) error {
+	d := time.Duration(c.seconds * float64(time.Second))
+	results := make([]result, len(archives))
+	for range c.rounds {
+		for i, a := range archives {
+			unit, err := measureUnit(ctx, dir, d/4)
+			if err != nil {
+				return err
+			}
+			s, err := a.record(ctx, 256, d, false, event)
+			if err != nil {
+				return err
+			}
+			results[i].add(s, unit.rate())
+		}
+	}
+	fmt.Fprintf(c.out, "\n### 256 writers into these logs\n\nLoad average %s.\n\n| log | events/s | × unit | p50 ms | p99 ms | CPU µs/event |\n|---|---|---|---|---|---|\n", load())
+	for i, a := range archives {
+		r := results[i]
+		fmt.Fprintf(c.out, "| %s, %d M | %.0f | %.2f | %.2f | %.1f | %.0f |\n", a.name, a.events/1_000_000,
+			median(r.rate), median(r.units), median(r.p50), median(r.p99), median(r.cpu))
+	}
+	return nil
 }
