@@ -25,40 +25,52 @@ func TestTamperedRows(t *testing.T) {
 		return rec
 	}
 	mine := seal(clinic, "r-1", "p-1")
+	type cols = map[string]phi.Sealed
 	for name, tc := range map[string]struct {
-		change func(cols map[string]phi.Sealed)
+		change func(c cols, field string)
 		want   error
 	}{
-		"two columns exchanged": {func(c map[string]phi.Sealed) { c["name"], c["note"] = c["note"], c["name"] }, phi.ErrSwapped},
-		"another patient's":     {func(c map[string]phi.Sealed) { c["name"] = seal(clinic, "r-2", "p-2").Col("name") }, phi.ErrSwapped},
-		"another tenant's":      {func(c map[string]phi.Sealed) { c["name"] = seal("clinic-2", "r-1", "p-1").Col("name") }, phi.ErrForeignTenant},
-		"another row's":         {func(c map[string]phi.Sealed) { c["name"] = seal(clinic, "r-9", "p-1").Col("name") }, phi.ErrAltered},
-		"a bit":                 {func(c map[string]phi.Sealed) { c["name"][60] ^= 1 }, phi.ErrAltered},
-		"cut":                   {func(c map[string]phi.Sealed) { c["name"] = c["name"][:70] }, phi.ErrTruncated},
-		"plaintext":             {func(c map[string]phi.Sealed) { c["name"] = phi.Sealed("Jane Doe") }, phi.ErrUnknownSuite},
-		"unknown key":           {func(c map[string]phi.Sealed) { c["name"][2] ^= 1 }, phi.ErrUnknownKey},
+		"two columns exchanged": {func(c cols, f string) { c["name"], c["note"] = c["note"], c["name"] }, phi.ErrSwapped},
+		"another patient's":     {func(c cols, f string) { c[f] = seal(clinic, "r-2", "p-2").Col(f) }, phi.ErrSwapped},
+		"another tenant's":      {func(c cols, f string) { c[f] = seal("clinic-2", "r-1", "p-1").Col(f) }, phi.ErrForeignTenant},
+		"another row's":         {func(c cols, f string) { c[f] = seal(clinic, "r-9", "p-1").Col(f) }, phi.ErrAltered},
+		"a bit":                 {func(c cols, f string) { c[f][60] ^= 1 }, phi.ErrAltered},
+		"cut":                   {func(c cols, f string) { c[f] = c[f][:70] }, phi.ErrTruncated},
+		"cut to nothing":        {func(c cols, f string) { c[f] = phi.Sealed{} }, phi.ErrTruncated},
+		"plaintext":             {func(c cols, f string) { c[f] = phi.Sealed("Jane Doe") }, phi.ErrUnknownSuite},
+		"another suite":         {func(c cols, f string) { c[f][0] = 2 }, phi.ErrUnknownSuite},
+		"unknown key":           {func(c cols, f string) { c[f][2] ^= 1 }, phi.ErrUnknownKey},
+		"tenant scope":          {func(c cols, f string) { c[f][1] &^= 1 }, phi.ErrSwapped},
 	} {
-		row := contactRow(c, mine)
-		for f, s := range row.Cols {
-			row.Cols[f] = bytes.Clone(s)
+		for _, field := range []string{"name", "note"} { // the first of the row, and one that shares its key
+			row := contactRow(c, mine)
+			for f, s := range row.Cols {
+				row.Cols[f] = bytes.Clone(s)
+			}
+			tc.change(row.Cols, field)
+			requireTampered(t, c, row, field, tc.want, name)
 		}
-		tc.change(row.Cols)
-		out, err := c.Open(t.Context(), clinic, row)
-		if err == nil {
-			ctx, _ := request(t, &notes{}, map[phi.Class]phi.Level{phi.ClassName: phi.Full})
-			var s string
-			s, err = out.Name.Reveal(ctx)
-			require.Empty(t, s, name)
-			require.False(t, out.Name.Equal(phi.NewText("Jane Doe")), name)
-			_, sealErr := c.Seal(t.Context(), clinic, &contact{ID: "r-1", Who: "p-1", Note: out.Name})
-			require.ErrorIs(t, sealErr, tc.want, name)
-		}
-		require.ErrorIs(t, err, tc.want, name)
-		var f *phi.FieldError
-		require.ErrorAs(t, err, &f, name)
-		require.Equal(t, "contact.name", f.Field, name)
-		requireSilent(t, err)
 	}
+}
+
+func requireTampered(t *testing.T, c *phi.Codec[contact], row phi.Row, field string, want error, name string) {
+	t.Helper()
+	out, err := c.Open(t.Context(), clinic, row)
+	if err == nil {
+		text := map[string]phi.Text{"name": out.Name, "note": out.Note}[field]
+		ctx, _ := request(t, &notes{}, map[phi.Class]phi.Level{phi.ClassName: phi.Full, phi.ClassClinical: phi.Full})
+		var s string
+		s, err = text.Reveal(ctx)
+		require.Empty(t, s, name)
+		require.False(t, text.Equal(phi.NewText("Jane Doe")) || text.Equal(phi.NewText("sleeps badly")) || text.Equal(text), name)
+		_, sealErr := c.Seal(t.Context(), clinic, &contact{ID: "r-1", Who: "p-1", Phone: text})
+		require.ErrorIs(t, sealErr, want, name)
+	}
+	require.ErrorIs(t, err, want, name)
+	var f *phi.FieldError
+	require.ErrorAs(t, err, &f, name)
+	require.Equal(t, "contact."+field, f.Field, name)
+	requireSilent(t, err)
 }
 
 func TestSealRowRefuses(t *testing.T) {

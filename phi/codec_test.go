@@ -1,6 +1,7 @@
 package phi_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -94,6 +95,19 @@ func TestRowsShareASalt(t *testing.T) {
 	require.Equal(t, a.Col("name")[:30], a.Col("note")[:30], "one salt for the row")
 	require.NotEqual(t, a.Col("name")[30:42], a.Col("note")[30:42], "a nonce for each field")
 	require.NotEqual(t, a.Col("name")[18:30], b.Col("name")[18:30], "another for another row")
+}
+
+// The sealed values of a row are in one piece of memory, but none can grow into the next.
+func TestColumnsAreApart(t *testing.T) {
+	t.Parallel()
+	c := contacts(t, newVault(t))
+	rec, err := c.Seal(t.Context(), clinic, someContact())
+	require.NoError(t, err)
+	note := bytes.Clone(rec.Col("note"))
+	for _, f := range c.Fields() {
+		_ = append(rec.Col(f), "overwritten by an append"...)
+	}
+	require.Equal(t, note, []byte(rec.Col("note")))
 }
 
 // A field that was not replaced is written back byte for byte; a replaced one is not.

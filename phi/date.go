@@ -37,7 +37,7 @@ func (d Day) valid() bool {
 // parseDay reads the full-date form and no other.
 func parseDay(s string) (Day, error) {
 	t, err := time.Parse(time.DateOnly, s)
-	if d := DayOf(t); err == nil && d.valid() && d.String() == s {
+	if d := DayOf(t); err == nil && d.valid() {
 		return d, nil
 	}
 	return Day{}, ErrForm // the cause would quote the value

@@ -121,8 +121,10 @@ func TestTextBecomesDate(t *testing.T) {
 	out := open(secretDay, secretNumber)
 	require.True(t, out.Birth.Equal(in.Birth) && out.Weight.Equal(in.Weight))
 
-	out = open("spring 1907", "about 80")
 	ctx, _ := request(t, &notes{}, fullKinds)
+	_, err = open("0000-05-23", "80").Birth.Reveal(ctx)
+	require.ErrorIs(t, err, phi.ErrForm)
+	out = open("spring 1907", "about 80")
 	_, dayErr := out.Birth.Reveal(ctx)
 	_, numberErr := out.Weight.Reveal(ctx)
 	for field, err := range map[string]error{"kinds.birth": dayErr, "kinds.weight": numberErr} {

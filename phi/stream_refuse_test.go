@@ -221,6 +221,7 @@ func TestStreamIncomplete(t *testing.T) {
 		_, err = io.Copy(w, io.MultiReader(bytes.NewReader(plain), iotest.ErrReader(failure)))
 		require.ErrorIs(t, err, failure)
 		require.ErrorIs(t, w.Close(), failure)
+		requireRefused(t, v, plain, b.Bytes(), phi.ErrTruncated, "the source failed")
 		require.ErrorIs(t, w.Close(), failure)
 		_, err = w.Write([]byte("more"))
 		require.ErrorIs(t, err, failure)
@@ -274,9 +275,11 @@ func TestStreamTargetFails(t *testing.T) {
 			}
 			_, writeErr := w.Write(plain)
 			require.Equal(t, n < 4, writeErr != nil)
+			if n < 4 {
+				b.n = 100 // it works again, but there is a gap
+			}
 			require.ErrorIs(t, w.Close(), want, "the last chance to notice")
 			require.ErrorIs(t, w.Close(), want)
-			b.n = 100
 			_, err = w.Write(plain)
 			require.ErrorIs(t, err, want, "nothing follows a gap")
 			requireRefused(t, v, plain, b.Bytes(), phi.ErrTruncated, n)
