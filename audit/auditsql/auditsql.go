@@ -144,10 +144,6 @@ func (s *Store) stored(ctx context.Context, from runner, tenant string, ids [][]
 			return nil, err
 		}
 	}
-	query := `SELECT ` + rowColumns + `, COALESCE(e.sealed, o.sealed), t.size
-		FROM audit_tenant t JOIN audit_entry e ON ` + s.numberOf("e") + ` = t.no
-		LEFT JOIN audit_opening o ON o.tenant = t.tenant AND o.id = e.id
-		WHERE t.tenant = ? AND e.id IN ` + sqlkit.List(len(ids))
 	err := scanAll(ctx, from, func(rows *sqlkit.Rows) error {
 		r, size := &row{}, int64(0)
 		err := rows.Scan(append(r.dest(), &r.sealed, &size)...)
@@ -156,8 +152,15 @@ func (s *Store) stored(ctx context.Context, from runner, tenant string, ids [][]
 		}
 		out[string(r.id)] = r
 		return err
-	}, query, args...)
+	}, s.selectStored(len(ids)), args...)
 	return out, err
+}
+
+func (s *Store) selectStored(ids int) string {
+	return `SELECT ` + rowColumns + `, COALESCE(e.sealed, o.sealed), t.size
+		FROM audit_tenant t JOIN audit_entry e ON ` + s.numberOf("e") + ` = t.no
+		LEFT JOIN audit_opening o ON o.tenant = t.tenant AND o.id = e.id
+		WHERE t.tenant = ? AND e.id IN ` + sqlkit.List(ids)
 }
 
 // numberOf is the tenant's number in a place, as the index has it.

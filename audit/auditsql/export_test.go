@@ -50,3 +50,37 @@ func IDBytes(id string) []byte {
 	b, _ := idBytes(id)
 	return b
 }
+
+// Planned is a statement whose plan matters.
+type Planned struct {
+	Name, Text string
+	Args       []any
+}
+
+// Planned returns the statements behind pages, look-ups and sequencing.
+func (s *Store) Planned() []Planned {
+	one, oneArgs := s.searchQuery([]int64{1}, 1<<41)
+	two, twoArgs := s.searchQuery([]int64{1, -2}, 1<<41)
+	near, nearArgs := s.rowsQuery([]int64{1<<40 + 9, 1<<40 + 8})
+	far, farArgs := s.rowsQuery([]int64{1<<40 + 900, 1<<40 + 700, 1<<40 + 8})
+	all := []Planned{
+		{"one key", one, oneArgs},
+		{"two keys", two, twoArgs},
+		{"near rows", near, nearArgs},
+		{"far rows", far, farArgs},
+		{"head", selectReach, []any{"clinic-17"}},
+		{"marks of a period", s.marksOfPeriod(), []any{1, 2, 1, 3}},
+		{"marks one by one", marksOneByOne, []any{1 << 40, 2 << 40, 3, 1 << 40, 2 << 40, 4}},
+		{"by ID", s.selectStored(2), []any{"clinic-17", make([]byte, 16), make([]byte, 16)}},
+		{"block of a pair", blockAt, []any{1, 2, 3}},
+		{"blocks after a pair", blocksAfter, []any{1, 2, 3, 6}},
+	}
+	if s.postgres() {
+		all = append(all, Planned{"take", take, []any{100}}, Planned{"waiting", anyWaitingPostgres, nil},
+			Planned{"waiting by ID", selectWaiting + "(?)", []any{"clinic-17", make([]byte, 16)}})
+	}
+	for i := range all {
+		all[i].Text = s.db.Rebind(all[i].Text)
+	}
+	return all
+}

@@ -56,9 +56,9 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	if err != nil {
 		return err
 	}
-	keys := leads(f)
+	l := leadOf(f)
 	for n := min(max(limit, 1), maxChunk); ; n = min(4*n, maxChunk) {
-		places, done, err := s.candidates(ctx, keys, r, n)
+		places, done, err := s.candidates(ctx, l.keys, r, n)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 			return err
 		}
 		for i := range rows {
-			e, ok, err := rows[i].selected(f, keys)
+			e, ok, err := rows[i].selected(f, l)
 			if err != nil {
 				return err
 			}
@@ -83,13 +83,13 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 }
 
 // selected returns the entry if f selects it. What the columns rule out is not unpacked.
-func (r *row) selected(f *audit.Filter, keys []int64) (audit.Entry, bool, error) {
+func (r *row) selected(f *audit.Filter, l *lead) (audit.Entry, bool, error) {
 	at := sqlkit.Time(r.recorded)
 	if !f.From.IsZero() && at.Before(f.From) || !f.To.IsZero() && !at.Before(f.To) {
 		return audit.Entry{}, false, nil
 	}
 	e, facts, err := r.entry(f.Tenant)
-	if err == nil && !facts.explain(f, keys) {
+	if err == nil && !l.explains(&facts, &e) {
 		err = audit.ErrDamaged
 	}
 	if err != nil {
@@ -98,23 +98,35 @@ func (r *row) selected(f *audit.Filter, keys []int64) (audit.Entry, bool, error)
 	return e, facts.match(f, &e), nil
 }
 
-// leads chooses the condition that selects the fewest events in general, and returns the keys
-// of its values. None: every entry is looked at.
-func leads(f *audit.Filter) []int64 {
+// lead is the condition of a filter that is searched for; the others are asked of each entry
+// that is found. Without keys every entry is.
+type lead struct {
+	keys []int64
+	only audit.Filter // the condition alone
+}
+
+// leadOf chooses the condition that selects the fewest events in general.
+func leadOf(f *audit.Filter) *lead {
 	tenant := string(f.Tenant)
+	l := &lead{only: audit.Filter{Tenant: f.Tenant}}
 	switch {
 	case f.ObjectID != "":
-		return []int64{keyOf(byObject, tenant, f.ObjectType, f.ObjectID)}
+		l.only.ObjectType, l.only.ObjectID = f.ObjectType, f.ObjectID
+		l.keys = []int64{keyOf(byObject, tenant, f.ObjectType, f.ObjectID)}
 	case f.Patient != "":
-		return []int64{keyOf(byPatient, tenant, string(f.Patient))}
+		l.only.Patient = f.Patient
+		l.keys = []int64{keyOf(byPatient, tenant, string(f.Patient))}
 	case len(f.Actors) > 0:
-		return keysOfValues(byActor, tenant, f.Actors)
+		l.only.Actors = f.Actors
+		l.keys = keysOfValues(byActor, tenant, f.Actors)
 	case f.ObjectType != "":
-		return []int64{keyOf(byType, tenant, f.ObjectType)}
+		l.only.ObjectType = f.ObjectType
+		l.keys = []int64{keyOf(byType, tenant, f.ObjectType)}
 	case len(f.Actions) > 0:
-		return keysOfValues(byAction, tenant, f.Actions)
+		l.only.Actions = f.Actions
+		l.keys = keysOfValues(byAction, tenant, f.Actions)
 	}
-	return nil
+	return l
 }
 
 func keysOfValues[T ~string](d dimension, tenant string, values []T) []int64 {
@@ -125,14 +137,15 @@ func keysOfValues[T ~string](d dimension, tenant string, values []T) []int64 {
 	return each(keys)
 }
 
-// explain reports whether the event has one of the keys that led to it. If not, somebody
-// changed the tables; if it has, and f does not select it, two values share a key.
-func (f *facts) explain(filter *audit.Filter, keys []int64) bool {
-	if len(keys) == 0 {
+// explains reports whether the search could lead to the event: it has one of the values or,
+// which hardly ever happens, another value with the same key. If not, somebody changed the
+// tables.
+func (l *lead) explains(f *facts, e *audit.Entry) bool {
+	if len(l.keys) == 0 || f.match(&l.only, e) {
 		return true
 	}
-	e := f.entry(filter.Tenant)
-	return slices.ContainsFunc(keysOf(&e), func(k int64) bool { return slices.Contains(keys, k) })
+	found := f.entry(e.Tenant)
+	return slices.ContainsFunc(keysOf(&found), func(k int64) bool { return slices.Contains(l.keys, k) })
 }
 
 // rows reads the entries at all of these descending places. One that is missing was removed

@@ -16,7 +16,7 @@ type reach struct{ from, below int64 }
 func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reach, error) {
 	var h head
 	err := scanOne(ctx, s.db, []any{&h.no, &h.size, &h.late, &h.low, &h.high},
-		`SELECT no, size, late, low, high FROM audit_tenant WHERE tenant = ?`, string(f.Tenant))
+		selectReach, string(f.Tenant))
 	r := reach{placeOf(h.no, 0), placeOf(h.no, min(max(below, 0), h.size))}
 	if err != nil || h.size == 0 || f.From.IsZero() && f.To.IsZero() {
 		return r, err
@@ -30,6 +30,19 @@ func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reac
 	}
 	return s.inPeriod(ctx, &h, r, from, to)
 }
+
+const selectReach = `SELECT no, size, late, low, high FROM audit_tenant WHERE tenant = ?`
+
+// marksOfPeriod searches the last mark before a time and the first one after another.
+func (s *Store) marksOfPeriod() string {
+	no := s.numberOf("m")
+	return `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE ` + no + ` = ? AND m.latest < ? ORDER BY m.latest DESC, m.place DESC LIMIT 1), -1),
+		COALESCE((SELECT m.place FROM audit_mark m WHERE ` + no + ` = ? AND m.latest >= ? ORDER BY m.latest, m.place LIMIT 1), -1)`
+}
+
+// marksOneByOne looks from both ends of a range for marks with something in a period.
+const marksOneByOne = `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.high >= ? ORDER BY m.place LIMIT 1), -1),
+	COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.low < ? ORDER BY m.place DESC LIMIT 1), -1)`
 
 // inPeriod narrows the range to a period.
 //
@@ -45,10 +58,8 @@ func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reac
 // A clock that was wrong once makes these bounds wide. From there, marks are looked at one by
 // one until one has something in the period. The entries after the last mark are in the head.
 func (s *Store) inPeriod(ctx context.Context, h *head, r reach, from, to int64) (reach, error) {
-	query := `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE ` + s.numberOf("m") + ` = ? AND m.latest < ? ORDER BY m.latest DESC, m.place DESC LIMIT 1), -1),
-		COALESCE((SELECT m.place FROM audit_mark m WHERE ` + s.numberOf("m") + ` = ? AND m.latest >= ? ORDER BY m.latest, m.place LIMIT 1), -1)`
 	var first, last int64
-	if err := scanOne(ctx, s.db, []any{&first, &last}, query, h.no, from, h.no, to+min(h.late, math.MaxInt64-max(to, 0))); err != nil {
+	if err := scanOne(ctx, s.db, []any{&first, &last}, s.marksOfPeriod(), h.no, from, h.no, to+min(h.late, math.MaxInt64-max(to, 0))); err != nil {
 		return r, err
 	}
 	if first >= 0 {
@@ -57,9 +68,7 @@ func (s *Store) inPeriod(ctx context.Context, h *head, r reach, from, to int64) 
 	if last >= 0 {
 		r.below = min(r.below, last+markEvery)
 	}
-	const single = `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.high >= ? ORDER BY m.place LIMIT 1), -1),
-		COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.low < ? ORDER BY m.place DESC LIMIT 1), -1)`
-	if err := scanOne(ctx, s.db, []any{&first, &last}, single, r.from, r.below, from, r.from, r.below, to); err != nil {
+	if err := scanOne(ctx, s.db, []any{&first, &last}, marksOneByOne, r.from, r.below, from, r.from, r.below, to); err != nil {
 		return r, err
 	}
 	tail := placeOf(h.no, h.size-h.size%markEvery)

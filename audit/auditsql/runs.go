@@ -76,7 +76,7 @@ type hit struct {
 }
 
 // candidates returns the next places in the reach that have one of the keys, in descending
-// order, about n. done tells that there are no more.
+// order, at most n. done tells that there are no more.
 func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (places []int64, done bool, err error) {
 	if len(keys) == 0 {
 		for p := r.below - 1; p >= r.from && len(places) < n; p-- {
@@ -95,6 +95,9 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 		}
 		some, cut, older := oneRun(hits[start:end], r)
 		places = append(places, some...)
+		if len(places) > n {
+			return places[:n], false, nil
+		}
 		if cut || older {
 			return places, !cut, nil
 		}
@@ -119,7 +122,8 @@ func oneRun(hits []hit, r reach) (places []int64, cut, older bool) {
 	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older
 }
 
-func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, error) {
+// searchQuery is the statement of search.
+func (s *Store) searchQuery(keys []int64, below int64) (string, []any) {
 	query, args := searchPostgres, []any{below, nil}
 	if s.postgres() {
 		var list numbers
@@ -137,6 +141,11 @@ func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, e
 		}
 		query += searchSQLiteEnd
 	}
+	return query, args
+}
+
+func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, error) {
+	query, args := s.searchQuery(keys, below)
 	var hits []hit
 	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
 		var h hit
