@@ -89,6 +89,8 @@ func TestStartRefusesBadFlags(t *testing.T) {
 		{"url_with_path", "-url", []string{"-url", "https://clinic.example.com/app"}},
 		{"url_without_tls", "-url", []string{"-url", "http://clinic.example.com"}},
 		{"no_folder", "-data", []string{"-data", ""}},
+		{"no_such_zone", "-zone", []string{"-zone", "Harbor/Nowhere"}},
+		{"zone_of_whatever_machine", "-zone", []string{"-zone", "Local"}},
 		{"another_database", "-db", []string{"-db", "mysql://localhost/clinic"}},
 		{"address_of_nobody", "-addr", []string{"-addr", "127.0.0.1:99999"}},
 	} {
