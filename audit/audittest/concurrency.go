@@ -28,7 +28,7 @@ const writers = 8
 
 // rounds is how many calls each writer makes.
 func rounds() int {
-	if testing.Testing() && testing.Short() {
+	if testing.Short() {
 		return 6
 	}
 	return 20

@@ -43,6 +43,7 @@ func TestCrashCatches(t *testing.T) {
 		{cachedHead, 2, "place"},
 		{looseSequence, 2, "place"},
 		{lookThenLeap, 2, "one ID"},
+		{lookThenFail, 2, "constraint failed"},
 	}
 	if testing.Short() {
 		cases = cases[:3]
@@ -51,7 +52,7 @@ func TestCrashCatches(t *testing.T) {
 		t.Run(string(c.flaw), func(t *testing.T) {
 			t.Parallel()
 			o := toyCrash(c.flaw, c.processes)
-			o.Kills = 5
+			o.Kills = 12 // until chance has its way
 			err := audittest.CheckCrash(t, o)
 			require.ErrorContains(t, err, c.finding)
 			t.Log(err)

@@ -91,21 +91,21 @@ func victim(t testing.TB, o CrashOptions, task string) {
 	for writer := range 4 {
 		go p.forever(func(call int) error { return p.write(ctx, act{p.round, p.process, writer, call}) })
 	}
+	for range 2 {
+		go p.forever(func(int) error {
+			_, err := p.store.Sequence(ctx, 1+rand.N(40))
+			return err
+		})
+	}
 	go p.forever(func(call int) error { return p.contest(ctx, act{round: p.round, call: call}) })
-	go p.forever(func(int) error {
-		time.Sleep(rand.N(2 * time.Millisecond))
-		_, err := p.store.Sequence(ctx, 1+rand.N(40))
-		return err
-	})
-	p.forever(func(int) error {
-		time.Sleep(rand.N(4 * time.Millisecond))
-		return p.look(ctx)
-	})
+	p.forever(func(int) error { return p.look(ctx) })
 }
 
-// forever calls f until it fails, and then ends the process.
+// forever calls f until it fails, and then ends the process. The breaks let the others in
+// where an engine has one lock for all who write.
 func (p *prey) forever(f func(n int) error) {
 	for n := 0; ; n++ {
+		time.Sleep(rand.N(3 * time.Millisecond))
 		if err := f(n); err != nil {
 			p.report(reportFailed, fmt.Sprintf("%q", err.Error()))
 			os.Exit(3)
@@ -138,7 +138,6 @@ func (p *prey) write(ctx context.Context, a act) error {
 
 // contest wants an ID that the other processes want as well.
 func (p *prey) contest(ctx context.Context, a act) error {
-	time.Sleep(time.Millisecond)
 	err := p.store.Append(ctx, []audit.Entry{a.claim(p.process)})
 	switch {
 	case errors.Is(err, audit.ErrConflict):

@@ -78,7 +78,7 @@ func storeMutants() map[string]func() audit.Store {
 		},
 		"store-context": onAppend(func(ctx context.Context, s audit.Store, entries []audit.Entry) error {
 			if end, ok := ctx.Deadline(); ok && time.Until(end) < time.Second {
-				time.Sleep(6 * time.Second) // waits for a lock and looks at nothing else
+				time.Sleep(11 * time.Second) // waits for a lock and looks at nothing else
 			}
 			return s.Append(ctx, entries)
 		}),

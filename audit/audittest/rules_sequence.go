@@ -160,9 +160,12 @@ func sequenceZero(ctx context.Context, s audit.Store) error {
 		if err != nil {
 			return err
 		}
-		lowest := slices.MinFunc(append(got, audit.Entry{Index: audit.Newest}), func(a, b audit.Entry) int { return int(min(a.Index, 9) - min(b.Index, 9)) })
-		if lowest.Index != 0 {
-			return fmt.Errorf("the first entry of a tenant has place %d", lowest.Index)
+		lowest := audit.Newest
+		for _, e := range got {
+			lowest = min(lowest, e.Index)
+		}
+		if lowest != 0 {
+			return fmt.Errorf("the first entry of a tenant has place %d", lowest)
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ func storeHandsOutCopies(ctx context.Context, s audit.Store) error {
 }
 
 // patience is how long a call may take whose context has ended.
-const patience = 5 * time.Second
+const patience = 10 * time.Second
 
 // storeContext calls every method with a deadline that passes before or while it runs, and
 // waits for its return. What it returns is a matter of other rules.

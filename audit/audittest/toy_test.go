@@ -25,11 +25,12 @@ type toy struct {
 	db   *sql.DB
 	flaw flaw
 
-	mu   sync.Mutex
-	next map[audit.Tenant]int64 // flaw cachedHead
-	own  map[string][]byte      // flaw ownIDs
-	late []func(context.Context) error
-	read sync.Map // what JSON says, because reading it takes long
+	mu    sync.Mutex
+	alone sync.Mutex             // flaw wastes: one sequencer in a process
+	next  map[audit.Tenant]int64 // flaw cachedHead
+	own   map[string][]byte      // flaw ownIDs
+	late  []func(context.Context) error
+	read  sync.Map // what JSON says, because reading it takes long
 }
 
 // flaw names what is wrong with a toy.
@@ -71,7 +72,7 @@ func openToy(t testing.TB, path string, f flaw) *toy {
 // catchUp does what was acknowledged long ago.
 func (s *toy) catchUp(ctx context.Context) {
 	for ctx.Err() == nil {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 		s.mu.Lock()
 		late := s.late
 		s.late = nil
@@ -111,6 +112,7 @@ func (s *toy) Append(ctx context.Context, entries []audit.Entry) error {
 			if err := s.insertAll(ctx, entries[i:i+1]); err != nil {
 				return err
 			}
+			time.Sleep(time.Millisecond) // so that what can go wrong does
 		}
 		return nil
 	case lookThenLeap, lookThenFail:
@@ -208,6 +210,10 @@ type waiting struct {
 
 func (s *toy) Sequence(ctx context.Context, limit int) (n int, err error) {
 	var chosen []waiting
+	if s.flaw == wastes {
+		s.alone.Lock()
+		defer s.alone.Unlock()
+	}
 	if s.flaw == looseSequence || s.flaw == wastes {
 		err := s.tx(ctx, func(tx *sql.Tx) error {
 			chosen, err = s.choose(ctx, tx, limit)
@@ -216,7 +222,7 @@ func (s *toy) Sequence(ctx context.Context, limit int) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(4 * time.Millisecond)
 		return len(chosen), s.tx(ctx, func(tx *sql.Tx) error { return s.place(ctx, tx, chosen) })
 	}
 	err = s.tx(ctx, func(tx *sql.Tx) error {
