@@ -291,6 +291,23 @@ func TestCommitmentsAreFresh(t *testing.T) {
 	require.Contains(t, string(a.Body), `"why":{"$c":"`+base64.StdEncoding.EncodeToString(a.Why.Commitment())+`"}`)
 }
 
+// TestEncodeTimes compares with package time at the ends of every unit.
+func TestEncodeTimes(t *testing.T) {
+	t.Parallel()
+	base := stored(t, event(1, "a")).Event
+	zone := time.FixedZone("", -7*3600-1800)
+	for _, at := range []time.Time{
+		time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(2000, 2, 29, 12, 0, 0, 0, zone), time.Date(2026, 10, 9, 8, 7, 6, 54_321_000, time.UTC),
+		time.Date(1969, 12, 31, 23, 59, 59, 999_999_000, time.UTC), time.Date(2026, 12, 31, 23, 30, 0, 100_000_000, zone),
+	} {
+		base.Recorded = at
+		body, err := audit.Encode(base)
+		require.NoError(t, err)
+		require.Contains(t, string(body), `"rec":"`+at.UTC().Format("2006-01-02T15:04:05.000000Z")+`"`)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, line := range fixture(f) {
 		_, body, _ := strings.Cut(line, " ")

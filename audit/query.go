@@ -261,15 +261,14 @@ func (l *Log) plan(ctx context.Context, q *Query) (Filter, mark, error) {
 		return Filter{}, mark{}, err
 	}
 	m := mark{below: Newest, after: -1}
-	var err error
-	switch {
-	case q.Cursor != "":
-		m, err = l.openCursor(q)
-	case q.Last != 0:
+	if q.Last != 0 {
 		m.from = ceil(l.o.Now().Add(-q.Last))
+	}
+	var err error
+	if q.Cursor == "" {
 		err = l.settleOrder(ctx)
-	default:
-		err = l.settleOrder(ctx)
+	} else {
+		m, err = l.openCursor(q)
 	}
 	f := Filter{
 		Tenant: q.Tenant,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,7 +188,7 @@ func TestCursorBinding(t *testing.T) {
 		_, err := log.Query(t.Context(), q)
 		require.ErrorIs(t, err, audit.ErrBadCursor)
 	}
-	for _, cursor := range []string{"x", "=", base.Cursor + "A", base.Cursor[1:], base.Cursor + "=", "\n" + base.Cursor} {
+	for _, cursor := range []string{"x", "=", base.Cursor + "A", base.Cursor[1:], base.Cursor + "=", "\n" + base.Cursor, strings.Repeat("\n", len(base.Cursor)), "\n\n\n\n" + base.Cursor[4:]} {
 		q := base
 		q.Cursor = cursor
 		_, err := log.Query(t.Context(), q)
