@@ -294,7 +294,7 @@ func TestCommitmentsAreFresh(t *testing.T) {
 // TestEncodeTimes compares with package time at the ends of every unit.
 func TestEncodeTimes(t *testing.T) {
 	t.Parallel()
-	base := stored(t, event(1, "a")).Event
+	base := stored(t, fullEvent()).Event
 	zone := time.FixedZone("", -7*3600-1800)
 	for _, at := range []time.Time{
 		time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
