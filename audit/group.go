@@ -24,7 +24,7 @@ type group struct {
 // call is one caller's share of a commit, all or nothing.
 type call struct {
 	entries []Entry
-	wake    chan struct{} // nil for who leads at once; tells who waits that it leads or is done
+	wake    chan callState // nil for who leads at once; tells who waits that it leads, or is done
 	state   callState
 	err     error
 }
@@ -45,15 +45,16 @@ func (l *Log) commit(ctx context.Context, c *call) error {
 	if err := l.group.join(c, l.o.MaxQueue); err != nil {
 		return err
 	}
+	state := leading
 	if c.wake != nil {
 		select {
-		case <-c.wake:
+		case state = <-c.wake:
 		case <-ctx.Done():
 			l.group.leave(c)
 			return because(ErrUnconfirmed, ctx.Err())
 		}
 	}
-	if l.group.leads(c) {
+	if state == leading {
 		l.lead(ctx)
 	}
 	return c.err
@@ -72,7 +73,7 @@ func (g *group) join(c *call, limit int) error {
 	if !g.leading {
 		g.promote()
 	} else {
-		c.wake = make(chan struct{}, 2) // leading and done; nobody who sends may wait
+		c.wake = make(chan callState, 2) // leading and done; nobody who sends may wait
 	}
 	return nil
 }
@@ -86,18 +87,11 @@ func (g *group) promote() {
 	}
 }
 
-// tell wakes whoever waits for c.
+// tell wakes whoever waits for c and says how it stands. The caller holds the lock.
 func (c *call) tell() {
 	if c.wake != nil {
-		c.wake <- struct{}{}
+		c.wake <- c.state
 	}
-}
-
-// leads reports whether c was told to lead.
-func (g *group) leads(c *call) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return c.state == leading
 }
 
 // leave takes a caller whose context has ended out of the queue, and lets the next in line
