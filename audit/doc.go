@@ -9,12 +9,17 @@
 //	err = trail.Flush(ctx) // nil: durable. Now, and not before, the data may leave.
 //
 // In a web application audithttp.Hold makes the trail and flushes it before bytes leave, rbac
-// decides, phi adds what is seen; a handler does none of it by hand.
+// decides, phi adds what is seen; a handler does none of it by hand. The host lets Run keep the
+// log in a goroutine of its own, on every server:
+//
+//	go log.Run(ctx, "platform") // gives events their order, watches clock and store
 //
 // # What it protects against
 //
 // Silent loss: Record returns nil only for events that survive a crash, there is no other
-// mode, and a full queue, a slow store and an ended context are errors. Attribution by hand:
+// mode, and a full queue, a slow store, one that panics and an ended context are errors. Pages
+// that shift: every event has a place in its tenant's order that never changes, and a page
+// follows it. Attribution by hand:
 // the actor comes from the context. Personal data inside rows that nobody may change: an
 // event holds identifiers; addresses, typed reasons, searches and recipients enter it as
 // salted commitments, and the values are sealed beside it and can be erased. Bytes that
@@ -30,9 +35,15 @@
 // # What the host still does
 //
 // It gives the store a database of its own or at least a role that cannot update or delete,
-// keeps the server's clock synchronised and says so in Options.Clock (45 CFR 170.210(g)),
-// keeps events for six years or longer (45 CFR 164.316(b)(2)(i)), looks at Health, and records
-// the reading of the log.
+// keeps the server's clock synchronised and lets Options.Clock say so (45 CFR 170.210(g)),
+// keeps events for six years or longer (45 CFR 164.316(b)(2)(i)), shows Health.Alarms to
+// somebody, and records the reading of the log. Behind its readiness probe it puts Health.OK.
+//
+// # Finding
+//
+// A Query filters by period, actor, action, outcome, patient and object, in the order of the
+// log. With a Sort it is a report by any element of 45 CFR 170.210(e), up to 100,000 events.
+// Workflow.History is the history of one object. Count counts up to 10,000.
 //
 // # Reading is recorded too
 //
