@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/wardkit/wardkit/phi"
+)
+
+const (
+	fieldTable = "field of 64 bytes"
+	rowTable   = "row of eight fields of 64 bytes, per field"
+	fileTable  = "file of 1 MiB, per 64 KiB"
+
+	chunk = 64 << 10
+)
+
+// field is what is sealed; aad is as long as what phi binds a value to in these cases.
+var field, aad = []byte(strings.Repeat("x", 64)), []byte(strings.Repeat("a", 66))
+
+var errWrong = errors.New("a wrong plaintext")
+
+// allCases returns the cases in the order of the tables.
+func allCases(ctx context.Context) ([]*timed, error) {
+	vault, err := phi.Open(ctx, "bench", phi.NewMemoryKMS(), phi.NewMemoryKeys(), nil)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := peerCases()
+	if err != nil {
+		return nil, err
+	}
+	bare, plain := peers[:2], peers[2:4]
+	fields, err := fieldCases(ctx, vault, bare, plain)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := rowCases(ctx, vault, bare, plain)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fileCases(ctx, vault)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(append(peers, fields...), rows...), files...), nil
+}
+
+func newGCM() (cipher.AEAD, error) {
+	key := make([]byte, 32)
+	rand.Read(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// peerCases are the limit, AES-256-GCM set up once without randomness or memory of its own,
+// and Tink, whose KMS is a local key, so that no network is measured.
+func peerCases() ([]*timed, error) {
+	gcm, err := newGCM()
+	if err != nil {
+		return nil, err
+	}
+	nonce, out := make([]byte, 12), make([]byte, 0, 128)
+	sealed := gcm.Seal(nil, nonce, field, aad)
+	seal := &timed{table: fieldTable, name: "bare AES-GCM, seal", per: 1, run: func() error { gcm.Seal(out, nonce, field, aad); return nil }}
+	open := &timed{table: fieldTable, name: "bare AES-GCM, open", per: 1, run: func() error { _, err := gcm.Open(out, nonce, sealed, aad); return err }}
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.New(handle)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tinkCases("Tink AES-GCM", plain)
+	if err != nil {
+		return nil, err
+	}
+	e, err := tinkCases("Tink KMS envelope", aead.NewKMSEnvelopeAEAD2(aead.AES256GCMKeyTemplate(), plain))
+	if err != nil {
+		return nil, err
+	}
+	t[0].bare, t[1].bare, e[0].bare, e[1].bare = seal, open, seal, open
+	e[0].tink, e[1].tink = t[0], t[1]
+	return append([]*timed{seal, open}, append(t, e...)...), nil
+}
+
+func tinkCases(name string, a tink.AEAD) ([]*timed, error) {
+	sealed, err := a.Encrypt(field, aad)
+	if err != nil {
+		return nil, err
+	}
+	return []*timed{
+		{table: fieldTable, name: name + ", seal", per: 1, run: func() error { _, err := a.Encrypt(field, aad); return err }},
+		{table: fieldTable, name: name + ", open", per: 1, run: func() error { _, err := a.Decrypt(sealed, aad); return err }},
+	}, nil
+}
+
+func fieldCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed, error) {
+	at := phi.At{Tenant: "clinic", Field: "patient.phone", Patient: "p-ana", Row: "p-ana"}
+	sealed, err := v.Seal(ctx, at, field)
+	if err != nil {
+		return nil, err
+	}
+	return []*timed{
+		{table: fieldTable, name: "phi, Seal", per: 1, bare: bare[0], tink: plain[0], run: func() error { _, err := v.Seal(ctx, at, field); return err }},
+		{table: fieldTable, name: "phi, Unseal", per: 1, bare: bare[1], tink: plain[1], run: func() error { _, err := v.Unseal(ctx, at, sealed); return err }},
+		{table: fieldTable, name: "phi, Term", per: 1, run: func() error { _, err := v.Term(ctx, "clinic", "patient.phone", "+15555550123"); return err }},
+	}, nil
+}
+
+// eight is a row.
+type eight struct {
+	ID string   `phi:",row,patient"`
+	A  phi.Text `phi:"a,class=clinical"`
+	B  phi.Text `phi:"b,class=clinical"`
+	C  phi.Text `phi:"c,class=clinical"`
+	D  phi.Text `phi:"d,class=clinical"`
+	E  phi.Text `phi:"e,class=clinical"`
+	F  phi.Text `phi:"f,class=clinical"`
+	G  phi.Text `phi:"g,class=clinical"`
+	H  phi.Text `phi:"h,class=clinical"`
+}
+
+// rowCases open a row and decrypt all of it: Equal with a value of another length decrypts and
+// has nothing to compare.
+func rowCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed, error) {
+	c, err := phi.For[eight](v, "row")
+	if err != nil {
+		return nil, err
+	}
+	t, other := phi.NewText(string(field)), phi.NewText("")
+	p := &eight{"p-ana", t, t, t, t, t, t, t, t}
+	rec, err := c.Seal(ctx, "clinic", p)
+	if err != nil {
+		return nil, err
+	}
+	row := phi.Row{ID: "p-ana", Cols: map[string]phi.Sealed{}}
+	for _, f := range c.Fields() {
+		row.Cols[f] = rec.Col(f)
+	}
+	seal := func() error { _, err := c.Seal(ctx, "clinic", p); return err }
+	open := func(want phi.Text, is bool) func() error {
+		return func() error {
+			p, err := c.Open(ctx, "clinic", row)
+			if err != nil {
+				return err
+			}
+			for _, t := range [8]phi.Text{p.A, p.B, p.C, p.D, p.E, p.F, p.G, p.H} {
+				if t.Equal(want) != is {
+					return errWrong
+				}
+			}
+			return nil
+		}
+	}
+	if err := open(t, true)(); err != nil {
+		return nil, err
+	}
+	return []*timed{
+		{table: rowTable, name: "phi, Codec.Seal", per: 8, bare: bare[0], tink: plain[0], run: seal},
+		{table: rowTable, name: "phi, Codec.Open and every field", per: 8, bare: bare[1], tink: plain[1], run: open(other, false)},
+	}, nil
+}
+
+// fileCases seal and open 1 MiB, with the header and the key's set-up for a stream, without
+// for the bare AES-GCM.
+func fileCases(ctx context.Context, v *phi.Vault) ([]*timed, error) {
+	gcm, err := newGCM()
+	if err != nil {
+		return nil, err
+	}
+	const n = 16
+	data, nonce, out := make([]byte, n*chunk), make([]byte, 12), make([]byte, 0, chunk+16)
+	sealed := gcm.Seal(nil, nonce, data[:chunk], nil)
+	at := phi.At{Tenant: "clinic", Field: "file.scan", Patient: "p-ana", Row: "f-1"}
+	write := func(w io.Writer) error {
+		s, err := v.SealStream(ctx, at, w)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Write(data); err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	var stream bytes.Buffer
+	if err := write(&stream); err != nil {
+		return nil, err
+	}
+	seal := &timed{table: fileTable, name: "bare AES-GCM, seal", per: 1, run: func() error { gcm.Seal(out, nonce, data[:chunk], nil); return nil }}
+	open := &timed{table: fileTable, name: "bare AES-GCM, open", per: 1, run: func() error { _, err := gcm.Open(out, nonce, sealed, nil); return err }}
+	return []*timed{seal, open,
+		{table: fileTable, name: "phi, SealStream", per: n, bare: seal, run: func() error { return write(io.Discard) }},
+		{table: fileTable, name: "phi, UnsealStream", per: n, bare: open, run: func() error {
+			r, err := v.UnsealStream(ctx, at, bytes.NewReader(stream.Bytes()))
+			if err != nil {
+				return err
+			}
+			k, err := r.WriteTo(io.Discard)
+			if k != int64(len(data)) {
+				return errors.Join(err, errWrong)
+			}
+			return err
+		}},
+	}, nil
+}

@@ -1,0 +1,65 @@
+// Command phi measures package phi on this machine: fields, rows and files beside the bare
+// AES-GCM of the standard library and beside Tink. It prints Markdown; docs/benchmarks.md has
+// a run.
+//
+//	cd internal/bench && go run ./cmd/phi
+//
+// All cases run in turns, a batch of some 100 µs each, so that a neighbour who takes the
+// machine takes it from all of them alike. "best" is the fastest batch, the work itself;
+// "median" has what the garbage collector and the neighbours add. One processor is used.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+)
+
+func main() {
+	d := flag.Duration("time", 20*time.Second, "how long to measure")
+	flag.Parse()
+	runtime.GOMAXPROCS(1)
+	if err := run(context.Background(), os.Stdout, *d); err != nil {
+		fmt.Fprintln(os.Stderr, "phi:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures every case for d altogether and prints the tables.
+func run(ctx context.Context, w io.Writer, d time.Duration) error {
+	cases, err := allCases(ctx)
+	if err != nil {
+		return err
+	}
+	if err := measure(cases, d); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s/%s, %s, one processor, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	for _, table := range []string{fieldTable, rowTable, fileTable} {
+		printTable(w, table, cases)
+	}
+	return nil
+}
+
+func printTable(w io.Writer, table string, cases []*timed) {
+	fmt.Fprintf(w, "| %s | best ns | median ns | × bare | × Tink | B/op | allocs/op |\n|---|---|---|---|---|---|---|\n", table)
+	for _, c := range cases {
+		if c.table == table {
+			fmt.Fprintf(w, "| %s | %.0f | %.0f | %s | %s | %.0f | %.0f |\n",
+				c.name, c.best(), c.median(), ratio(c, c.bare), ratio(c, c.tink), c.bytes, c.allocs)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+// ratio compares the best batches.
+func ratio(c, with *timed) string {
+	if with == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", c.best()/with.best())
+}
