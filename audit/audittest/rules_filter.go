@@ -226,28 +226,31 @@ func filterPeriod(ctx context.Context, s audit.Store) error {
 // return from there, as several servers and transactions of hosts produce them; then later
 // ones, so that what a store derived from the earlier ones is out of date.
 func filterLate(ctx context.Context, s audit.Store) error {
-	const n = 640
+	const n, step = 1080, 360
 	list := entries(n, func(i int, e *audit.Event) {
 		minute := i / 4
 		switch {
 		case i%97 == 50:
 			minute -= 60 // late by an hour
-		case i == 300:
+		case i == 700:
 			minute += 10_000 // a clock that was wrong for one event
 		case i > 400 && i < 440:
 			minute = 120 - i // backwards
-		case i == 600:
+		case i == 900:
 			minute = -20_000
 		}
 		e.Recorded = at(minute)
 	})
-	for from := 0; from < n; from += n / 2 {
-		upto := list[:from+n/2]
+	for from := 0; from < n; from += step {
+		upto := list[:from+step]
 		if err := put(ctx, s, upto[from:]...); err != nil {
 			return err
 		}
+		if from == 0 {
+			continue
+		}
 		var filters []audit.Filter
-		for _, m := range []int{-20_000, -320, -290, -1, 0, 27, 39, 75, 120, 159, 10_075} {
+		for _, m := range []int{-20_000, -320, -290, 0, 40, 64, 128, 190, 230, 10_175} {
 			from, to := at(m).Add(-30*time.Second), at(m).Add(30*time.Second)
 			filters = append(filters, audit.Filter{From: from}, audit.Filter{To: to},
 				audit.Filter{From: from.Add(-time.Hour), To: to, Patient: "p-1"})
