@@ -58,7 +58,9 @@ func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auditsql: %w", err)
 	}
-	return &Store{db: kit, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 6}}, nil
+	s := &Store{db: kit, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4}}
+	s.relief.lookEvery, s.relief.tooMany, s.relief.vacuumEvery = 8192, 65_536, 20_000
+	return s, nil
 }
 
 func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }

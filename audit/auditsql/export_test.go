@@ -84,3 +84,8 @@ func (s *Store) Planned() []Planned {
 	}
 	return all
 }
+
+// Relief sets when appenders help and when tables are cleaned.
+func (s *Store) Relief(lookEvery, tooMany, vacuumEvery int64) {
+	s.relief.lookEvery, s.relief.tooMany, s.relief.vacuumEvery = lookEvery, tooMany, vacuumEvery
+}

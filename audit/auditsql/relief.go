@@ -5,17 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// When Append helps to sequence, in entries.
-const (
-	lookEvery = 8192  // how often it looks, counted in this process
-	tooMany   = 65536 // waiting entries from which on it helps
-)
+// relief counts what this process did since it last helped or cleaned, in entries.
+type relief struct {
+	appended, placed atomic.Int64
 
-// vacuumEvery is how many entries leave audit_pending between two cleanings.
-const vacuumEvery = 20_000
-
-// relief counts what this process did since it last helped or cleaned.
-type relief struct{ appended, placed atomic.Int64 }
+	lookEvery   int64 // appended between two looks at the backlog
+	tooMany     int64 // waiting, from which on Append helps
+	vacuumEvery int64 // placed between two cleanings
+}
 
 // due adds n and reports, once, that every was reached.
 func due(counter *atomic.Int64, n, every int64) bool {
@@ -30,11 +27,11 @@ func due(counter *atomic.Int64, n, every int64) bool {
 // since the last one did. So the backlog of a server stays bounded. What was appended is
 // durable whatever comes of it.
 func (s *Store) help(ctx context.Context, n int) {
-	if !due(&s.relief.appended, int64(n), lookEvery) {
+	if !due(&s.relief.appended, int64(n), s.relief.lookEvery) {
 		return
 	}
-	if b, err := s.Backlog(ctx); err == nil && b.Waiting >= tooMany {
-		_, _ = s.Sequence(ctx, lookEvery)
+	if b, err := s.Backlog(ctx); err == nil && int64(b.Waiting) >= s.relief.tooMany {
+		_, _ = s.Sequence(ctx, int(s.relief.lookEvery))
 	}
 }
 
@@ -42,7 +39,7 @@ func (s *Store) help(ctx context.Context, n int) {
 // waits, also on a server that does not do so itself or not often enough. It waits for no
 // lock. Only the owner of the tables may; for others it does nothing.
 func (s *Store) vacuum(ctx context.Context, n int) {
-	if s.postgres() && due(&s.relief.placed, int64(n), vacuumEvery) {
+	if s.postgres() && due(&s.relief.placed, int64(n), s.relief.vacuumEvery) {
 		_, _ = s.db.Exec(ctx, `VACUUM (SKIP_LOCKED, TRUNCATE FALSE) audit_pending, audit_block, audit_run, audit_tenant`)
 	}
 }

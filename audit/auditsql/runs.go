@@ -1,6 +1,7 @@
 package auditsql
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"slices"
@@ -69,10 +70,10 @@ const (
 		WHERE r.state = 1 AND position(int8send(k.key) IN b.data) > 0 ORDER BY r.level, r.no DESC`
 )
 
-// hit is what the search tells of one run and key.
+// hit is what the search tells of one run and key: a block that has the key.
 type hit struct {
 	run, key int64
-	pairs    []pair
+	data     []byte
 }
 
 // candidates returns the next places in the reach that have one of the keys, in descending
@@ -93,7 +94,10 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 		for end < len(hits) && hits[end].run == hits[start].run {
 			end++
 		}
-		some, cut, older := oneRun(hits[start:end], r)
+		some, cut, older, ok := oneRun(hits[start:end], r)
+		if !ok {
+			return nil, false, audit.ErrDamaged
+		}
 		places = append(places, some...)
 		if len(places) > n {
 			return places[:n], false, nil
@@ -108,10 +112,14 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 
 // oneRun returns the places of one run in descending order. cut tells that the run has more
 // of them, below these; older that it has some before the reach, as all older runs.
-func oneRun(hits []hit, r reach) (places []int64, cut, older bool) {
+func oneRun(hits []hit, r reach) (places []int64, cut, older, ok bool) {
 	floor := r.from
 	for _, h := range hits {
-		some, first, old := placesIn(h.pairs, h.key, r)
+		pairs, ok := decodeBlock(nil, h.data)
+		if !ok {
+			return nil, false, false, false
+		}
+		some, first, old := placesIn(pairs, h.key, r)
 		if first {
 			cut, floor = true, max(floor, some[0])
 		}
@@ -119,7 +127,7 @@ func oneRun(hits []hit, r reach) (places []int64, cut, older bool) {
 	}
 	slices.SortFunc(places, func(a, b int64) int { return int(min(max(b-a, -1), 1)) })
 	places = slices.Compact(places)
-	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older
+	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older, true
 }
 
 // searchQuery is the statement of search.
@@ -150,15 +158,12 @@ func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, e
 	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
 		var h hit
 		var data sql.RawBytes
-		if err := rows.Scan(&h.run, &h.key, &data); err != nil || len(data) == 0 {
-			return err
+		err := rows.Scan(&h.run, &h.key, &data)
+		if err == nil && bytes.Contains(data, keyBytes([]int64{h.key})) {
+			h.data = bytes.Clone(data)
+			hits = append(hits, h)
 		}
-		var ok bool
-		if h.pairs, ok = decodeBlock(nil, data); !ok {
-			return audit.ErrDamaged
-		}
-		hits = append(hits, h)
-		return nil
+		return err
 	}, query, args...)
 	return hits, err
 }

@@ -247,3 +247,27 @@ func FuzzBlock(f *testing.F) {
 		require.Equal(t, pairs, again)
 	})
 }
+
+// TestFewRuns: however entries come, one by one or many, there are few runs, and nothing that
+// was merged is left for long.
+func TestFewRuns(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := open(t)
+		s := over(t, e)
+		r := rand.New(rand.NewPCG(11, 1))
+		for n := range 700 {
+			require.NoError(t, s.Append(t.Context(), []audit.Entry{random(t, r, n)}))
+			_, err := s.Sequence(t.Context(), 10)
+			require.NoError(t, err)
+			if n%50 != 0 {
+				continue
+			}
+			var runs, dead int
+			require.NoError(t, s.Kit().Get(t.Context(), []any{&runs, &dead}, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN state = 2 THEN 1 ELSE 0 END), 0) FROM audit_run`))
+			require.LessOrEqual(t, runs, 5*8)
+			require.LessOrEqual(t, dead, 2*8)
+		}
+	})
+}

@@ -66,19 +66,31 @@ func readRuns(ctx context.Context, tx runner) (runs []run, err error) {
 	return runs, err
 }
 
-// deleteDead deletes some blocks of runs that were merged.
+// deleteDead deletes blocks of runs that were merged, more of them than a piece of merging
+// adds, and returns how many there were.
 func (s *Store) deleteDead(ctx context.Context, tx runner, runs []run) (int, error) {
+	done, limit := 0, 4*s.shape.fan*s.shape.piece
+	for _, r := range runs {
+		if r.state != runDead || done >= limit {
+			continue
+		}
+		n, err := deleteSome(ctx, tx, r.no, limit-done)
+		if err != nil {
+			return done, err
+		}
+		done += n + 1
+	}
+	return done, nil
+}
+
+// deleteSome deletes the first blocks of a run, and with the last one the run.
+func deleteSome(ctx context.Context, tx runner, no int64, limit int) (n int, err error) {
 	const (
 		some   = `SELECT key, place FROM audit_block WHERE run = ? ORDER BY key, place LIMIT ?`
 		remove = `DELETE FROM audit_block WHERE run = ? AND (key, place) <= (?, ?)`
 	)
-	at := slices.IndexFunc(runs, func(r run) bool { return r.state == runDead })
-	if at < 0 {
-		return 0, nil
-	}
-	no, limit := runs[at].no, 4*s.shape.fan*s.shape.piece
-	n, last := 0, pair{}
-	err := scanAll(ctx, tx, func(rows *sqlkit.Rows) error {
+	var last pair
+	err = scanAll(ctx, tx, func(rows *sqlkit.Rows) error {
 		n++
 		return rows.Scan(&last.key, &last.place)
 	}, some, no, limit)
@@ -88,7 +100,7 @@ func (s *Store) deleteDead(ctx context.Context, tx runner, runs []run) (int, err
 	if err == nil && n < limit {
 		_, err = tx.Exec(ctx, `DELETE FROM audit_run WHERE no = ?`, no)
 	}
-	return n + 1, err
+	return n, err
 }
 
 // mergeSome merges a piece on the lowest level where there is something to merge.
