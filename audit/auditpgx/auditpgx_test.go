@@ -295,6 +295,7 @@ func TestEveryWayOfTalking(t *testing.T) {
 		config.DefaultQueryExecMode = mode
 		conn, err := pgx.ConnectConfig(t.Context(), config)
 		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close(context.Background()) })
 		for range 2 {
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
@@ -306,7 +307,6 @@ func TestEveryWayOfTalking(t *testing.T) {
 			require.NoError(t, err)
 			closed(t, h.record(tx, one), audit.ErrConflict)
 		}
-		require.NoError(t, conn.Close(t.Context()))
 	}
 	require.Equal(t, want, h.order())
 }

@@ -240,6 +240,52 @@ func hostWrites(ctx context.Context, pool *sql.DB, store *auditsql.Store, log *a
 	return tx.Commit()
 }
 
+// TestRecordTxIsolation: in a transaction that sees the database as it was at its beginning,
+// events are recorded like in any other, however the order has moved on. An ID that was taken
+// and placed since cannot be seen there; its event is not placed, and the alarm says so.
+func TestRecordTxIsolation(t *testing.T) {
+	t.Parallel()
+	for _, level := range []sql.IsolationLevel{sql.LevelRepeatableRead, sql.LevelSerializable} {
+		t.Run(level.String(), func(t *testing.T) {
+			t.Parallel()
+			db := postgres(t)
+			store, log := db.process(t)
+			first, between, last := secret(fresh()), secret(fresh()), secret(fresh())
+			require.NoError(t, log.Record(t.Context(), first))
+			snapshot := func() *sql.Tx {
+				tx, err := db.pool.BeginTx(t.Context(), &sql.TxOptions{Isolation: level})
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = tx.Rollback() })
+				var n int
+				require.NoError(t, tx.QueryRow(`SELECT count(*) FROM audit_entry`).Scan(&n))
+				return tx
+			}
+			tx := snapshot()
+			require.NoError(t, log.Record(t.Context(), between))
+			require.Len(t, order(t, log, first.Tenant), 2)
+			require.NoError(t, store.RecordTx(t.Context(), tx, log, last))
+			require.NoError(t, tx.Commit())
+			want := []string{first.ID, between.ID, last.ID}
+			require.Equal(t, want, order(t, log, first.Tenant))
+
+			tx = snapshot()
+			e := secret(fresh())
+			require.NoError(t, log.Record(t.Context(), e))
+			want = append(want, e.ID)
+			require.Equal(t, want, order(t, log, first.Tenant))
+			e.Action = "secret.write"
+			err := store.RecordTx(t.Context(), tx, log, e)
+			if err == nil {
+				err = tx.Commit()
+			}
+			require.Equal(t, want, order(t, log, first.Tenant), "never twice")
+			b, backlogErr := store.Backlog(t.Context())
+			require.NoError(t, backlogErr)
+			require.True(t, err != nil || b.Refused == 1, "a conflict that nobody is told of")
+		})
+	}
+}
+
 // TestRecordTxDenialSurvives: what must stay when the transaction does not is recorded with
 // Record, on the log's own connections.
 func TestRecordTxDenialSurvives(t *testing.T) {
