@@ -2,12 +2,14 @@ package phi
 
 import (
 	"context"
+	"errors"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
 // Stale reports whether s, a value of this place, is sealed under another key than a new value
-// would be. It decrypts nothing; its errors are those of Unseal that concern keys.
+// should be. It asks the key store, not the cache, and decrypts nothing; its errors are those
+// of Unseal that concern keys.
 func (v *Vault) Stale(ctx context.Context, at At, s Sealed) (bool, error) {
 	if err := at.check(); err != nil {
 		return false, err
@@ -15,19 +17,33 @@ func (v *Vault) Stale(ctx context.Context, at At, s Sealed) (bool, error) {
 	if _, err := v.opening(ctx, at, s); err != nil {
 		return false, err
 	}
-	h, err := parse(s)
+	now, err := v.freshest(ctx, at)
 	if err != nil {
 		return false, err
 	}
-	now := slot{tenant: at.Tenant, purpose: PurposeData}
+	return v.stale(s, now), nil
+}
+
+// freshest returns the key that new values of the place should be sealed under, past the
+// cache, and makes this process use it: another one may have rotated.
+func (v *Vault) freshest(ctx context.Context, at At) (*key, error) {
+	s := slot{tenant: at.Tenant, purpose: PurposeData}
 	if at.Patient != "" {
-		now = slot{at.Tenant, PurposePatient, at.Patient}
+		s = slot{at.Tenant, PurposePatient, at.Patient}
 	}
-	k, err := v.sealing(ctx, now)
-	if err != nil {
-		return false, err
+	k, err := v.latest(ctx, s)
+	if errors.Is(err, ErrKeyNotFound) {
+		return nil, ErrUnknownKey
 	}
-	return k.id != h.kid, nil
+	if err == nil {
+		v.use(k)
+	}
+	return k, err
+}
+
+func (v *Vault) stale(s Sealed, now *key) bool {
+	id, err := s.KeyID()
+	return err != nil || id != now.id
 }
 
 // Reseal returns s sealed anew under the key that seals now, or nil where it is already. The
@@ -36,6 +52,10 @@ func (v *Vault) Reseal(ctx context.Context, at At, s Sealed) (Sealed, error) {
 	if stale, err := v.Stale(ctx, at, s); err != nil || !stale {
 		return nil, err
 	}
+	return v.reseal(ctx, at, s)
+}
+
+func (v *Vault) reseal(ctx context.Context, at At, s Sealed) (Sealed, error) {
 	plain, err := v.Unseal(ctx, at, s)
 	if err != nil {
 		return nil, err
@@ -62,21 +82,21 @@ func (c *Codec[T]) Reseal(ctx context.Context, t audit.Tenant, row Row) (map[str
 	if t == "" || row.ID == "" || l.patient != nil && patient == "" {
 		return nil, ErrBinding
 	}
+	now, err := c.v.freshest(ctx, At{Tenant: t, Patient: patient})
+	if err != nil {
+		return nil, err
+	}
 	fresh := map[string]Sealed{}
 	for name, s := range row.Cols {
 		f := l.find(name)
 		if f == nil {
 			return nil, &FieldError{l.entity + "." + name, ErrNoField}
 		}
-		if s == nil {
-			continue // NULL
+		if s == nil || !c.v.stale(s, now) {
+			continue
 		}
-		anew, err := c.v.Reseal(ctx, At{t, f.id, patient, row.ID}, s)
-		if err != nil {
+		if fresh[name], err = c.v.reseal(ctx, At{t, f.id, patient, row.ID}, s); err != nil {
 			return nil, &FieldError{f.id, err}
-		}
-		if anew != nil {
-			fresh[name] = anew
 		}
 	}
 	return fresh, nil

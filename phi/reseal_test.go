@@ -266,3 +266,31 @@ func TestCodecResealRefuses(t *testing.T) {
 	require.ErrorAs(t, err, &f)
 	requireSilent(t, err)
 }
+
+// A server that still has the old key in its cache notices that another one has rotated.
+func TestResealOnAnotherServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	v, other := w.vault(t), w.vault(t)
+	w.populate(t, v)
+	for _, p := range []audit.Patient{"p-1", ""} {
+		require.NoError(t, w.seal(other, clinic, p))
+	}
+	_, err := w.rotator(t, v).Rotate(t.Context(), phi.RotatePatients, clinic)
+	require.NoError(t, err)
+	for _, s := range w.values {
+		if s.at.Tenant != clinic {
+			continue
+		}
+		anew, err := other.Reseal(t.Context(), s.at, s.sealed)
+		require.NoError(t, err)
+		require.NotNil(t, anew)
+		id, err := anew.KeyID()
+		require.NoError(t, err)
+		purpose := phi.PurposePatient
+		if s.at.Patient == "" {
+			purpose = phi.PurposeData
+		}
+		require.Equal(t, w.current(t, purpose, s.at.Patient).ID, id)
+	}
+}

@@ -238,7 +238,8 @@ func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) e
 }
 
 // moved returns how rec, which from wraps, is wrapped under root. Where patients get new keys,
-// rec's patient has one before rec is moved: a patient whose keys are all under root is done.
+// the patient has one before the key that sealed until then is moved: so a patient is never
+// left out, and never gets two, whoever dies or overtakes whom.
 func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *key) (KeySwap, error) {
 	if from == nil || rec.Purpose != PurposePatient {
 		return KeySwap{}, ErrWrongKey
@@ -249,15 +250,15 @@ func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *
 	}
 	defer clear(raw)
 	if job.Kind == RotatePatients {
-		if err := r.renew(ctx, rec, root); err != nil {
+		if err := r.renew(ctx, rec); err != nil {
 			return KeySwap{}, err
 		}
 	}
 	return KeySwap{rec.ID, rec.Wrapped, root.id, root.wrap.Seal(nil, nil, raw, wrapAAD(rec))}, nil
 }
 
-// renew gives the patient of rec a new key under root, unless there is one.
-func (r *Rotator) renew(ctx context.Context, rec Key, root *key) error {
+// renew gives the patient of rec a new key, if rec is the one that seals.
+func (r *Rotator) renew(ctx context.Context, rec Key) error {
 	return r.patiently(ctx, func() error {
 		now, err := r.v.keys.Current(ctx, rec.KeySlot)
 		switch {
@@ -267,7 +268,7 @@ func (r *Rotator) renew(ctx context.Context, rec Key, root *key) error {
 			return unavailable("reading the current key", err)
 		case now.KeySlot != rec.KeySlot || now.Epoch < rec.Epoch || now.Epoch == 1<<32-1:
 			return ErrWrongKey
-		case now.Root == root.id:
+		case now.ID != rec.ID:
 			return nil
 		}
 		return r.v.renew(ctx, slot{rec.Tenant, rec.Purpose, rec.Patient}, now.Epoch+1)
@@ -294,7 +295,7 @@ func (r *Rotator) RotatePatient(ctx context.Context, t audit.Tenant, p audit.Pat
 	}
 	record := func(phase string) error {
 		return r.write(ctx, audit.Event{
-			Tenant: t, Action: actionKeyRotated, Verb: audit.Update, Patients: []audit.Patient{p},
+			Tenant: t, Action: audit.ActionKeyRotated, Verb: audit.Update, Patients: []audit.Patient{p},
 			Detail: map[string]string{"kind": "patient", "phase": phase, "target": strconv.FormatUint(uint64(k.epoch)+1, 10)},
 		})
 	}

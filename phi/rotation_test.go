@@ -148,7 +148,7 @@ func TestRotateKEK(t *testing.T) {
 	require.Equal(t, []string{"begun", "finished"}, w.log.phases())
 	for _, e := range w.log.events {
 		require.Equal(t, platform, e.Tenant)
-		require.Equal(t, audit.Action("key.rotated"), e.Action)
+		require.Equal(t, audit.ActionKeyRotated, e.Action)
 		require.Equal(t, audit.KindSystem, e.Actor.Kind)
 		require.Equal(t, "kek", e.Detail["kind"])
 	}
@@ -531,4 +531,64 @@ func TestRetryable(t *testing.T) {
 	require.False(t, phi.Retryable(nil))
 	require.ErrorIs(t, phi.ErrThrottled, phi.ErrUnavailable)
 	require.ErrorIs(t, phi.ErrDenied, phi.ErrUnavailable)
+}
+
+// Run leaves a rotation that cannot finish alone for a while, and one that somebody else works
+// on.
+func TestRunIsPolite(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	v := w.vault(t)
+	w.populate(t, v)
+	page := w.rotator(t, v)
+	_, err := page.Begin(t.Context(), phi.RotateRoot, clinic)
+	require.NoError(t, err)
+	looks := make(chan struct{})
+	store := &hooked{KeyStore: w.store, before: func(op string) error {
+		if op == "rotations" {
+			looks <- struct{}{}
+		}
+		return nil
+	}}
+	worker, err := phi.NewRotator(openVault(t, w.kms, store, &phi.Options{Now: w.clk.Now}), w.log, platform,
+		&phi.RotatorOptions{Poll: time.Millisecond, Patience: -1})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	w.kms.Fail(errors.New("down"))
+	go func() { ended <- worker.Run(ctx) }()
+	look := func(n int) {
+		for range n {
+			<-looks
+		}
+	}
+	look(10)
+	require.Equal(t, []string{"begun", "stopped"}, w.log.phases(), "once, in ten looks")
+	w.clk.Advance(10 * time.Millisecond)
+	look(10)
+	require.Equal(t, []string{"begun", "stopped", "stopped"}, w.log.phases())
+
+	// Somebody else has done a part of it just now.
+	w.kms.Fail(nil)
+	jobs, err := w.store.Rotations(t.Context(), phi.RotationQuery{Namespace: "app", Unfinished: true, Limit: 1})
+	require.NoError(t, err)
+	w.clk.Advance(time.Hour)
+	jobs[0].Updated = w.clk.Now()
+	require.NoError(t, w.store.AdvanceRotation(t.Context(), jobs[0]))
+	look(10)
+	require.Len(t, w.log.phases(), 3)
+	w.clk.Advance(15 * time.Second) // and has died
+	for len(w.log.phases()) < 4 {
+		look(1)
+	}
+	require.Equal(t, "finished", w.log.phases()[3])
+	cancel()
+	for {
+		select {
+		case <-looks:
+		case err := <-ended:
+			require.ErrorIs(t, err, context.Canceled)
+			return
+		}
+	}
 }

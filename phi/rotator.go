@@ -113,22 +113,47 @@ func (r *Rotator) Work(ctx context.Context, job Rotation) (Rotation, error) {
 	return r.do(ctx, job, work)
 }
 
-// Run works on every rotation of keys that was begun, until ctx ends. The host runs it in one
-// process or in several. A rotation that fails is tried again at the next look, so Run returns
-// only ctx's error; what failed is in the audit log and in Rotations.
+// Run works on every rotation of keys that was begun, or was left by a process that died,
+// until ctx ends. The host runs it in one process or in several. A rotation that fails is
+// tried again, at first soon, then once an hour; what failed is in the audit log and in
+// Rotations, so Run returns only ctx's error.
 func (r *Rotator) Run(ctx context.Context) error {
+	failed := map[string]retry{}
 	for {
-		if jobs, err := r.unfinished(ctx); err == nil {
-			for _, job := range jobs {
-				if job.Kind != RotateRows {
-					_, _ = r.Work(ctx, job)
-				}
+		jobs, err := r.unfinished(ctx)
+		for _, job := range jobs {
+			if err == nil && job.Kind != RotateRows && !r.busy(job) && failed[job.ID].due(r.v.now()) {
+				r.attempt(ctx, job, failed)
 			}
 		}
 		if err := sleep(ctx, r.o.Poll); err != nil {
 			return err
 		}
 	}
+}
+
+// retry is when a rotation that failed is tried again.
+type retry struct {
+	at   time.Time
+	wait time.Duration
+}
+
+func (t retry) due(now time.Time) bool { return !now.Before(t.at) }
+
+func (r *Rotator) attempt(ctx context.Context, job Rotation, failed map[string]retry) {
+	if _, err := r.Work(ctx, job); err == nil {
+		delete(failed, job.ID)
+		return
+	}
+	wait := min(max(2*failed[job.ID].wait, r.o.Poll), time.Hour)
+	failed[job.ID] = retry{r.v.now().Add(wait), wait}
+}
+
+// busy reports whether somebody seems to be at work. Two would do no harm, and no good.
+func (r *Rotator) busy(job Rotation) bool {
+	const rest = 15 * time.Second
+	since := r.v.now().Sub(job.Updated)
+	return job.Version > 1 && since >= 0 && since < rest
 }
 
 // Rotations returns up to limit rotations of a tenant, the latest first: of RotateKEK where t

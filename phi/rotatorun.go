@@ -10,9 +10,6 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// actionKeyRotated is a system action of the audit log.
-const actionKeyRotated audit.Action = "key.rotated"
-
 // recordTimeout bounds the record of a rotation that ended because its context did.
 const recordTimeout = 10 * time.Second
 
@@ -223,7 +220,7 @@ func (r *Rotator) report(job Rotation) {
 // application itself.
 func (r *Rotator) record(ctx context.Context, job Rotation, phase, code string) error {
 	e := audit.Event{
-		Tenant: job.Tenant, Action: actionKeyRotated, Verb: audit.Update, Code: code,
+		Tenant: job.Tenant, Action: audit.ActionKeyRotated, Verb: audit.Update, Code: code,
 		Objects: []audit.Object{{Type: "key.rotation", ID: job.ID}},
 		Detail: map[string]string{
 			"kind": string(job.Kind), "phase": phase, "target": strconv.FormatUint(uint64(job.Target), 10),
