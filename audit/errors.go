@@ -74,6 +74,16 @@ type hidden struct{ sentinel, cause error }
 func (h hidden) Error() string   { return h.sentinel.Error() }
 func (h hidden) Unwrap() []error { return []error{h.sentinel, h.cause} }
 
+// Cause returns what lies behind an error of this package, such as the store's or the sealer's
+// own error, for the operator's log; an error without a cause is its own. The stores of wardkit
+// quote no values in theirs; whether a host's own store does is for the host to know.
+func Cause(err error) error {
+	for h := (hidden{}); errors.As(err, &h); {
+		err = h.cause
+	}
+	return err
+}
+
 // hint adds a constant text to a sentinel.
 func hint(sentinel error, text string) error { return fmt.Errorf("%w: %s", sentinel, text) }
 

@@ -46,6 +46,8 @@ type Query struct {
 	Sort   Sort   // for reports; the zero Sort is the log's own order
 	Limit  int    // events on a page, 1 to MaxLimit; 0 is DefaultLimit
 	Cursor string // Page.Next of the page before, empty for the first
+
+	nameless bool // a history that names no object
 }
 
 // Page is one page of a Query.
@@ -106,7 +108,7 @@ func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// Count counts what q matches, as far as MaxCount. Limit and Sort do not matter; with a
+// Count counts what q matches, as far as MaxCount. Limit and Sort are checked and make no difference; with a
 // Cursor, Last counts from the first page on. It reads no event, so it notices no damage.
 //
 // Errors: ErrBadQuery; ErrBadCursor; ErrUnavailable.
@@ -222,6 +224,8 @@ func (q *Query) validate() error {
 	switch {
 	case q.Tenant == "":
 		return hint(ErrBadQuery, "no tenant")
+	case q.nameless:
+		return hint(ErrBadQuery, "history of an object without an id")
 	case q.Last < 0:
 		return hint(ErrBadQuery, "negative period")
 	case q.Last != 0 && q.Period != (Period{}):

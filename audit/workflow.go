@@ -35,8 +35,8 @@ func NewWorkflow(object string, steps ...Step) (Workflow, error) {
 	}
 	w := Workflow{object: object}
 	for i, s := range steps {
-		if !s.valid() || w.step(s.Action) != nil {
-			return Workflow{}, fmt.Errorf("audit: new workflow: step %d cannot be declared", i+1)
+		if err := s.check(w.step(s.Action) != nil); err != nil {
+			return Workflow{}, fmt.Errorf("audit: new workflow: step %d of %d: %w", i+1, len(steps), err)
 		}
 		w.steps = append(w.steps, s)
 	}
@@ -44,13 +44,21 @@ func NewWorkflow(object string, steps ...Step) (Workflow, error) {
 	return w, nil
 }
 
-func (s *Step) valid() bool {
+func (s *Step) check(twice bool) error {
 	ours := slices.ContainsFunc(SystemActions(), func(a SystemAction) bool { return a.Action == s.Action })
 	e := Event{Tenant: "t", Action: s.Action, Verb: s.Verb, Actor: System("t", "t"), Detail: map[string]string{}}
 	for _, k := range slices.Concat(s.Needs, s.May) {
 		e.Detail[k] = "v"
 	}
-	return !ours && e.Validate() == nil && len(e.Detail) == len(s.Needs)+len(s.May)
+	switch {
+	case twice:
+		return errors.New("its action is declared before")
+	case ours:
+		return errors.New("its action is the log's own")
+	case len(e.Detail) != len(s.Needs)+len(s.May):
+		return errors.New("a detail is named twice")
+	}
+	return e.Validate()
 }
 
 func (w Workflow) step(a Action) *Step {
@@ -111,8 +119,5 @@ func (w Workflow) Event(action Action, id string, patient Patient, detail map[st
 // History is the Query of everything that happened to one object, its own steps and all else.
 // Without an id it is a Query that is refused: no object's history is not everybody's.
 func (w Workflow) History(tenant Tenant, id string) Query {
-	if id == "" {
-		return Query{}
-	}
-	return Query{Tenant: tenant, ResourceType: w.object, ResourceID: id}
+	return Query{Tenant: tenant, ResourceType: w.object, ResourceID: id, nameless: id == ""}
 }
