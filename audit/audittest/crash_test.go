@@ -43,7 +43,7 @@ func TestCrashCatches(t *testing.T) {
 		{cachedHead, 2, "place"},
 		{looseSequence, 2, "place"},
 		{lookThenLeap, 2, "one ID"},
-		{lookThenFail, 2, "constraint failed"},
+		{ownIDs, 1, "under an acknowledged ID"},
 	}
 	if testing.Short() {
 		cases = cases[:3]
@@ -58,4 +58,17 @@ func TestCrashCatches(t *testing.T) {
 			t.Log(err)
 		})
 	}
+}
+
+// A process that cannot work is no process that survived.
+func TestCrashSeesProcessesEnd(t *testing.T) {
+	t.Parallel()
+	o := toyCrash(sane, 1)
+	o.Open = func(t testing.TB, _ string) audit.Store {
+		t.Fatal("no such database")
+		return nil
+	}
+	err := audittest.CheckCrash(t, o)
+	require.ErrorContains(t, err, "a process ended by itself")
+	require.ErrorContains(t, err, "no such database")
 }

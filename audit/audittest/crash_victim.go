@@ -101,17 +101,28 @@ func victim(t testing.TB, o CrashOptions, task string) {
 	p.forever(func(int) error { return p.look(ctx) })
 }
 
-// forever calls f until it fails, and then ends the process. The breaks let the others in
-// where an engine has one lock for all who write.
+// forever calls f again and again. The breaks let the others in where an engine has one lock
+// for all who write; what fails all the same, because they were quicker, is tried again.
 func (p *prey) forever(f func(n int) error) {
-	for n := 0; ; n++ {
+	failing := time.Time{}
+	for n := 0; ; {
 		time.Sleep(rand.N(3 * time.Millisecond))
-		if err := f(n); err != nil {
+		err := f(n)
+		switch {
+		case err == nil:
+			failing = time.Time{}
+			n++
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) > giveUp:
 			p.report(reportFailed, fmt.Sprintf("%q", err.Error()))
 			os.Exit(3)
 		}
 	}
 }
+
+// giveUp is how long a call may fail.
+const giveUp = 10 * time.Second
 
 // report writes one line in one piece.
 func (p *prey) report(what string, values ...any) {

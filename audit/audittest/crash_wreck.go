@@ -93,11 +93,13 @@ func (w *wreck) place(line string) error {
 // examine compares the database with the reports, twice if it has to: what a killed client
 // had sent to a server may take effect while it is being looked at.
 func (w *wreck) examine(ctx context.Context, s audit.Store) error {
-	if w.compare(ctx, s) == nil {
-		return nil
+	if w.compare(ctx, s) != nil {
+		time.Sleep(time.Second)
+		if err := w.compare(ctx, s); err != nil {
+			return err
+		}
 	}
-	time.Sleep(time.Second)
-	return w.compare(ctx, s)
+	return w.again(ctx, s)
 }
 
 func (w *wreck) compare(ctx context.Context, s audit.Store) error {
@@ -118,7 +120,7 @@ func (w *wreck) compare(ctx context.Context, s audit.Store) error {
 			there[a] = append(there[a], e)
 		}
 	}
-	return first(w.whole(there), w.ordered(there), w.winners(there), w.forgotten(ctx, s, there), w.again(ctx, s))
+	return first(w.whole(there), w.ordered(there), w.winners(there), w.forgotten(ctx, s, there))
 }
 
 // whole looks for acknowledged calls that are missing, and for calls that are there by half.
@@ -207,17 +209,16 @@ func (w *wreck) forgotten(ctx context.Context, s audit.Store, there map[act][]au
 	return nil
 }
 
-// again repeats acknowledged calls, as a client does that lost the answer, and contradicts
-// one of them.
+// again contradicts and repeats acknowledged calls, as a client does that lost the answer.
 func (w *wreck) again(ctx context.Context, s audit.Store) error {
 	tried := 0
 	for a := range w.appended {
-		if err := add(ctx, s, a.entries()...); err != nil {
-			return fmt.Errorf("an acknowledged call again: %w", err)
-		}
 		liar := entry(a.call, of(a.tenant()), func(e *audit.Event) { e.ID, e.Action = a.id(0), "patient.export" })
 		if err := s.Append(ctx, []audit.Entry{liar}); !errors.Is(err, audit.ErrConflict) {
 			return fmt.Errorf("another body under an acknowledged ID: got %v, want ErrConflict", err)
+		}
+		if err := add(ctx, s, a.entries()...); err != nil {
+			return fmt.Errorf("an acknowledged call again: %w", err)
 		}
 		if tried++; tried == 50 {
 			break

@@ -184,13 +184,16 @@ func (s *toy) insertUnlessSeen(ctx context.Context, entries []audit.Entry) error
 
 // insertUnlessOwn is a flaw: others write, too.
 func (s *toy) insertUnlessOwn(ctx context.Context, entries []audit.Entry) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, e := range entries {
-		if old := s.own[e.ID]; old != nil && !bytes.Equal(old, e.Body) {
+		s.mu.Lock()
+		old, ok := s.own[e.ID]
+		if !ok {
+			s.own[e.ID] = e.Body
+		}
+		s.mu.Unlock()
+		if ok && !bytes.Equal(old, e.Body) {
 			return audit.ErrConflict
 		}
-		s.own[e.ID] = e.Body
 	}
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		for _, e := range entries {
