@@ -21,6 +21,10 @@ type eightFields struct {
 	H  phi.Text `phi:"h,class=clinical"`
 }
 
+func (e *eightFields) all() [8]phi.Text {
+	return [8]phi.Text{e.A, e.B, e.C, e.D, e.E, e.F, e.G, e.H}
+}
+
 func benchVault(b testing.TB) *phi.Vault {
 	v, err := phi.Open(b.Context(), "bench", phi.NewMemoryKMS(), phi.NewMemoryKeys(), nil)
 	require.NoError(b, err)
@@ -95,7 +99,7 @@ func BenchmarkOpenRow8(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, t := range []phi.Text{p.A, p.B, p.C, p.D, p.E, p.F, p.G, p.H} {
+		for _, t := range p.all() {
 			if !t.Equal(want) {
 				b.Fatal("wrong")
 			}

@@ -95,43 +95,6 @@ func (v *Vault) fieldTerm(ctx context.Context, t audit.Tenant, f *field, plain s
 	return term, nil
 }
 
-// Row is a stored row as the host's SELECT returned it.
-type Row struct {
-	ID      string
-	Patient audit.Patient     // where the patient is another column than the id
-	Cols    map[string]Sealed // by field name; nil is NULL
-}
-
-// Dest returns what rows.Scan needs for a SELECT of the host's own columns followed by those
-// of Columns: own, then one destination for each field, which fill row.Cols.
-//
-//	err := rows.Scan(patients.Dest(&row, &row.ID, &therapist)...)
-func (c *Codec[T]) Dest(row *Row, own ...any) []any {
-	row.Cols = make(map[string]Sealed, len(c.layout.fields))
-	dest := make([]any, 0, len(own)+len(c.layout.fields))
-	dest = append(dest, own...)
-	for _, f := range c.layout.fields {
-		dest = append(dest, &colScanner{row.Cols, f.name, f.id})
-	}
-	return dest
-}
-
-// colScanner is a sql.Scanner for one column of a Row.
-type colScanner struct {
-	cols      map[string]Sealed
-	field, id string
-}
-
-// Scan stores the column.
-func (s *colScanner) Scan(src any) error {
-	var v Sealed
-	if err := v.Scan(src); err != nil {
-		return &FieldError{s.id, err}
-	}
-	s.cols[s.field] = v
-	return nil
-}
-
 // Record is a sealed row, ready to be written.
 type Record struct {
 	fields []field

@@ -248,7 +248,9 @@ func isValue(t reflect.Type) bool {
 
 // value returns the i-th sealed field of the struct v.
 func (l *layout) value(v reflect.Value, i int) *value {
-	for _, k := range l.fields[i].path {
+	path := l.fields[i].path
+	v = v.Field(path[0])
+	for _, k := range path[1:] { // of an embedded struct
 		v = v.Field(k)
 	}
 	switch t := v.Addr().Interface().(type) {

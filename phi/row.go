@@ -28,7 +28,7 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 	if err := r.bind(v); err != nil {
 		return nil, err
 	}
-	if err := r.load(ctx, row.Cols); err != nil {
+	if err := r.load(ctx, &row); err != nil {
 		return nil, err
 	}
 	get := func() *held { return &r.self }
@@ -65,7 +65,7 @@ func keysOf(rows []Row) []KeyID {
 	seen := map[KeyID]bool{}
 	var ids []KeyID
 	for _, r := range rows {
-		for _, s := range r.Cols {
+		for _, s := range r.all() {
 			if id, err := s.KeyID(); err == nil && !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)
@@ -136,16 +136,17 @@ func (r *lazyRow) bind(v reflect.Value) error {
 }
 
 // load takes over the columns and finds their keys.
-func (r *lazyRow) load(ctx context.Context, cols map[string]Sealed) error {
+func (r *lazyRow) load(ctx context.Context, row *Row) error {
+	if err := row.fits(r.layout); err != nil {
+		return err
+	}
 	r.place.bind(r.buf[:], r.v.namespace, &At{Tenant: r.tenant, Patient: r.patient, Row: r.id})
-	known := 0
 	for i := range r.cells {
 		f, c := &r.layout.fields[i], &r.cells[i]
-		sealed, loaded := cols[f.name]
+		sealed, loaded := row.at(r.layout, i)
 		if !loaded {
 			continue
 		}
-		known++
 		if sealed == nil {
 			c.sealed = Sealed{}
 			continue
@@ -155,14 +156,6 @@ func (r *lazyRow) load(ctx context.Context, cols map[string]Sealed) error {
 			return fieldError(f, err)
 		}
 		c.sealed, c.key = sealed, key
-	}
-	if known == len(cols) {
-		return nil
-	}
-	for name := range cols {
-		if r.layout.find(name) == nil {
-			return &FieldError{r.layout.entity + "." + name, ErrNoField}
-		}
 	}
 	return nil
 }

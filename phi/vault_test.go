@@ -415,8 +415,8 @@ func TestAllocations(t *testing.T) {
 		limit float64
 		f     func()
 	}{
-		"Seal":   {6, func() { _, _ = v.Seal(t.Context(), place(), plain) }},
-		"Unseal": {5, func() { _, _ = v.Unseal(t.Context(), place(), s) }},
+		"Seal":   {3, func() { _, _ = v.Seal(t.Context(), place(), plain) }},
+		"Unseal": {3, func() { _, _ = v.Unseal(t.Context(), place(), s) }},
 		"Term":   {2, func() { _, _ = v.Term(t.Context(), clinic, "patient.phone", "+15555550123") }},
 	} {
 		allocs := testing.AllocsPerRun(200, tc.f)
