@@ -36,7 +36,25 @@
 // data, one for indexes. The data root wraps a random key for each patient, which can be
 // erased, and derives the keys of values that belong to no patient. Wrapped keys are in a
 // [KeyStore]. What is sealed names its key, and only that key is tried. [KeyFile] is a KMS for
-// development and small installations.
+// development and small installations, package vaulttransit one over HashiCorp Vault, and a
+// [Ring] replaces one KMS by another.
+//
+// # Rotation
+//
+// Every key can be replaced while the application runs:
+//
+//	rotator, err := phi.NewRotator(vault, log, "platform", nil)
+//	job, err := rotator.Rotate(ctx, phi.RotateKEK, "")               // the KMS has a new key
+//	job, err = rotator.Rotate(ctx, phi.RotateRoot, "clinic-1")       // a tenant's root
+//	job, err = rotator.Rotate(ctx, phi.RotatePatients, "clinic-1")   // and its patients' keys
+//	job, err = rotator.Sweep(ctx, "clinic-1", "patient", rows, step) // rows, sealed anew
+//
+// How far it came is in the key store; after a crash the same call goes on from there. Old keys
+// stay, so nothing is unreadable in between. Re-wrapping a key does not help against somebody
+// who has a copy of it: then its patients need new keys, and their rows to be sealed anew with
+// [Codec.Reseal].
+//
+// A host whose columns are still in clear goes through the [Stage]s.
 //
 // # What the host still does
 //
