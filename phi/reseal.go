@@ -87,7 +87,7 @@ func (c *Codec[T]) Reseal(ctx context.Context, t audit.Tenant, row Row) (map[str
 		return nil, err
 	}
 	fresh := map[string]Sealed{}
-	for name, s := range row.Cols {
+	for name, s := range row.all() {
 		f := l.find(name)
 		if f == nil {
 			return nil, &FieldError{l.entity + "." + name, ErrNoField}
