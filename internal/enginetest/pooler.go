@@ -127,7 +127,8 @@ func (p *pooler) cancel(client uint32) {
 	if server == nil {
 		return
 	}
-	conn, err := net.Dial(pgconn.NetworkAddress(p.config.Host, p.config.Port))
+	network, address := pgconn.NetworkAddress(p.config.Host, p.config.Port)
+	conn, err := net.Dial(network, address)
 	if err != nil {
 		return
 	}

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 	"time"
 
@@ -51,40 +52,55 @@ func TestProxyStallsAndHangsUp(t *testing.T) {
 	require.NoError(t, pool.PingContext(t.Context()))
 }
 
+// Our pooler and PgBouncer do the same to a client.
+func poolers(t *testing.T, f func(t *testing.T, address string, open func(testing.TB, string, int) *sql.DB)) {
+	for name, open := range map[string]func(testing.TB, string, int) *sql.DB{"ours": enginetest.Pooled, "pgbouncer": enginetest.PgBouncer} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, address := enginetest.PostgresSchema(t)
+			f(t, address, open)
+		})
+	}
+}
+
 // A transaction stays on its connection, the next one is on another; what a session keeps
 // stays behind.
 func TestPooledChangesConnections(t *testing.T) {
 	t.Parallel()
-	_, address := enginetest.PostgresSchema(t)
-	pool := enginetest.Pooled(t, address, 2)
-	conn, err := pool.Conn(t.Context())
-	require.NoError(t, err)
-	defer conn.Close()
-	backend := func() (pid int) {
-		t.Helper()
-		require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT pg_backend_pid() + $1 - $1`, 1).Scan(&pid))
-		return pid
-	}
-	one, two := backend(), backend()
-	require.NotEqual(t, one, two)
-	tx, err := conn.BeginTx(t.Context(), nil)
-	require.NoError(t, err)
-	var first, second int
-	require.NoError(t, tx.QueryRow(`SELECT pg_backend_pid()`).Scan(&first))
-	require.NoError(t, tx.QueryRow(`SELECT pg_backend_pid()`).Scan(&second))
-	require.Equal(t, first, second)
-	require.NoError(t, tx.Rollback())
-	_, err = conn.ExecContext(t.Context(), `SET application_name = 'somebody'`)
-	require.NoError(t, err)
-	names := map[string]bool{}
-	for range 4 {
-		var name string
-		require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT current_setting('application_name')`).Scan(&name))
-		names[name] = true
-	}
-	require.Len(t, names, 2, "one connection of two has the setting")
-	exec(t, pool, `CREATE TABLE mine (n INT)`)
-	require.Zero(t, count(t, pool), "in the test's schema")
+	poolers(t, func(t *testing.T, address string, open func(testing.TB, string, int) *sql.DB) {
+		pool := open(t, address, 2)
+		other, err := pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer other.Rollback()
+		backend := func(q interface {
+			QueryRowContext(context.Context, string, ...any) *sql.Row
+		},
+		) (pid int) {
+			t.Helper()
+			require.NoError(t, q.QueryRowContext(t.Context(), `SELECT pg_backend_pid() + $1 - $1`, 1).Scan(&pid))
+			return pid
+		}
+		taken := backend(other) // so that both connections are open
+		require.NotEqual(t, taken, backend(pool))
+		require.Equal(t, taken, backend(other))
+		require.NoError(t, other.Rollback())
+
+		conn, err := pool.Conn(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NotEqual(t, backend(conn), backend(conn))
+		_, err = conn.ExecContext(t.Context(), `SET lock_timeout = 12345`)
+		require.NoError(t, err)
+		values := map[string]bool{}
+		for range 4 {
+			var value string
+			require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT current_setting('lock_timeout')`).Scan(&value))
+			values[value] = true
+		}
+		require.Len(t, values, 2, "one connection of two has the setting")
+		exec(t, pool, `CREATE TABLE mine (n INT)`)
+		require.Zero(t, count(t, pool), "in the test's schema")
+	})
 }
 
 // A client that leaves within a transaction takes it along.
