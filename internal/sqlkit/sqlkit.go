@@ -46,6 +46,8 @@ type DB struct {
 	tx      *sql.Tx       // nil outside
 	writer  chan struct{} // SQLite: one writer of this process at a time, instead of a race for the lock
 	rebound *rebound
+	kept    *kept   // nil without KeepStatements
+	joined  *keptTx // the same inside a host's transaction
 }
 
 // Open wraps a host's connection pool. It does not connect.
@@ -67,7 +69,11 @@ func Open(pool *sql.DB, d Dialect) (*DB, error) {
 // Join returns a DB whose statements run inside the host's transaction: Write uses a
 // savepoint, nothing is retried, nothing is committed.
 func (d *DB) Join(tx *sql.Tx) *DB {
-	return &DB{dialect: d.dialect, tx: tx, rebound: d.rebound}
+	joined := &DB{dialect: d.dialect, tx: tx, rebound: d.rebound}
+	if d.kept != nil {
+		joined.joined = &keptTx{tx: tx, k: d.kept}
+	}
+	return joined
 }
 
 // Dialect returns the engine.
@@ -105,8 +111,13 @@ func (d *DB) Get(ctx context.Context, dest []any, query string, args ...any) err
 
 // direct runs statements in the host's transaction, or each in one of its own.
 func (d *DB) direct() *Tx {
-	if d.tx != nil {
+	switch {
+	case d.joined != nil:
+		return &Tx{db: d, q: d.joined}
+	case d.tx != nil:
 		return &Tx{db: d, q: d.tx}
+	case d.kept != nil:
+		return &Tx{db: d, q: keptPool{d.pool, d.kept}}
 	}
 	return &Tx{db: d, q: d.pool}
 }

@@ -31,6 +31,9 @@ func (d *DB) Write(ctx context.Context, f func(*Tx) error) error {
 	switch {
 	case d.tx != nil:
 		return d.savepoint(ctx, f)
+	case d.kept != nil:
+		defer d.prepareWanted(ctx)
+		return d.exclusively(ctx, func() error { return d.writeKept(ctx, f) })
 	case d.dialect == SQLite:
 		return d.exclusively(ctx, func() error { return d.writeConn(ctx, f) })
 	default:
