@@ -27,7 +27,8 @@ func Migrations() fs.FS { return migrations }
 // Store is an audit.Store in a SQL database. It is safe for concurrent use.
 type Store struct {
 	db     *sqlkit.DB
-	macs   macs // of waiting entries; PostgreSQL only
+	bare   *sqlkit.DB // for while the tables may be missing
+	macs   macs       // of waiting entries; PostgreSQL only
 	shape  shape
 	relief relief
 }
@@ -54,11 +55,16 @@ func Postgres(db *sql.DB, key []byte, further ...[]byte) (*Store, error) {
 }
 
 func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
+	bare, err := sqlkit.Open(db, d)
+	if err != nil {
+		return nil, fmt.Errorf("auditsql: %w", err)
+	}
 	kit, err := sqlkit.Open(db, d)
 	if err != nil {
 		return nil, fmt.Errorf("auditsql: %w", err)
 	}
-	s := &Store{db: kit, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4}}
+	kit.KeepStatements(`UPDATE audit_tenant SET given = given WHERE no = 0`)
+	s := &Store{db: kit, bare: bare, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4}}
 	s.relief.lookEvery, s.relief.tooMany, s.relief.vacuumEvery = 8192, 65_536, 20_000
 	return s, nil
 }
@@ -69,7 +75,7 @@ func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }
 // recorded. Several processes may do so at once; one that was killed goes on the next time.
 // It returns ErrUnsafeEngine, and changes nothing, where Check does.
 func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.db.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
+	if err := s.bare.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
 		return err
 	}
 	if err := s.importAll(ctx); err != nil {
@@ -82,7 +88,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 // before 3.51.3, without WAL, below synchronous=FULL or with a busy_timeout outside 1 to
 // 1000 ms; PostgreSQL with fsync or full_page_writes off. It looks at one or two connections.
 func (s *Store) Check(ctx context.Context) error {
-	if err := s.db.Check(ctx); err != nil {
+	if err := s.bare.Check(ctx); err != nil {
 		return fmt.Errorf("auditsql: %w", err)
 	}
 	return nil

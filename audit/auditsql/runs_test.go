@@ -112,7 +112,7 @@ func TestRunsAgainstModel(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(shape[0]), 1))
 			m := model{}
 			n := 0
-			for range 120 {
+			for range 60 {
 				batch := make([]audit.Entry, 1+r.IntN(30))
 				for i := range batch {
 					batch[i] = random(t, r, n)
@@ -136,7 +136,7 @@ func TestRunsAgainstModel(t *testing.T) {
 				}
 			}
 			drain(t, s)
-			for range 200 {
+			for range 100 {
 				m.compare(t, s, r)
 			}
 		}
@@ -257,7 +257,7 @@ func TestFewRuns(t *testing.T) {
 		e := open(t)
 		s := over(t, e)
 		r := rand.New(rand.NewPCG(11, 1))
-		for n := range 700 {
+		for n := range 400 {
 			require.NoError(t, s.Append(t.Context(), []audit.Entry{random(t, r, n)}))
 			_, err := s.Sequence(t.Context(), 10)
 			require.NoError(t, err)

@@ -145,11 +145,11 @@ func TestRowsAreNeverChanged(t *testing.T) {
 		require.NoError(t, err, "and now it has its place")
 		statements := []string{
 			"UPDATE audit_entry SET recorded = 1", "UPDATE audit_entry SET sealed = body", "DELETE FROM audit_entry",
-			"DELETE FROM audit_tenant", "INSERT INTO audit_mark (place, latest, low, high) VALUES (1, 1, 1, 1); DELETE FROM audit_mark",
+			"DELETE FROM audit_tenant", "UPDATE audit_block SET key = 0", "INSERT INTO audit_mark (place, latest, low, high) VALUES (1, 1, 1, 1); DELETE FROM audit_mark",
 		}
 		if e.Dialect == sqlkit.Postgres {
 			statements = append(statements, "TRUNCATE audit_entry", "TRUNCATE audit_tenant", "TRUNCATE audit_mark",
-				"TRUNCATE audit_pending", "TRUNCATE audit_find")
+				"TRUNCATE audit_pending", "TRUNCATE audit_block")
 		}
 		for _, s := range statements {
 			_, err := e.Pool.ExecContext(t.Context(), s)
