@@ -175,25 +175,40 @@ func parseStream(head []byte) (h header, err error) {
 	return h, nil
 }
 
-// readSome reads until b is full or r ends. It is io.ReadFull, except that an
-// io.ErrUnexpectedEOF of r itself, which is how the body of a request says that it was cut off,
-// is the failure it means to be and no end.
-func readSome(r io.Reader, b []byte) (n int, end bool, err error) {
-	for idle := 0; n < len(b); idle++ {
-		k, err := r.Read(b[n:])
-		n += k
+// readUpTo appends to b what r yields, until b has limit bytes or r ends. An
+// io.ErrUnexpectedEOF of r itself, which is how the body of a request says that it was cut
+// off, is the failure it means to be and no end, as it would be for io.ReadFull.
+func readUpTo(limit int, r io.Reader, b []byte) (all []byte, end bool, err error) {
+	for idle := 0; len(b) < limit; idle++ {
+		b = grow(b, limit)
+		n, err := r.Read(b[len(b):min(cap(b), limit)])
+		b = b[:len(b)+n]
 		switch {
 		case err == io.EOF:
-			return n, true, nil
+			return b, true, nil
 		case err != nil:
-			return n, false, err
-		case k > 0:
+			return b, false, err
+		case n > 0:
 			idle = 0
 		case idle == 100:
-			return n, false, io.ErrNoProgress
+			return b, false, io.ErrNoProgress
 		}
 	}
-	return n, false, nil
+	return b, false, nil
+}
+
+// grow makes room in b where it has none: a little for a small file, then up to limit.
+func grow(b []byte, limit int) []byte {
+	if len(b) < cap(b) {
+		return b
+	}
+	size := limit
+	if cap(b) == 0 {
+		size = min(limit, 4096)
+	}
+	larger := append(make([]byte, 0, size), b...)
+	clear(b)
+	return larger
 }
 
 // streamError says that reading or writing failed, which is no statement about the data.

@@ -25,16 +25,15 @@ type StreamReader struct {
 // not open, which has either reason; all are ErrTampered. Where src fails its error is
 // wrapped, and nothing is said about the data.
 func (v *Vault) UnsealStream(ctx context.Context, at At, src io.Reader) (*StreamReader, error) {
-	head := make([]byte, StreamHeaderSize)
-	n, _, err := readSome(src, head)
+	head, _, err := readUpTo(StreamHeaderSize, src, nil)
 	if err != nil {
 		return nil, streamError("reading a sealed stream", err)
 	}
-	c, err := v.openStream(ctx, at, head[:n])
+	c, err := v.openStream(ctx, at, head)
 	if err != nil {
 		return nil, err
 	}
-	return &StreamReader{src: src, chunks: c, in: make([]byte, chunkSealed), buf: make([]byte, 0, chunkSize)}, nil
+	return &StreamReader{src: src, chunks: c}, nil
 }
 
 // Read returns plaintext of an authenticated chunk, io.EOF after the whole stream.
@@ -81,31 +80,33 @@ func (r *StreamReader) WriteTo(w io.Writer) (n int64, err error) {
 
 // fill opens the next chunk, or sets the error with which the stream ends.
 func (r *StreamReader) fill() {
-	n, _, err := readSome(r.src, r.in)
+	in, _, err := readUpTo(chunkSealed, r.src, r.in[:0])
+	r.in = in
 	if err != nil {
 		r.err = streamError("reading a sealed stream", err)
 		return
 	}
-	if n < nonceSize+tagSize {
+	if len(in) < nonceSize+tagSize {
 		r.err = ErrTruncated
 		return
 	}
-	last := n < chunkSealed
+	last := len(in) < chunkSealed
 	aad, err := r.chunks.advance(last)
 	if err != nil {
 		r.err = err
 		return
 	}
-	plain, err := r.chunks.aead.Open(r.buf[:0], nil, r.in[:n], aad)
+	plain, err := r.chunks.aead.Open(r.buf[:0], nil, in, aad)
 	switch {
 	case err != nil && last:
 		r.err = errLastChunk
 	case err != nil:
 		r.err = ErrAltered
-	case last:
-		r.plain, r.err = plain, io.EOF
 	default:
-		r.plain = plain
+		r.buf, r.plain = plain, plain
+		if last {
+			r.err = io.EOF
+		}
 	}
 }
 

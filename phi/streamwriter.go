@@ -29,7 +29,7 @@ func (v *Vault) SealStream(ctx context.Context, at At, dst io.Writer) (*StreamWr
 	if err != nil {
 		return nil, err
 	}
-	w := &StreamWriter{dst: dst, chunks: c, plain: make([]byte, 0, chunkSize), out: make([]byte, 0, chunkSealed)}
+	w := &StreamWriter{dst: dst, chunks: c}
 	if err := w.write(head); err != nil {
 		return nil, err
 	}
@@ -44,8 +44,9 @@ func (w *StreamWriter) Write(p []byte) (n int, err error) {
 			n += chunkSize
 			continue
 		}
-		k := min(len(p)-n, chunkSize-len(w.plain))
-		w.plain = append(w.plain, p[n:n+k]...)
+		w.plain = grow(w.plain, chunkSize)
+		k := copy(w.plain[len(w.plain):cap(w.plain)], p[n:])
+		w.plain = w.plain[:len(w.plain)+k]
 		n += k
 		w.flush()
 	}
@@ -56,9 +57,9 @@ func (w *StreamWriter) Write(p []byte) (n int, err error) {
 // longer be completed: Close returns the error too.
 func (w *StreamWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	for w.err == nil {
-		k, end, err := readSome(r, w.plain[len(w.plain):chunkSize])
-		w.plain = w.plain[:len(w.plain)+k]
-		n += int64(k)
+		before, end := len(w.plain), false
+		w.plain, end, err = readUpTo(chunkSize, r, w.plain)
+		n += int64(len(w.plain) - before)
 		if err != nil {
 			w.fail(streamError("reading what to seal", err))
 			break
@@ -101,7 +102,8 @@ func (w *StreamWriter) seal(plain []byte, last bool) {
 		w.fail(err)
 		return
 	}
-	if err := w.write(w.chunks.aead.Seal(w.out[:0], nil, plain, aad)); err != nil {
+	w.out = w.chunks.aead.Seal(w.out[:0], nil, plain, aad)
+	if err := w.write(w.out); err != nil {
 		w.fail(err)
 	}
 }

@@ -21,7 +21,7 @@ import (
 const (
 	fieldTable = "field of 64 bytes"
 	rowTable   = "row of eight fields of 64 bytes, per field"
-	fileTable  = "file of 1 MiB, per 64 KiB"
+	fileTable  = "file of 4 MiB, per 64 KiB"
 
 	chunk = 64 << 10
 )
@@ -179,14 +179,14 @@ func rowCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed
 	}, nil
 }
 
-// fileCases seal and open 1 MiB, with the header and the key's set-up for a stream, without
+// fileCases seal and open 4 MiB, with the header and the key's set-up for a stream, without
 // for the bare AES-GCM.
 func fileCases(ctx context.Context, v *phi.Vault) ([]*timed, error) {
 	gcm, err := newGCM()
 	if err != nil {
 		return nil, err
 	}
-	const n = 16
+	const n = 64
 	data, nonce, out := make([]byte, n*chunk), make([]byte, 12), make([]byte, 0, chunk+16)
 	sealed := gcm.Seal(nil, nonce, data[:chunk], nil)
 	at := phi.At{Tenant: "clinic", Field: "file.scan", Patient: "p-ana", Row: "f-1"}
