@@ -102,6 +102,23 @@ type Record struct {
 	terms  Terms
 }
 
+// newRecord returns a record without values, in one piece of memory for most rows.
+func newRecord(l *layout, row string) (r *Record) {
+	if n := len(l.fields); n <= 8 {
+		small := &struct {
+			Record
+			room [8]Sealed
+		}{}
+		r = &small.Record
+		r.cols = small.room[:n]
+	} else {
+		r = &Record{cols: make([]Sealed, n)}
+	}
+	r.fields = l.fields
+	r.terms = Terms{Entity: l.entity, Row: row}
+	return r
+}
+
 // Col returns the sealed value of a field, nil for no value. It panics if the codec has no
 // such field, which is a programmer's error.
 func (r *Record) Col(name string) Sealed {

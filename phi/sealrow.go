@@ -47,8 +47,7 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 	}
 	s.m = s.v.scratchpad()
 	defer s.done()
-	r := &Record{fields: l.fields, cols: make([]Sealed, len(l.fields))}
-	r.terms = Terms{Entity: l.entity, Row: s.at.Row}
+	r := newRecord(l, s.at.Row)
 	for i := range l.fields {
 		if err := s.field(ctx, r, i, *l.value(v, i)); err != nil {
 			return nil, err
