@@ -31,7 +31,7 @@ func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
 		values = append(values, place, it.recorded, it.outcome, it.id, it.leaf, it.body, orNull(it.sealed))
 		waiting[i] = placed{place, it.recorded, it.keys}
 	}
-	n, err := insertRows(ctx, tx, insertEntry, values, 7, " ON CONFLICT DO NOTHING")
+	n, err := s.insertRows(ctx, tx, insertEntry, values, 7, " ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
 	if saved {
 		return nil
 	}
-	return hs.save(ctx, tx)
+	return s.saveHeads(ctx, tx, hs)
 }
 
 // reserve returns the heads of the tenants, from which places are given out. For a single

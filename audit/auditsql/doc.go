@@ -1,22 +1,57 @@
 // Package auditsql keeps audit events in SQLite or PostgreSQL, over database/sql and without
 // importing a driver.
 //
-//	store, err := auditsql.Postgres(db)
+//	store, err := auditsql.Postgres(db, key) // or auditsql.SQLite(db)
 //	err = store.Migrate(ctx)
 //	log, err := audit.New(store, sealer, nil)
+//	go log.Run(ctx, "platform") // on every server
 //
-// What it protects against: acknowledged events that a crash takes away. On PostgreSQL every
-// append sets synchronous_commit for its own transaction, and Migrate refuses a server with
-// fsync off. On SQLite Migrate refuses an engine that is too old or not in WAL mode, and
-// every append looks at the connection it is about to commit on and refuses one below
-// synchronous=FULL. Rows are only ever added; triggers refuse a careless UPDATE or DELETE.
-// Whoever owns the database can still do anything; nothing in it can be read from it that is
-// private, because private values arrive sealed.
+// # What it protects against
 //
-// What the host still does: give the tables a role of their own that may only SELECT and
-// INSERT (and DELETE on audit_opening), keep backups, and never call Log.Record while its own
-// write transaction on the same SQLite file is open: it would wait for itself.
+// Acknowledged events that a crash takes away. On PostgreSQL every recording transaction sets
+// synchronous_commit for itself, and Migrate refuses a server with fsync off. On SQLite Migrate
+// refuses an engine that is too old or not in WAL mode, and every transaction looks at the
+// connection it is about to commit on and refuses one below synchronous=FULL.
 //
-// The tables are audit_event, audit_event_patient, audit_event_object and audit_opening.
+// Events that somebody puts there who has only the database. On PostgreSQL an entry gets its
+// place after its commit, and until then it carries a MAC with a key that is not in the
+// database. One that was made up or changed meanwhile is kept, marked refused, never placed or
+// returned, and counted in audit.Backlog. Not protected are entries that have their place, and
+// that somebody removes or reorders entries while they wait; on SQLite, where the place is
+// given in the commit itself, who can write the file can write events.
+//
+// Careless statements: triggers refuse to change or delete events. Whoever owns the database
+// can still do anything; what is private cannot be read from it, because it arrives sealed.
+//
+// # Order
+//
+// Append takes no lock that others wait for. On PostgreSQL any number of servers append, and
+// whoever calls Sequence, usually Log.Run and every query, is the only one who does so until
+// its transaction ends; nothing of that belongs to a session, so poolers of transactions are
+// fine. If nobody runs Log.Run, or it is slower than those who append, they help: from 65,536
+// waiting entries on, one call of Append in a while also sequences as many as were appended.
+//
+// RecordTx records in the host's own transaction. Package auditpgx does so for pgx.
+//
+// # What the host still does
+//
+//   - keep the key of Postgres with its secrets, the same on all servers, see there how to
+//     change it;
+//   - on SQLite, never call Log.Record while its own write transaction on the same file is
+//     open: it would wait for itself; RecordTx is for that;
+//   - where the program's role is not the tables' owner, grant it SELECT on all tables of the
+//     prefix audit_; INSERT on all but audit_event, audit_event_patient, audit_event_object and
+//     audit_opening; UPDATE on audit_tenant, audit_run, and the columns sealed and refused;
+//     DELETE on audit_pending, audit_run, audit_block, audit_import and audit_opening; USAGE on
+//     the sequence audit_serial. The owner then also cleans up audit_pending, see VACUUM;
+//   - backups.
+//
+// # Upgrading from release 0.1
+//
+// Migrate imports what release 0.1 recorded, in the order of its times, and leaves the old
+// tables as they are. Servers of that release can go on beside newer ones; what they record is
+// found after the next Migrate, so call it once more when the last of them has stopped. Who
+// can write into the old tables can have events imported; take that right away then.
+//
 // Released migrations never change.
 package auditsql

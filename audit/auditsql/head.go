@@ -110,8 +110,8 @@ const upsertHead = `INSERT INTO audit_tenant (no, tenant, given, size, latest, l
 const replaceHead = ` ON CONFLICT (tenant) DO UPDATE SET given = excluded.given, size = excluded.size,
 	latest = excluded.latest, late = excluded.late, low = excluded.low, high = excluded.high`
 
-// save writes the heads back.
-func (hs heads) save(ctx context.Context, tx runner) error {
+// saveHeads writes the heads back.
+func (s *Store) saveHeads(ctx context.Context, tx runner, hs heads) error {
 	var values []any
 	for _, h := range hs {
 		if h.given > maxIndex {
@@ -119,7 +119,7 @@ func (hs heads) save(ctx context.Context, tx runner) error {
 		}
 		values = append(values, h.no, h.tenant, h.given, h.size, h.latest, h.late, h.low, h.high)
 	}
-	_, err := insertRows(ctx, tx, upsertHead, values, 8, replaceHead)
+	_, err := s.insertRows(ctx, tx, upsertHead, values, 8, replaceHead)
 	return err
 }
 
@@ -136,26 +136,30 @@ func chunks(n int, f func(start, end int) error) error {
 	return nil
 }
 
-// insertRows inserts rows of width values and returns how many the database counted. It uses
-// three sizes of statement, so that an engine can keep them prepared.
-func insertRows(ctx context.Context, tx runner, insert string, values []any, width int, conflict string) (int64, error) {
+// insertRows inserts rows of width values and returns how many the database counted.
+//
+// On PostgreSQL it uses three sizes of statement, because each is a round trip. On SQLite it
+// inserts them one by one with a statement that stays prepared: for several rows at a time the
+// engine keeps a journal of the pages that the statement changes, which costs more.
+func (s *Store) insertRows(ctx context.Context, tx runner, insert string, values []any, width int, conflict string) (int64, error) {
+	sizes := [...]int{maxRows, 8, 1}
+	if !s.postgres() {
+		sizes = [...]int{1, 1, 1}
+	}
 	var inserted int64
-	for len(values) > 0 {
-		rows := 1
-		for _, size := range []int{maxRows, 8} {
-			if len(values) >= size*width {
-				rows = size
-				break
+	tuple := sqlkit.List(width)
+	for _, size := range sizes {
+		if len(values) < size*width {
+			continue
+		}
+		query := insert + strings.Repeat(tuple+", ", size-1) + tuple + conflict
+		for ; len(values) >= size*width; values = values[size*width:] {
+			n, err := tx.Exec(ctx, query, values[:size*width]...)
+			if err != nil {
+				return inserted, err
 			}
+			inserted += n
 		}
-		tuple := sqlkit.List(width)
-		query := insert + strings.Repeat(tuple+", ", rows-1) + tuple + conflict
-		n, err := tx.Exec(ctx, query, values[:rows*width]...)
-		if err != nil {
-			return inserted, err
-		}
-		inserted += n
-		values = values[rows*width:]
 	}
 	return inserted, nil
 }

@@ -45,15 +45,15 @@ func (s *Store) writeRun(ctx context.Context, tx runner, pairs []pair) error {
 	if err := scanOne(ctx, tx, []any{&no}, insertRun, 0, runLive); err != nil {
 		return err
 	}
-	return writeBlocks(ctx, tx, no, blocksOf(pairs, s.shape.block))
+	return s.writeBlocks(ctx, tx, no, blocksOf(pairs, s.shape.block))
 }
 
-func writeBlocks(ctx context.Context, tx runner, run int64, blocks []block) error {
+func (s *Store) writeBlocks(ctx context.Context, tx runner, run int64, blocks []block) error {
 	values := make([]any, 0, 4*len(blocks))
 	for _, b := range blocks {
 		values = append(values, run, b.first.key, b.first.place, b.data)
 	}
-	_, err := insertRows(ctx, tx, insertBlock, values, 4, "")
+	_, err := s.insertRows(ctx, tx, insertBlock, values, 4, "")
 	return err
 }
 

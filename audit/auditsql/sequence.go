@@ -77,14 +77,14 @@ func (s *Store) settle(ctx context.Context, tx runner, hs heads, list []placed) 
 			pairs = append(pairs, pair{k, p.place})
 		}
 	}
-	_, err := insertRows(ctx, tx, `INSERT INTO audit_mark (place, latest, low, high) VALUES `, marks, 4, "")
+	_, err := s.insertRows(ctx, tx, `INSERT INTO audit_mark (place, latest, low, high) VALUES `, marks, 4, "")
 	if err == nil {
 		err = s.writeRun(ctx, tx, pairs)
 	}
 	if err != nil {
 		return 0, err
 	}
-	return len(pairs), hs.save(ctx, tx)
+	return len(pairs), s.saveHeads(ctx, tx, hs)
 }
 
 // maxWaiting is how many waiting entries Backlog counts.

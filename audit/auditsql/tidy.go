@@ -184,7 +184,7 @@ func (s *Store) mergePiece(ctx context.Context, tx runner, target run, sources [
 	if !finished && len(blocks) > 1 {
 		blocks = blocks[:len(blocks)-1]
 	}
-	if err := writeBlocks(ctx, tx, target.no, blocks); err != nil {
+	if err := s.writeBlocks(ctx, tx, target.no, blocks); err != nil {
 		return 0, err
 	}
 	if finished {

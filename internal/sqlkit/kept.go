@@ -109,7 +109,7 @@ func (d *DB) writeKept(ctx context.Context, f func(*Tx) error) error {
 		return hide(err)
 	}
 	defer tx.Rollback() // also when f panics; nothing after a commit
-	t := &Tx{db: d, q: &keptTx{tx, d.kept, new(bool)}}
+	t := &Tx{db: d, q: &keptTx{tx: tx, k: d.kept, foreign: new(bool)}}
 	if _, err := t.Exec(context.WithoutCancel(ctx), d.kept.lock); err != nil {
 		return err
 	}
@@ -126,7 +126,8 @@ func (d *DB) writeKept(ctx context.Context, f func(*Tx) error) error {
 type keptTx struct {
 	tx      *sql.Tx
 	k       *kept
-	foreign *bool // whether the transaction is another pool's; nil until that is known
+	foreign *bool                // whether the transaction is another pool's; nil until that is known
+	mine    map[string]*sql.Stmt // of this transaction, which closes them
 }
 
 // stmt returns the prepared statement for the transaction, nil if there is none.
@@ -138,10 +139,18 @@ func (t *keptTx) stmt(ctx context.Context, query string) *sql.Stmt {
 	if *t.foreign {
 		return nil
 	}
-	if s := t.k.get(query); s != nil {
-		return t.tx.StmtContext(ctx, s)
+	if s := t.mine[query]; s != nil {
+		return s
 	}
-	return nil
+	s := t.k.get(query)
+	if s == nil {
+		return nil
+	}
+	if t.mine == nil {
+		t.mine = map[string]*sql.Stmt{}
+	}
+	t.mine[query] = t.tx.StmtContext(ctx, s)
+	return t.mine[query]
 }
 
 // isForeign tries a statement: a host's transaction may be one of another pool for the same
