@@ -48,7 +48,8 @@ func TestMigrationsAreComplete(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, fstest.TestFS(auditsql.Migrations(),
 		"migrations/sqlite/0001_audit.sql", "migrations/postgres/0001_audit.sql",
-		"migrations/sqlite/0002_order.sql", "migrations/postgres/0002_order.sql"))
+		"migrations/sqlite/0002_order.sql", "migrations/postgres/0002_order.sql",
+		"migrations/sqlite/0003_guards.sql", "migrations/postgres/0003_guards.sql"))
 }
 
 func TestNoPool(t *testing.T) {
@@ -145,11 +146,12 @@ func TestRowsAreNeverChanged(t *testing.T) {
 		require.NoError(t, err, "and now it has its place")
 		statements := []string{
 			"UPDATE audit_entry SET recorded = 1", "UPDATE audit_entry SET sealed = body", "DELETE FROM audit_entry",
-			"DELETE FROM audit_tenant", "UPDATE audit_block SET key = 0", "INSERT INTO audit_mark (place, latest, low, high) VALUES (1, 1, 1, 1); DELETE FROM audit_mark",
+			"DELETE FROM audit_tenant", "DELETE FROM audit_block", "DELETE FROM audit_run", "UPDATE audit_run SET state = 2",
+			"UPDATE audit_run SET level = 7", "UPDATE audit_block SET key = 0", "INSERT INTO audit_mark (place, latest, low, high) VALUES (1, 1, 1, 1); DELETE FROM audit_mark",
 		}
 		if e.Dialect == sqlkit.Postgres {
 			statements = append(statements, "TRUNCATE audit_entry", "TRUNCATE audit_tenant", "TRUNCATE audit_mark",
-				"TRUNCATE audit_pending", "TRUNCATE audit_block")
+				"TRUNCATE audit_pending", "TRUNCATE audit_block", "TRUNCATE audit_run")
 		}
 		for _, s := range statements {
 			_, err := e.Pool.ExecContext(t.Context(), s)
