@@ -19,16 +19,20 @@
 //	p, err := patients.Open(ctx, tenant, row)  // row from SELECT, see Codec.Dest
 //	name, err := p.Name.Reveal(ctx)            // a Sight and a Trail in ctx, or an error
 //
-// # Two types
+// # Values
 //
-// A [Text] is a plaintext in memory. It cannot be printed, logged, marshalled or given to
-// SQL: everything shows "[PHI]". The ways out are [Text.Reveal] and [Text.View], which ask the
-// context's [Sight] and add the field to the request's audit event before they return.
+// A [Text], [Date] or [Number] is a plaintext in memory. It cannot be printed, logged,
+// marshalled or given to SQL: everything shows "[PHI]". The ways out are [Text.Reveal] and
+// [Text.View], which ask the context's [Sight] and add the field to the request's audit event
+// before they return.
 //
 // A [Sealed] is a value at rest: the only type here that goes into a column. It opens at one
 // place only, see [At]. Moved to another tenant, patient, row or field, or changed in any bit,
 // it is an error. An older value of the same place, put back, is not noticed, nor is a value
 // that was set to NULL.
+//
+// Files are no values: [Vault.SealStream] and [Vault.UnsealStream] seal them for a place in the
+// same way, in constant memory.
 //
 // # Keys
 //
@@ -52,7 +56,7 @@
 // How far it came is in the key store; after a crash the same call goes on from there. Old keys
 // stay, so nothing is unreadable in between. Re-wrapping a key does not help against somebody
 // who has a copy of it: then its patients need new keys, and their rows to be sealed anew with
-// [Codec.Reseal].
+// [Codec.Reseal], their files with [Vault.ResealStream].
 //
 // A host whose columns are still in clear goes through the [Stage]s.
 //
@@ -67,7 +71,7 @@
 //
 // # Compatibility
 //
-// The sealed format, the derivation of keys and terms, and the built-in normalisers at their
+// The sealed formats, the derivation of keys and terms, and the built-in normalisers at their
 // version are final: every later release reads what this one wrote, and a changed normaliser
 // is a new version beside the old. Names in tags, entities and the namespace are part of what
 // values are bound to; renaming one makes existing values unreadable under the new name. The

@@ -301,3 +301,36 @@ func FuzzNumber(f *testing.F) {
 		require.True(t, js.Equal(x))
 	})
 }
+
+// Whatever comes as JSON is a value in its one form, or an error that quotes nothing of it.
+func FuzzKindsJSON(f *testing.F) {
+	for _, s := range []string{`"1984-02-29"`, `72.50`, `"72.50"`, `null`, `"[PHI]"`, `1e9`, ` "1984-02-29" `, `{"Year":1984}`, `"1984-02-29`} {
+		f.Add([]byte(s))
+	}
+	quiet := func(t *testing.T, err error) {
+		require.True(t, errors.Is(err, phi.ErrForm) || errors.Is(err, phi.ErrMark))
+		require.Contains(t, []string{phi.ErrForm.Error(), phi.ErrMark.Error()}, err.Error())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var d phi.Date
+		if err := d.UnmarshalJSON(data); err != nil {
+			quiet(t, err)
+			require.True(t, d.IsZero())
+		} else if !d.IsZero() {
+			var s string
+			require.NoError(t, json.Unmarshal(data, &s))
+			require.True(t, must(phi.ParseDate(s)).Equal(d))
+		}
+		var n phi.Number
+		if err := n.UnmarshalJSON(data); err != nil {
+			quiet(t, err)
+			require.True(t, n.IsZero())
+		} else if !n.IsZero() {
+			s := strings.TrimSpace(string(data))
+			if s[0] == '"' {
+				require.NoError(t, json.Unmarshal(data, &s))
+			}
+			require.True(t, must(phi.ParseNumber(s)).Equal(n))
+		}
+	})
+}
