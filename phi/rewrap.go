@@ -64,12 +64,15 @@ func (r *Rotator) count(ctx context.Context, roots []Key) (sum int, err error) {
 	return sum, nil
 }
 
-// swap stores swaps. What another process has re-wrapped meanwhile stays as that one left it.
-func (r *Rotator) swap(ctx context.Context, swaps []KeySwap) error {
-	return r.patiently(ctx, func() error {
-		if _, err := r.v.keys.Rewrap(ctx, swaps); err != nil {
+// swap stores swaps and returns how many it was that changed. What another process has
+// re-wrapped meanwhile stays as that one left it.
+func (r *Rotator) swap(ctx context.Context, swaps []KeySwap) (n int, err error) {
+	err = r.patiently(ctx, func() error {
+		some, err := r.v.keys.Rewrap(ctx, swaps)
+		if n += some; err != nil {
 			return unavailable("storing re-wrapped keys", err)
 		}
 		return nil
 	})
+	return n, err
 }

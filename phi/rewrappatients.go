@@ -87,11 +87,12 @@ func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) e
 				return err
 			}
 		}
-		if err := r.swap(ctx, swaps); err != nil {
+		done, err := r.swap(ctx, swaps)
+		if err != nil {
 			return err
 		}
-		_, err := r.advance(ctx, n, func(job *Rotation) {
-			job.Done, job.Failed = job.Done+len(swaps), len(n.failed)
+		_, err = r.advance(ctx, n, func(job *Rotation) {
+			job.Done, job.Failed = job.Done+done, len(n.failed)
 			job.Total = max(job.Total, job.Done)
 		})
 		return err

@@ -75,5 +75,6 @@ func (r *Rotator) rewrapRoot(ctx context.Context, n *run, rec Key) error {
 	case err != nil || bytes.Equal(wrapped, rec.Wrapped):
 		return err
 	}
-	return r.swap(ctx, []KeySwap{{rec.ID, rec.Wrapped, KeyID{}, wrapped}})
+	_, err = r.swap(ctx, []KeySwap{{rec.ID, rec.Wrapped, KeyID{}, wrapped}})
+	return err
 }
