@@ -37,7 +37,7 @@ END $$;
 -- A temporary table must not stand in for one of these, neither for the sake of whose rights a
 -- function runs with nor for the event that would end in it.
 DO $$ BEGIN
-	EXECUTE format('ALTER FUNCTION audit_land(BYTEA, INTEGER[], BIGINT[], INTEGER[], INTEGER[], INTEGER[], INTEGER[], INTEGER[], INTEGER[], BOOLEAN, BOOLEAN) SET search_path = %I, pg_temp', current_schema());
+	EXECUTE format('ALTER FUNCTION audit_land(BYTEA, INTEGER[], BIGINT[], SMALLINT[], INTEGER[], INTEGER[], INTEGER[], INTEGER[], INTEGER[], BOOLEAN, BOOLEAN) SET search_path = %I, pg_temp', current_schema());
 	EXECUTE format('ALTER FUNCTION audit_event_import() SET search_path = %I, pg_temp', current_schema());
 END $$;
 
