@@ -162,7 +162,7 @@ func (l *Log) record(ctx context.Context, events []Event) error {
 
 // Prepare does everything of Record but the writing: it completes, validates, encodes and
 // seals the events, and returns them as a Store takes them. It is for recording inside a
-// transaction of the host's own; see auditsql.Store.RecordTx.
+// transaction of the host's own; see auditsql.Store.Prepare.
 //
 // Errors: ErrNoActor, *InvalidError, ErrSealing.
 func (l *Log) Prepare(ctx context.Context, events ...Event) ([]Entry, error) {

@@ -16,9 +16,10 @@ import (
 // patience bounds how long a rollback may take; it does not depend on the caller's context.
 const patience = 5 * time.Second
 
-// RecordTx records events in the host's own transaction: they are durable exactly if it
-// commits, and are found by the next query after that. store is over PostgreSQL, in the
-// database of tx; log is the one over store. tx may be a pool's or a connection's.
+// RecordTx records the events, prepared with auditsql.Store.Prepare before the transaction
+// began, in the host's own transaction: they are durable exactly if it commits, and are found
+// by the next query after that. tx is in the database of the store, which is PostgreSQL; it may
+// be a pool's or a connection's.
 //
 // It takes no lock but on its own rows: a transaction that stays open holds nobody up. The
 // commit waits for the disk, whatever synchronous_commit the host's session has.
@@ -27,14 +28,14 @@ const patience = 5 * time.Second
 // statements and the commit fail with pgx.ErrTxClosed. Where tx is a nested one, that is the
 // savepoint, and the outer transaction is the host's to judge.
 //
-// Errors: those of audit.Log.Prepare; audit.ErrConflict if there is an event with the ID
-// already, also one of a transaction that was open at the same time, and also the same one,
-// because its time was another; audit.ErrUnconfirmed for all else, with its cause.
-func RecordTx(ctx context.Context, tx pgx.Tx, store *auditsql.Store, log *audit.Log, events ...audit.Event) error {
-	if tx == nil || store == nil || log == nil {
-		return errors.New("auditpgx: recording needs a transaction, a store and a log")
+// Errors: audit.ErrConflict if there is an event with the ID already, also one of a transaction
+// that was open at the same time, and also the same one; an error if events is nil or the store
+// is over SQLite; audit.ErrUnconfirmed for all else, with its cause.
+func RecordTx(ctx context.Context, tx pgx.Tx, events *auditsql.Prepared) error {
+	if tx == nil {
+		return errors.New("auditpgx: recording needs a transaction")
 	}
-	err := record(ctx, tx, store, log, events)
+	err := record(ctx, tx, events)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
@@ -43,8 +44,8 @@ func RecordTx(ctx context.Context, tx pgx.Tx, store *auditsql.Store, log *audit.
 	return err
 }
 
-func record(ctx context.Context, tx pgx.Tx, store *auditsql.Store, log *audit.Log, events []audit.Event) error {
-	steps, err := store.Statements(ctx, log, events...)
+func record(ctx context.Context, tx pgx.Tx, events *auditsql.Prepared) error {
+	steps, err := events.Statements()
 	if err != nil || len(steps) == 0 {
 		return err
 	}

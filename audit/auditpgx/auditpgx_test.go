@@ -57,8 +57,16 @@ func (h *host) write(tx pgx.Tx) {
 	require.NoError(h.t, err)
 }
 
+func (h *host) prepare(events ...audit.Event) *auditsql.Prepared {
+	h.t.Helper()
+	p, err := h.store.Prepare(h.t.Context(), h.log, events...)
+	require.NoError(h.t, err)
+	return p
+}
+
 func (h *host) record(tx pgx.Tx, events ...audit.Event) error {
-	return auditpgx.RecordTx(h.t.Context(), tx, h.store, h.log, events...)
+	h.t.Helper()
+	return auditpgx.RecordTx(h.t.Context(), tx, h.prepare(events...))
 }
 
 // notes counts the host's own rows.
@@ -160,19 +168,14 @@ func TestRecordTxRefuses(t *testing.T) {
 	require.NoError(t, h.log.Record(t.Context(), there))
 	require.Equal(t, []string{there.ID}, h.order())
 	require.NoError(t, h.log.Record(t.Context(), waiting))
-	for name, c := range map[string]struct {
-		event audit.Event
-		want  error
-	}{
-		"nothing in it":     {audit.Event{Actor: there.Actor}, audit.ErrInvalid},
-		"no actor":          {audit.Event{Action: "secret.read", Verb: audit.Read}, audit.ErrNoActor},
-		"an ID placed":      {there, audit.ErrConflict},
-		"an ID that waits":  {waiting, audit.ErrConflict},
-		"one ID of another": {audit.Event{ID: there.ID, Tenant: there.Tenant, Action: "secret.read", Verb: audit.Read, Actor: there.Actor}, audit.ErrConflict},
+	for name, taken := range map[string]audit.Event{
+		"an ID placed":      there,
+		"an ID that waits":  waiting,
+		"one ID of another": {ID: there.ID, Tenant: there.Tenant, Action: "secret.read", Verb: audit.Read, Actor: there.Actor},
 	} {
 		tx := h.begin()
 		h.write(tx)
-		closed(t, h.record(tx, secret(), c.event), c.want)
+		closed(t, h.record(tx, secret(), taken), audit.ErrConflict)
 		require.ErrorIs(t, tx.Commit(t.Context()), pgx.ErrTxClosed, name)
 		require.Zero(t, h.notes(), name)
 		err := h.record(tx, secret())
@@ -182,16 +185,43 @@ func TestRecordTxRefuses(t *testing.T) {
 	require.Equal(t, []string{there.ID, waiting.ID}, h.order())
 }
 
+// What is prepared once is recorded once, before and after it has its place.
+func TestRecordTxAgain(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	e := secret()
+	e.ID = ""
+	p := h.prepare(e)
+	for range 2 {
+		tx := h.begin()
+		require.NoError(t, auditpgx.RecordTx(t.Context(), tx, p))
+		require.NoError(t, tx.Rollback(t.Context()))
+	}
+	tx := h.begin()
+	require.NoError(t, auditpgx.RecordTx(t.Context(), tx, p))
+	require.NoError(t, tx.Commit(t.Context()))
+	for range 2 {
+		tx := h.begin()
+		h.write(tx)
+		closed(t, auditpgx.RecordTx(t.Context(), tx, p), audit.ErrConflict)
+		require.ErrorIs(t, tx.Commit(t.Context()), pgx.ErrTxClosed)
+		require.Len(t, h.order(), 1)
+	}
+	require.Zero(t, h.notes())
+}
+
 // A nested transaction is taken back alone; the outer one is the host's.
 func TestRecordTxRefusesNested(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
+	there := secret()
+	require.NoError(t, h.log.Record(t.Context(), there))
 	tx := h.begin()
 	h.write(tx)
 	nested, err := tx.Begin(t.Context())
 	require.NoError(t, err)
 	h.write(nested)
-	closed(t, h.record(nested, audit.Event{Actor: secret().Actor}), audit.ErrInvalid)
+	closed(t, h.record(nested, there), audit.ErrConflict)
 	require.ErrorIs(t, nested.Commit(t.Context()), pgx.ErrTxClosed)
 	require.NoError(t, tx.Commit(t.Context()))
 	require.Equal(t, 1, h.notes())
@@ -200,13 +230,18 @@ func TestRecordTxRefusesNested(t *testing.T) {
 func TestRecordTxNeedsAll(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	tx := h.begin()
-	require.Error(t, auditpgx.RecordTx(t.Context(), nil, h.store, h.log, secret()))
-	require.Error(t, auditpgx.RecordTx(t.Context(), tx, nil, h.log, secret()))
-	require.Error(t, auditpgx.RecordTx(t.Context(), tx, h.store, nil, secret()))
+	require.Error(t, auditpgx.RecordTx(t.Context(), nil, h.prepare(secret())))
 	other, err := auditsql.SQLite(enginetest.SQLite(t).Pool)
 	require.NoError(t, err)
-	require.Error(t, auditpgx.RecordTx(t.Context(), tx, other, h.log, secret()), "a store over another engine")
+	foreign, err := other.Prepare(t.Context(), h.log, secret())
+	require.NoError(t, err)
+	for name, p := range map[string]*auditsql.Prepared{"nothing": nil, "nothing prepared": {}, "for another engine": foreign} {
+		tx := h.begin()
+		h.write(tx)
+		require.Error(t, auditpgx.RecordTx(t.Context(), tx, p), name)
+		require.ErrorIs(t, tx.Commit(t.Context()), pgx.ErrTxClosed, name)
+	}
+	require.Zero(t, h.notes())
 }
 
 // Two open transactions with the same tenant, which nobody has recorded for before, do not wait
@@ -218,8 +253,8 @@ func TestRecordTxHoldsNobodyUp(t *testing.T) {
 	a, b, c := secret(), secret(), secret()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	require.NoError(t, auditpgx.RecordTx(ctx, first, h.store, h.log, a))
-	require.NoError(t, auditpgx.RecordTx(ctx, second, h.store, h.log, b))
+	require.NoError(t, auditpgx.RecordTx(ctx, first, h.prepare(a)))
+	require.NoError(t, auditpgx.RecordTx(ctx, second, h.prepare(b)))
 	require.NoError(t, h.log.Record(ctx, c))
 	require.Equal(t, []string{c.ID}, h.order())
 	require.NoError(t, second.Commit(ctx))
@@ -238,7 +273,7 @@ func TestRecordTxOneIDTwice(t *testing.T) {
 	require.NoError(t, h.record(first, e))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	err := auditpgx.RecordTx(ctx, second, h.store, h.log, e)
+	err := auditpgx.RecordTx(ctx, second, h.prepare(e))
 	closed(t, err, audit.ErrUnconfirmed)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NoError(t, first.Commit(t.Context()))
@@ -328,7 +363,7 @@ func TestServerFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	tx := h.begin()
-	err := auditpgx.RecordTx(ctx, tx, h.store, h.log, secret())
+	err := auditpgx.RecordTx(ctx, tx, h.prepare(secret()))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Error(t, tx.Commit(t.Context()))
 }

@@ -4,10 +4,11 @@
 //	store, err := auditsql.Postgres(stdlib.OpenDBFromPool(pool), key)
 //	log, err := audit.New(store, sealer, nil)
 //
+//	prepared, err := store.Prepare(ctx, log, event) // before the transaction
 //	tx, err := pool.Begin(ctx)
 //	defer tx.Rollback(ctx)
 //	// the host's own statements on tx
-//	err = auditpgx.RecordTx(ctx, tx, store, log, event)
+//	err = auditpgx.RecordTx(ctx, tx, prepared)
 //	err = tx.Commit(ctx)
 //
 // The host's change and the event about it have one fate: both are durable when Commit returns

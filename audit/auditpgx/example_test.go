@@ -20,14 +20,18 @@ func ExampleRecordTx() {
 		log   *audit.Log      // audit.New(store, sealer, nil)
 	)
 	write := func(ctx context.Context, id, text string) error {
+		written, err := store.Prepare(ctx, log, audit.Event{ // the actor comes from ctx
+			Action: "note.write", Verb: audit.Create,
+			Objects: []audit.Object{{Type: "note", ID: id}},
+		})
+		if err != nil {
+			return err
+		}
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `INSERT INTO note (id, text) VALUES ($1, $2)`, id, text); err != nil {
 				return err
 			}
-			return auditpgx.RecordTx(ctx, tx, store, log, audit.Event{ // the actor comes from ctx
-				Action: "note.write", Verb: audit.Create,
-				Objects: []audit.Object{{Type: "note", ID: id}},
-			})
+			return auditpgx.RecordTx(ctx, tx, written)
 		})
 	}
 	if err := write(context.Background(), "n-1", "fever since Monday"); err != nil {

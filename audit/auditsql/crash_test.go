@@ -94,12 +94,16 @@ func childStore(engine, address string) (*auditsql.Store, *sql.DB, error) {
 
 // childTx records an event in a host's transaction.
 func childTx(pool *sql.DB, store *auditsql.Store, log *audit.Log, e audit.Event) error {
+	p, err := store.Prepare(context.Background(), log, e)
+	if err != nil {
+		return err
+	}
 	tx, err := pool.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := store.RecordTx(context.Background(), tx, log, e); err != nil {
+	if err := p.RecordTx(context.Background(), tx); err != nil {
 		return err
 	}
 	return tx.Commit()

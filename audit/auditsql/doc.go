@@ -31,14 +31,15 @@
 // fine. If nobody runs Log.Run, or it is slower than those who append, they help: from 65,536
 // waiting entries on, one call of Append in a while also sequences as many as were appended.
 //
-// RecordTx records in the host's own transaction. Package auditpgx does so for pgx.
+// Prepare and Prepared.RecordTx record in the host's own transaction. Package auditpgx does so
+// for pgx.
 //
 // # What the host still does
 //
 //   - keep the key of Postgres with its secrets, the same on all servers, see there how to
 //     change it;
-//   - on SQLite, never call Log.Record while its own write transaction on the same file is
-//     open: it would wait for itself; RecordTx is for that;
+//   - on SQLite, never call Log.Record or Prepare while its own write transaction on the same
+//     file is open: it would wait for itself; prepare before it, RecordTx within it;
 //   - where the program's role is not the tables' owner, grant it SELECT on all tables of the
 //     prefix audit_; INSERT on all but audit_event, audit_event_patient, audit_event_object and
 //     audit_opening; UPDATE on audit_tenant, audit_run, and the columns sealed and refused;

@@ -54,6 +54,14 @@ func (db *shared) hosts(t testing.TB) *sql.DB {
 	return db.another(t)
 }
 
+// prepared makes events ready for a host's transaction.
+func prepared(t testing.TB, store *auditsql.Store, log *audit.Log, events ...audit.Event) *auditsql.Prepared {
+	t.Helper()
+	p, err := store.Prepare(t.Context(), log, events...)
+	require.NoError(t, err)
+	return p
+}
+
 // TestRecordTxSharesTheFate of the host's transaction.
 func TestRecordTxSharesTheFate(t *testing.T) {
 	t.Parallel()
@@ -62,10 +70,11 @@ func TestRecordTxSharesTheFate(t *testing.T) {
 		store, log := db.process(t)
 		pool := db.hosts(t)
 		e := secret(fresh())
+		p := prepared(t, store, log, e)
 
 		tx := begin(t, pool)
 		note(t, tx, "one")
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, e))
+		require.NoError(t, p.RecordTx(t.Context(), tx))
 		if db.dialect == sqlkit.Postgres { // SQLite's other connections would wait
 			require.Empty(t, order(t, log, e.Tenant), "not committed, not there")
 		}
@@ -77,10 +86,84 @@ func TestRecordTxSharesTheFate(t *testing.T) {
 
 		tx = begin(t, pool)
 		note(t, tx, "one")
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, e), "the ID is free again")
+		require.NoError(t, p.RecordTx(t.Context(), tx), "the ID is free again")
 		require.NoError(t, tx.Commit())
 		require.Equal(t, []string{e.ID}, order(t, log, e.Tenant))
 		require.Equal(t, 1, notes(t, db))
+	})
+}
+
+// TestRecordTxAgain: what is prepared once is recorded once, placed or not, whoever chose the
+// ID; a second change with it does not happen, so that no change is without its event.
+func TestRecordTxAgain(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		chart(t, db)
+		store, log := db.process(t)
+		pool := db.hosts(t)
+		for i, id := range []string{fresh(), ""} {
+			e := secret(id)
+			e.Tenant = audit.Tenant("clinic-" + string('0'+rune(i)))
+			e.Actor.Tenant = e.Tenant
+			p := prepared(t, store, log, e)
+			for range 2 {
+				tx := begin(t, pool)
+				require.NoError(t, p.RecordTx(t.Context(), tx))
+				require.NoError(t, tx.Rollback())
+			}
+			tx := begin(t, pool)
+			note(t, tx, string(e.Tenant))
+			require.NoError(t, p.RecordTx(t.Context(), tx))
+			require.NoError(t, tx.Commit())
+			for range 2 { // before and after it has its place
+				tx := begin(t, pool)
+				note(t, tx, "again")
+				closed(t, p.RecordTx(t.Context(), tx), audit.ErrConflict)
+				require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+				require.Len(t, order(t, log, e.Tenant), 1)
+			}
+			require.Equal(t, i+1, notes(t, db))
+		}
+		b, err := store.Backlog(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, audit.Backlog{}, b)
+	})
+}
+
+// TestRecordTxOneAtOnce: one change prepared once and made in two transactions that are open
+// at the same time happens once.
+func TestRecordTxOneAtOnce(t *testing.T) {
+	t.Parallel()
+	db := postgres(t)
+	store, log := db.process(t)
+	e := secret("")
+	p := prepared(t, store, log, e)
+	first, second := begin(t, db.hosts(t)), begin(t, db.hosts(t))
+	require.NoError(t, p.RecordTx(t.Context(), first))
+	refused := make(chan error)
+	go func() { refused <- p.RecordTx(t.Context(), second) }()
+	require.NoError(t, first.Commit())
+	closed(t, <-refused, audit.ErrConflict)
+	require.Len(t, order(t, log, e.Tenant), 1)
+}
+
+// TestRecordTxNeedsPreparing: what nobody prepared is no reason to commit.
+func TestRecordTxNeedsPreparing(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		store, log := db.process(t)
+		for _, p := range []*auditsql.Prepared{nil, {}} {
+			tx := begin(t, db.hosts(t))
+			require.Error(t, p.RecordTx(t.Context(), tx))
+			require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+			_, err := p.Statements()
+			require.Error(t, err)
+		}
+		_, err := store.Prepare(t.Context(), nil, secret(fresh()))
+		require.Error(t, err)
+		tx := begin(t, db.hosts(t))
+		require.NoError(t, prepared(t, store, log).RecordTx(t.Context(), tx), "nothing to record")
+		require.NoError(t, tx.Commit())
 	})
 }
 
@@ -91,20 +174,21 @@ func TestRecordTxSavepoint(t *testing.T) {
 		store, log := db.process(t)
 		tx := begin(t, db.hosts(t))
 		kept, gone, last := secret(fresh()), secret(fresh()), secret(fresh())
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, kept))
+		require.NoError(t, prepared(t, store, log, kept).RecordTx(t.Context(), tx))
 		_, err := tx.ExecContext(t.Context(), `SAVEPOINT mine`)
 		require.NoError(t, err)
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, gone))
+		require.NoError(t, prepared(t, store, log, gone).RecordTx(t.Context(), tx))
 		_, err = tx.ExecContext(t.Context(), `ROLLBACK TO SAVEPOINT mine`)
 		require.NoError(t, err)
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, last))
+		require.NoError(t, prepared(t, store, log, last).RecordTx(t.Context(), tx))
 		require.NoError(t, tx.Commit())
 		require.Equal(t, []string{kept.ID, last.ID}, order(t, log, kept.Tenant))
 	})
 }
 
-// TestRecordTxRefuses: what cannot be recorded does not happen; the host's transaction is over,
-// even for a host that looks at no error.
+// TestRecordTxRefuses: what is no event is refused before the transaction; what cannot be
+// recorded does not happen: the host's transaction is over, even for a host that looks at no
+// error.
 func TestRecordTxRefuses(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, db *shared) {
@@ -115,22 +199,26 @@ func TestRecordTxRefuses(t *testing.T) {
 		other := there
 		other.Action = "secret.write"
 		for _, c := range []struct {
-			event audit.Event
-			want  error
+			events []audit.Event
+			want   error
 		}{
-			{audit.Event{Actor: there.Actor}, audit.ErrInvalid},
-			{audit.Event{Action: "secret.read", Verb: audit.Read}, audit.ErrNoActor},
-			{other, audit.ErrConflict},
+			{[]audit.Event{secret(fresh()), {Actor: there.Actor}}, audit.ErrInvalid},
+			{[]audit.Event{{Action: "secret.read", Verb: audit.Read}}, audit.ErrNoActor},
+			{[]audit.Event{there, other}, audit.ErrConflict},
 		} {
-			tx := begin(t, db.hosts(t))
-			note(t, tx, "one")
-			closed(t, store.RecordTx(t.Context(), tx, log, c.event), c.want)
-			require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
-			require.Zero(t, notes(t, db))
-			err := store.RecordTx(t.Context(), tx, log, secret(fresh()))
-			closed(t, err, sql.ErrTxDone)
-			require.ErrorIs(t, err, audit.ErrUnconfirmed)
+			p, err := store.Prepare(t.Context(), log, c.events...)
+			closed(t, err, c.want)
+			require.Nil(t, p)
 		}
+		taken, free := prepared(t, store, log, other), prepared(t, store, log, secret(fresh()))
+		tx := begin(t, db.hosts(t))
+		note(t, tx, "one")
+		closed(t, taken.RecordTx(t.Context(), tx), audit.ErrConflict)
+		require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+		require.Zero(t, notes(t, db))
+		err := free.RecordTx(t.Context(), tx)
+		closed(t, err, sql.ErrTxDone)
+		require.ErrorIs(t, err, audit.ErrUnconfirmed)
 		require.Equal(t, []string{there.ID}, order(t, log, there.Tenant))
 	})
 }
@@ -146,8 +234,8 @@ func TestRecordTxTwoHostsOneNewTenant(t *testing.T) {
 	a, b := secret(fresh()), secret(fresh())
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	require.NoError(t, oneStore.RecordTx(ctx, first, oneLog, a))
-	require.NoError(t, twoStore.RecordTx(ctx, second, twoLog, b))
+	require.NoError(t, prepared(t, oneStore, oneLog, a).RecordTx(ctx, first))
+	require.NoError(t, prepared(t, twoStore, twoLog, b).RecordTx(ctx, second))
 	require.NoError(t, second.Commit())
 	require.Equal(t, []string{b.ID}, order(t, oneLog, a.Tenant))
 	require.NoError(t, first.Commit())
@@ -165,7 +253,7 @@ func TestRecordTxHoldsNobodyUp(t *testing.T) {
 	order(t, log, first.Tenant)
 	tx := begin(t, db.hosts(t))
 	late := secret(fresh())
-	require.NoError(t, store.RecordTx(t.Context(), tx, log, late))
+	require.NoError(t, prepared(t, store, log, late).RecordTx(t.Context(), tx))
 	want := []string{first.ID}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -223,12 +311,16 @@ func TestRecordTxUnderLoad(t *testing.T) {
 var errRolledBack = errors.New("rolled back")
 
 func hostWrites(ctx context.Context, pool *sql.DB, store *auditsql.Store, log *audit.Log, e audit.Event, regret bool) error {
+	p, err := store.Prepare(ctx, log, e)
+	if err != nil {
+		return err
+	}
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := store.RecordTx(ctx, tx, log, e); err != nil {
+	if err := p.RecordTx(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO chart (note) VALUES ('`+e.ID+`')`); err != nil {
@@ -263,7 +355,7 @@ func TestRecordTxIsolation(t *testing.T) {
 			tx := snapshot()
 			require.NoError(t, log.Record(t.Context(), between))
 			require.Len(t, order(t, log, first.Tenant), 2)
-			require.NoError(t, store.RecordTx(t.Context(), tx, log, last))
+			require.NoError(t, prepared(t, store, log, last).RecordTx(t.Context(), tx))
 			require.NoError(t, tx.Commit())
 			want := []string{first.ID, between.ID, last.ID}
 			require.Equal(t, want, order(t, log, first.Tenant))
@@ -274,7 +366,7 @@ func TestRecordTxIsolation(t *testing.T) {
 			want = append(want, e.ID)
 			require.Equal(t, want, order(t, log, first.Tenant))
 			e.Action = "secret.write"
-			err := store.RecordTx(t.Context(), tx, log, e)
+			err := prepared(t, store, log, e).RecordTx(t.Context(), tx)
 			if err == nil {
 				err = tx.Commit()
 			}
@@ -294,7 +386,7 @@ func TestRecordTxDenialSurvives(t *testing.T) {
 	store, log := db.process(t)
 	tx := begin(t, db.hosts(t))
 	written := secret(fresh())
-	require.NoError(t, store.RecordTx(t.Context(), tx, log, written))
+	require.NoError(t, prepared(t, store, log, written).RecordTx(t.Context(), tx))
 	denied := secret(fresh())
 	denied.Outcome, denied.Code = audit.Failure, "policy"
 	require.NoError(t, log.Record(t.Context(), denied))
@@ -318,7 +410,7 @@ func TestRecordTxCutAtCommit(t *testing.T) {
 		e.Actor.Tenant = e.Tenant
 		tx := begin(t, pool)
 		note(t, tx, "one")
-		require.NoError(t, store.RecordTx(t.Context(), tx, log, e))
+		require.NoError(t, prepared(t, store, log, e).RecordTx(t.Context(), tx))
 		proxy.Cut(moment, enginetest.Commit, 1)
 		require.Error(t, tx.Commit())
 		require.Equal(t, want, notes(t, db))
@@ -344,7 +436,7 @@ func TestRecordTxCommitsSynchronously(t *testing.T) {
 	_, err := pool.ExecContext(t.Context(), `SET synchronous_commit = off`)
 	require.NoError(t, err)
 	tx := begin(t, pool)
-	require.NoError(t, store.RecordTx(t.Context(), tx, log, secret(fresh())))
+	require.NoError(t, prepared(t, store, log, secret(fresh())).RecordTx(t.Context(), tx))
 	require.Equal(t, "on", setting(tx))
 	require.NoError(t, tx.Commit())
 	require.Equal(t, "off", setting(pool), "the host's session keeps its setting")
@@ -358,8 +450,103 @@ func TestRecordTxRefusesLowSQLite(t *testing.T) {
 	migrated(t, db.pool, db.dialect)
 	store, log := db.process(t)
 	tx := begin(t, sqlite(t, path, "_pragma=busy_timeout(100)&_pragma=synchronous(NORMAL)"))
-	err := store.RecordTx(t.Context(), tx, log, secret(fresh()))
+	err := prepared(t, store, log, secret(fresh())).RecordTx(t.Context(), tx)
 	closed(t, err, auditsql.ErrUnsafeEngine)
 	require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
 	require.Empty(t, order(t, log, "secret-clinic"))
+}
+
+// keysHere seals with a key for each tenant that it keeps in the host's own database and, once
+// read, in memory, as a vault does.
+type keysHere struct {
+	audit.DropOpenings
+	pool *sql.DB
+	read sync.Map
+}
+
+func (k *keysHere) Seal(ctx context.Context, tenant audit.Tenant, _ string, plaintext []byte) ([]byte, error) {
+	if _, known := k.read.Load(tenant); known {
+		return plaintext, nil
+	}
+	_, err := k.pool.ExecContext(ctx, `INSERT INTO tenant_key (tenant) VALUES ('`+string(tenant)+`') ON CONFLICT DO NOTHING`)
+	k.read.Store(tenant, err == nil)
+	return plaintext, err
+}
+
+// sealing returns a store and a log whose sealer uses the store's own connections.
+func sealing(t *testing.T, db *shared) (*sql.DB, *auditsql.Store, *audit.Log) {
+	t.Helper()
+	pool := db.hosts(t)
+	_, err := pool.ExecContext(t.Context(), `CREATE TABLE tenant_key (tenant TEXT PRIMARY KEY)`)
+	require.NoError(t, err)
+	store := reopen(t, pool, db.dialect)
+	log, err := audit.New(store, &keysHere{pool: pool}, nil)
+	require.NoError(t, err)
+	return pool, store, log
+}
+
+// private is an event with something to seal.
+func private() audit.Event {
+	e := secret(fresh())
+	e.Why = audit.NewPrivate("secret")
+	return e
+}
+
+// TestRecordTxSealsWithANewKey: the first event of a tenant makes the sealer write a key into
+// the file in which the host's transaction writes.
+func TestRecordTxSealsWithANewKey(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		chart(t, db)
+		pool, store, log := sealing(t, db)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		e := private()
+		p, err := store.Prepare(ctx, log, e)
+		require.NoError(t, err)
+		tx := begin(t, pool)
+		note(t, tx, "one")
+		require.NoError(t, p.RecordTx(ctx, tx))
+		require.NoError(t, tx.Commit())
+		require.Equal(t, []string{e.ID}, order(t, log, e.Tenant))
+	})
+}
+
+// TestRecordTxStarvesNoPool: as many transactions at once as the pool has connections, and
+// nothing of the sealer in memory.
+func TestRecordTxStarvesNoPool(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		pool, store, log := sealing(t, db)
+		n := 3
+		if db.dialect == sqlkit.SQLite {
+			n = 1
+		}
+		pool.SetMaxOpenConns(n)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var begun, done sync.WaitGroup
+		begun.Add(n)
+		for range n {
+			done.Go(func() {
+				p, err := store.Prepare(ctx, log, private())
+				if err != nil {
+					t.Error(err)
+				}
+				tx, err := pool.BeginTx(ctx, nil)
+				begun.Done()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer tx.Rollback()
+				begun.Wait()
+				if err := errors.Join(p.RecordTx(ctx, tx), tx.Commit()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		done.Wait()
+		require.Len(t, order(t, log, "secret-clinic"), n)
+	})
 }

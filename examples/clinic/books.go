@@ -23,14 +23,19 @@ type books struct {
 	events *auditsql.Store
 }
 
-// change runs write in a transaction and records the event in the same one. Nothing in write
-// may use the log: on SQLite it would wait for this very transaction.
+// change runs write in a transaction and records the event in the same one. The event is
+// prepared before: that may need the database, as everything that uses the log does. On SQLite
+// it would wait for this very transaction, so nothing in write may use the log either.
 func (b *books) change(ctx context.Context, e audit.Event, write func(*sql.Tx) error) error {
+	prepared, err := b.events.Prepare(ctx, b.log, e)
+	if err != nil {
+		return err
+	}
 	return b.db.inTx(ctx, func(tx *sql.Tx) error {
 		if err := write(tx); err != nil {
 			return err
 		}
-		return b.events.RecordTx(ctx, tx, b.log, e)
+		return prepared.RecordTx(ctx, tx)
 	})
 }
 

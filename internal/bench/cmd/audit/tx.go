@@ -60,14 +60,23 @@ func newHost(ctx context.Context, o opener, dir string) (*host, error) {
 	return &host{e, log}, nil
 }
 
-// insert is the host's transaction: one row about as long as an event and, if asked, the event.
+// insert is the host's transaction: one row about as long as an event and, if asked, the event,
+// which is prepared before.
 func (h *host) insert(ctx context.Context, event audit.Event, record bool) error {
+	var events []audit.Event
+	if record {
+		events = append(events, event)
+	}
+	prepared, err := h.store.Prepare(ctx, h.log, events...)
+	if err != nil {
+		return err
+	}
 	return inTx(ctx, h.db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, hostRow, audit.NewID(time.Now()), string(event.Tenant), strings.Repeat("x", rawSize))
-		if err != nil || !record {
+		if err != nil {
 			return err
 		}
-		return h.store.RecordTx(ctx, tx, h.log, event)
+		return prepared.RecordTx(ctx, tx)
 	})
 }
 
