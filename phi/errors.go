@@ -35,7 +35,7 @@ var (
 	// are wrapped. Nothing was written.
 	ErrWrongKey = errors.New("phi: wrong key for the existing data")
 	// ErrUnavailable: the KMS or the key store failed; the cause is wrapped. Trying again may
-	// succeed.
+	// succeed, see Retryable.
 	ErrUnavailable = errors.New("phi: keys are unavailable")
 	// ErrKeyFile: the key file is not one that CreateKeyFile wrote.
 	ErrKeyFile = errors.New("phi: not a valid key file")

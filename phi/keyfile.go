@@ -14,8 +14,9 @@ import (
 )
 
 // KeyFile is a KMS whose key-encryption key is in a local file: for development and for
-// small installations. Whoever has the file and the database can read everything, whoever
-// loses the file nothing: keep a copy away from the database's backups.
+// small installations. Whoever has the file and the database can read everything, and whoever
+// loses the file can read nothing: keep a copy away from the database's backups. A Ring
+// replaces it by another one.
 type KeyFile struct{ localKMS }
 
 const (

@@ -88,7 +88,10 @@ func (w *world) rotating(t *testing.T, s *scheduler, kind phi.RotationKind, tena
 func (w *world) sealing(t *testing.T, s *scheduler, name string, done *error) {
 	s.actor(func(yield func(string) error) {
 		v := w.server(t, yield)
-		for _, p := range []audit.Patient{"p-1", audit.Patient(name), "", "p-new"} {
+		for i, p := range []audit.Patient{"p-1", audit.Patient(name), "", "p-new", "p-1", ""} {
+			if i == 4 { // the caches of all expire, whatever they are doing
+				w.clk.Advance(phi.DefaultCacheTTL)
+			}
 			if err := w.seal(v, clinic, p); err != nil {
 				*done = err
 				return
@@ -122,6 +125,7 @@ func interleave(t *testing.T, kind phi.RotationKind, choose func(int) int) {
 		require.NoError(t, err, "actor %d", i)
 	}
 	w.readable(t, first)
+	w.requireLatest(t, first)
 	left, err := w.store.Count(t.Context(), phi.KeyQuery{Namespace: "app", Root: before.ID})
 	require.NoError(t, err)
 	now := w.current(t, phi.PurposeData, "")
@@ -132,6 +136,18 @@ func interleave(t *testing.T, kind phi.RotationKind, choose func(int) int) {
 	}
 	w.requireRotated(t, kind)
 	w.requireFamilies(t)
+}
+
+// requireLatest checks that a server whose cache has expired seals under the latest keys.
+func (w *world) requireLatest(t *testing.T, v *phi.Vault) {
+	t.Helper()
+	w.clk.Advance(phi.DefaultCacheTTL)
+	for p, purpose := range map[audit.Patient]phi.Purpose{"p-1": phi.PurposePatient, "": phi.PurposeData} {
+		require.NoError(t, w.seal(v, clinic, p))
+		id, err := w.values[len(w.values)-1].sealed.KeyID()
+		require.NoError(t, err)
+		require.Equal(t, w.current(t, purpose, p).ID, id)
+	}
 }
 
 // requireFamilies checks every key: one of its kind for each slot and epoch, and epochs

@@ -12,7 +12,8 @@
 // in another database than terms and data, and should, where backups must not undo the
 // erasure of a patient's key.
 //
-// The tables are phi_key, phi_term and phi_unique. Times are microseconds since 1970 UTC.
+// The tables are phi_key, phi_rotation, phi_term and phi_unique. Times are microseconds since
+// 1970 UTC.
 package phisql
 
 import (

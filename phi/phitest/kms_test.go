@@ -79,6 +79,17 @@ func TestKMSFake(t *testing.T) {
 	_, err = k.Unwrap(t.Context(), wrapped, c)
 	require.NoError(t, err)
 	require.Equal(t, 4, k.Calls())
+
+	k.Rotate()
+	_, err = k.Unwrap(t.Context(), wrapped, c)
+	require.NoError(t, err, "old keys still unwrap")
+	next, err := k.Rewrap(t.Context(), wrapped, c)
+	require.NoError(t, err)
+	k.Retire()
+	_, err = k.Unwrap(t.Context(), wrapped, c)
+	require.ErrorIs(t, err, phi.ErrWrongKey)
+	_, err = k.Unwrap(t.Context(), next, c)
+	require.NoError(t, err)
 }
 
 func TestKMSMutants(t *testing.T) {
