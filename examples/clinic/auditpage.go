@@ -69,6 +69,11 @@ func (a *app) auditFind(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 		return
 	case 1:
 		d.Patient = ids[0]
+		// The address tells whose number it is, whether or not anybody follows it.
+		if err := audit.Seen(ctx, audit.Patient(d.Patient), audit.Object{}); err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
 		http.Redirect(w, r, d.href(), http.StatusSeeOther)
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,4 +45,35 @@ func TestOpenedEventIsOnRecord(t *testing.T) {
 	require.Len(t, page.Events, 1)
 	require.Equal(t, firstAdminID, page.Events[0].Actor.ID)
 	require.Equal(t, auditOpen.Name(), page.Events[0].Action)
+}
+
+// Who asks the audit whose number or address that is learns it from the answer, also without
+// following it: the audit says about whom.
+func TestFoundPatientIsOnRecord(t *testing.T) {
+	t.Parallel()
+	a := inside(t, "-data", t.TempDir())
+	ctx := as(t.Context(), firstAdminID)
+	require.NoError(t, a.ensureGrant(audit.WithActor(t.Context(), audit.System(tenant, "setup")), firstAdminID, roleAdmin))
+	id, err := a.patients.register(ctx, demoPatient(8))
+	require.NoError(t, err)
+	token, err := a.sessions.Start(ctx, audit.Actor{ID: firstAdminID, Kind: audit.KindStaff, Tenant: tenant, Assurance: audit.AAL2})
+	require.NoError(t, err)
+	for _, typed := range []string{demoPatient(8).Email, demoPatient(8).Phone, id} {
+		before, err := a.log.Count(ctx, audit.Query{Tenant: tenant, Patient: audit.Patient(id)})
+		require.NoError(t, err)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost:8080/audit/find",
+			strings.NewReader(url.Values{"q": {typed}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		require.Equal(t, http.StatusSeeOther, w.Code, w.Body.String())
+		require.Contains(t, w.Header().Get("Location"), id)
+		page, err := a.log.Query(ctx, audit.Query{Tenant: tenant, Patient: audit.Patient(id)})
+		require.NoError(t, err)
+		require.Len(t, page.Events, before.N+1, "told whose that is")
+		require.Equal(t, firstAdminID, page.Events[0].Actor.ID)
+		require.Equal(t, auditRead.Name(), page.Events[0].Action)
+	}
 }
