@@ -17,16 +17,16 @@ import (
 
 const sound = "_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 
-// exhaust records until it fails three times in a row, and returns the events that were not
+// exhaust records until it fails twice in a row, and returns the events that were not
 // confirmed.
 func exhaust(t *testing.T, log *audit.Log, done *acknowledged) (failed []audit.Event) {
 	t.Helper()
-	for len(failed) < 3 {
+	for len(failed) < 2 {
 		var batch []audit.Event
 		for range 64 {
 			batch = append(batch, secret(fresh()))
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		err := log.Record(ctx, batch...)
 		cancel()
 		if err == nil {
@@ -34,7 +34,7 @@ func exhaust(t *testing.T, log *audit.Log, done *acknowledged) (failed []audit.E
 			for _, e := range batch {
 				done.add(e.Tenant, e.ID)
 			}
-			require.Less(t, done.len(), 500_000, "the disk does not get full")
+			require.Less(t, done.len(), 100_000, "the disk does not get full")
 			continue
 		}
 		closed(t, err, audit.ErrUnconfirmed)
@@ -56,10 +56,9 @@ func TestFullSQLite(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	roomy := migrated(t, enginetest.OpenSQLite(t, path), sqlkit.SQLite)
-	tight := reopen(t, sqlite(t, path, sound+"&_pragma=max_page_count(400)"), sqlkit.SQLite)
+	tight := reopen(t, sqlite(t, path, sound+"&_pragma=max_page_count(150)"), sqlkit.SQLite)
 	var done acknowledged
 	failed := exhaust(t, newLog(t, tight), &done)
-	done.verify(t, roomy)
 	again(t, newLog(t, roomy), &done, failed)
 	done.verify(t, roomy)
 }
@@ -70,11 +69,10 @@ func TestFullDiskSQLite(t *testing.T) {
 	dir := enginetest.SmallDisk(t, 16<<20)
 	store := migrated(t, enginetest.OpenSQLite(t, filepath.Join(dir, "test.db")), sqlkit.SQLite)
 	log := newLog(t, store)
-	free := ballast(t, dir, 1<<20)
+	free := ballast(t, dir, 512<<10)
 	var done acknowledged
 	failed := exhaust(t, log, &done)
 	free()
-	done.verify(t, store)
 	again(t, log, &done, failed)
 	done.verify(t, store)
 }
@@ -91,11 +89,10 @@ func TestFullDiskPostgres(t *testing.T) {
 	}
 	store := migrated(t, server.Pool(), sqlkit.Postgres)
 	log := newLog(t, store)
-	free := ballast(t, disk, 2<<20)
+	free := ballast(t, disk, 1<<20)
 	var done acknowledged
 	failed := exhaust(t, log, &done)
 	free()
-	done.verify(t, store)
 	again(t, log, &done, failed)
 	done.verify(t, store)
 }
@@ -111,12 +108,11 @@ func TestFullLogPostgres(t *testing.T) {
 	server.Start()
 	store := migrated(t, server.Pool(), sqlkit.Postgres)
 	log := newLog(t, store)
-	free := ballast(t, disk, 2<<20)
+	free := ballast(t, disk, 1<<20)
 	var done acknowledged
 	failed := exhaust(t, log, &done)
 	free()
 	server.Start()
-	done.verify(t, store)
 	again(t, log, &done, failed)
 	done.verify(t, store)
 }
