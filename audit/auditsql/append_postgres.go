@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
@@ -134,9 +133,12 @@ type waitingRow struct {
 	good   bool // its MAC and its form
 }
 
-func (s *Store) scanWaiting(rows *sqlkit.Rows) (*waitingRow, error) {
+// scanWaiting scans waitingColumns, and what comes after them into more.
+func (s *Store) scanWaiting(rows *sqlkit.Rows, more ...any) (*waitingRow, error) {
 	w := &waitingRow{}
-	err := rows.Scan(&w.serial, &w.tenant, &w.id, &w.recorded, &w.outcome, &w.leaf, &w.body, &w.packed, &w.mac, &w.sealed)
+	err := rows.Scan(append([]any{
+		&w.serial, &w.tenant, &w.id, &w.recorded, &w.outcome, &w.leaf, &w.body, &w.packed, &w.mac, &w.sealed,
+	}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,17 +148,13 @@ func (s *Store) scanWaiting(rows *sqlkit.Rows) (*waitingRow, error) {
 }
 
 // waiting reads entries by tenant and IDs where they wait. One that this log did not write is
-// ErrDamaged.
+// marked foreign.
 func (s *Store) waiting(ctx context.Context, from runner, out map[string]*row, args []any) error {
 	return scanAll(ctx, from, func(rows *sqlkit.Rows) error {
 		w, err := s.scanWaiting(rows)
-		switch {
-		case err != nil:
-			return err
-		case !w.good:
-			return audit.ErrDamaged
+		if err == nil {
+			out[string(w.id)] = &row{-1, w.recorded, w.outcome, w.id, w.leaf, w.body, w.sealed, !w.good}
 		}
-		out[string(w.id)] = &row{-1, w.recorded, w.outcome, w.id, w.leaf, w.body, w.sealed}
-		return nil
+		return err
 	}, selectWaiting+sqlkit.List(len(args)-1), args...)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -78,7 +79,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.bare.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
 		return err
 	}
-	if err := s.importAll(ctx); err != nil {
+	if err := s.importAll(ctx, math.MaxInt); err != nil {
 		return fmt.Errorf("auditsql: importing events: %w", err)
 	}
 	return nil
@@ -100,6 +101,10 @@ func (s *Store) durable(ctx context.Context, tx runner) error {
 		_, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = on")
 		return err
 	}
+	return durableSQLite(ctx, tx)
+}
+
+func durableSQLite(ctx context.Context, tx runner) error {
 	var level int // 2 is FULL, 3 is EXTRA
 	if err := scanOne(ctx, tx, []any{&level}, "PRAGMA synchronous"); err != nil {
 		return err
@@ -137,7 +142,8 @@ func (s *Store) Get(ctx context.Context, tenant audit.Tenant, id string) (audit.
 }
 
 // stored reads entries of one tenant by their IDs, at most maxRows. The place of one that
-// cannot be found yet is -1.
+// cannot be found yet is -1. ErrDamaged if all that there is of one was not written by this
+// log; beside an entry that has its place that does not matter.
 //
 // On PostgreSQL an entry moves from audit_pending to audit_entry, so it is looked for in this
 // order: what left the one before the look is in the other when that is looked at.
@@ -161,7 +167,15 @@ func (s *Store) stored(ctx context.Context, from runner, tenant string, ids [][]
 		out[string(r.id)] = r
 		return err
 	}, s.selectStored(len(ids)), args...)
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range out {
+		if r.foreign {
+			return nil, audit.ErrDamaged
+		}
+	}
+	return out, nil
 }
 
 func (s *Store) selectStored(ids int) string {

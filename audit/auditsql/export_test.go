@@ -2,6 +2,7 @@ package auditsql
 
 import (
 	"context"
+	"testing"
 
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
@@ -28,8 +29,22 @@ func Pairs(data []byte) ([]Pair, bool) { return decodeBlock(nil, data) }
 
 // Tidy does one piece of merging.
 func (s *Store) Tidy(ctx context.Context) (int, error) {
-	n, _, err := s.tidySome(ctx)
+	n, _, err := s.tidySome(ctx, waitForLock)
 	return n, err
+}
+
+// Begun begins a transaction as sequencing does, and returns two settings in it.
+func (s *Store) Begun(t testing.TB) (idle, path string) {
+	err := s.db.Write(t.Context(), func(tx *sqlkit.Tx) error {
+		if err := s.alone(t.Context(), tx, waitForLock); err != nil {
+			return err
+		}
+		return tx.Row(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('search_path')`).Scan(&idle, &path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return idle, path
 }
 
 // Kit returns the database.

@@ -11,6 +11,10 @@ import (
 // importChunk is how many events of release 0.1 one transaction moves.
 const importChunk = 512
 
+// importsAtOnce is how many of these transactions one call of Sequence makes; Migrate makes as
+// many as there are.
+const importsAtOnce = 8
+
 // legacy is an event in the tables of release 0.1.
 type legacy struct {
 	item
@@ -22,9 +26,12 @@ type legacy struct {
 // record. An event leaves the queue in the transaction that appends it, so a process that was
 // killed goes on where it was. The old tables stay as they are, their private values too,
 // which both releases look for there.
-func (s *Store) importAll(ctx context.Context) error {
-	after := item{recorded: -1 << 63, id: []byte{}}
-	for {
+//
+// Nobody vouches for these rows: release 0.1 had no key, so what somebody with the right to
+// INSERT into audit_event puts there is imported like what that release recorded.
+func (s *Store) importAll(ctx context.Context, chunks int) error {
+	after := queued{at: -1 << 63}
+	for try := 0; chunks > 0; {
 		n := 0
 		err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 			next, count, err := s.importSome(ctx, tx, after)
@@ -33,52 +40,59 @@ func (s *Store) importAll(ctx context.Context) error {
 			}
 			return err
 		})
-		if errors.Is(err, errExists) {
-			continue // recorded meanwhile; the next look sees it
+		if errors.Is(err, errExists) && try < tries {
+			try++ // recorded meanwhile; the next look sees it
+			continue
 		}
 		if err != nil || n == 0 {
 			return err
 		}
+		try, chunks = 0, chunks-1
 	}
+	return nil
 }
 
-// lockImport lets one process at a time import on PostgreSQL; SQLite has one writer anyway.
-const lockImport = `SELECT pg_advisory_xact_lock(7706325, 'audit_import'::regclass::oid::integer)`
+// queued is a row of audit_import.
+type queued struct {
+	at     int64
+	id     []byte
+	tenant string
+}
 
-const selectImport = `SELECT q.recorded, q.id, q.tenant, e.actor, e.action, e.outcome, e.leaf, e.body
-	FROM audit_import q JOIN audit_event e ON e.tenant = q.tenant AND e.id = q.id
+const selectImport = `SELECT q.recorded, q.id, q.tenant, COALESCE(e.recorded, 0), COALESCE(e.actor, ''), COALESCE(e.action, ''),
+		COALESCE(e.outcome, 0), e.leaf, e.body
+	FROM audit_import q LEFT JOIN audit_event e ON e.tenant = q.tenant AND e.id = q.id
 	WHERE (q.recorded, q.id, q.tenant) > (?, ?, ?) ORDER BY q.recorded, q.id, q.tenant LIMIT ?`
 
 // importSome moves the next events after one, and returns the last of them and their number.
-func (s *Store) importSome(ctx context.Context, tx *sqlkit.Tx, after item) (last item, n int, err error) {
-	if s.postgres() {
-		if _, err := tx.Exec(ctx, lockImport); err != nil {
-			return after, 0, err
-		}
+// What is no event of release 0.1 leaves the queue and remains in the old table.
+func (s *Store) importSome(ctx context.Context, tx *sqlkit.Tx, after queued) (last queued, n int, err error) {
+	if err := s.locked(ctx, tx, lockImport); err != nil {
+		return after, 0, err
 	}
-	var list []legacy
-	err = scanAll(ctx, tx, func(rows *sqlkit.Rows) error {
+	var rows []queued
+	var list []item
+	seen := map[string]bool{}
+	err = scanAll(ctx, tx, func(from *sqlkit.Rows) error {
+		var q queued
 		var l legacy
-		err := rows.Scan(&l.recorded, &l.id, &l.tenant, &l.actor, &l.action, &l.outcome, &l.leaf, &l.plain)
-		list = append(list, l)
-		return err
-	}, selectImport, after.recorded, after.id, after.tenant, importChunk)
-	if err != nil || len(list) == 0 {
-		return after, 0, err
-	}
-	var good []item
-	for i := range list {
-		l := &list[i]
-		if len(l.id) != 16 || len(l.leaf) != 32 {
-			continue // nothing that release 0.1 wrote; it stays in the queue
+		err := from.Scan(&q.at, &q.id, &q.tenant, &l.recorded, &l.actor, &l.action, &l.outcome, &l.leaf, &l.plain)
+		rows = append(rows, q)
+		if name := string(q.id) + q.tenant; err == nil && len(q.id) == 16 && len(l.leaf) == 32 && !seen[name] {
+			seen[name] = true
+			l.id, l.tenant = q.id, q.tenant
+			l.complete()
+			list = append(list, l.item)
 		}
-		l.complete()
-		good = append(good, l.item)
-	}
-	if err := s.importItems(ctx, tx, good); err != nil {
+		return err
+	}, selectImport, after.at, orEmpty(after.id), after.tenant, importChunk)
+	if err != nil || len(rows) == 0 {
 		return after, 0, err
 	}
-	return list[len(list)-1].item, len(list), nil
+	if err := s.importItems(ctx, tx, list, rows); err != nil {
+		return after, 0, err
+	}
+	return rows[len(rows)-1], len(rows), nil
 }
 
 // complete packs the event and finds out what it is found by. One whose bytes cannot be read
@@ -90,14 +104,19 @@ func (l *legacy) complete() {
 	l.keys, l.body = keysOf(&e), pack(l.plain, packContext{l.tenant, l.id, l.recorded})
 }
 
-// importItems appends the events that are not there yet and takes all of them off the queue.
-// One that is there with another body was recorded again, by the newer release: that one
-// stays, and the old one remains in its table.
-func (s *Store) importItems(ctx context.Context, tx *sqlkit.Tx, list []item) error {
+// importItems appends the events that are not there yet and takes their rows off the queue. One
+// that is there with another body was recorded again, by the newer release: that one stays,
+// and the old one remains in its table. One under whose ID somebody put a row of his own stays
+// in the queue until that is gone.
+func (s *Store) importItems(ctx context.Context, tx *sqlkit.Tx, list []item, rows []queued) error {
 	var fresh []item
+	blocked := map[string]bool{}
 	for i := range list {
 		left, err := s.missing(ctx, tx, list[i:i+1])
-		if err != nil && !errors.Is(err, audit.ErrConflict) {
+		switch {
+		case errors.Is(err, audit.ErrDamaged):
+			blocked[string(list[i].id)+list[i].tenant] = true
+		case err != nil && !errors.Is(err, audit.ErrConflict):
 			return err
 		}
 		fresh = append(fresh, left...)
@@ -107,11 +126,22 @@ func (s *Store) importItems(ctx context.Context, tx *sqlkit.Tx, list []item) err
 			return err
 		}
 	}
-	for i := range list {
+	for _, q := range rows {
 		const done = `DELETE FROM audit_import WHERE recorded = ? AND id = ? AND tenant = ?`
-		if _, err := tx.Exec(ctx, done, list[i].recorded, list[i].id, list[i].tenant); err != nil {
+		if blocked[string(q.id)+q.tenant] {
+			continue
+		}
+		if _, err := tx.Exec(ctx, done, q.at, orEmpty(q.id), q.tenant); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// orEmpty is b, never NULL.
+func orEmpty(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }

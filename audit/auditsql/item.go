@@ -82,6 +82,7 @@ func tenantsOf(list []item) []string {
 type row struct {
 	place, recorded, outcome int64
 	id, leaf, body, sealed   []byte
+	foreign                  bool // it waits, and this log did not write it
 }
 
 const rowColumns = `e.place, e.recorded, e.outcome, e.id, e.leaf, e.body`

@@ -25,13 +25,14 @@ func due(counter *atomic.Int64, n, every int64) bool {
 // help lets those who append pay, if they do so faster than anybody sequences, or if nobody
 // runs Log.Run: now and then one of them gives as many entries their places as were appended
 // since the last one did. So the backlog of a server stays bounded. What was appended is
-// durable whatever comes of it.
+// durable whatever comes of it. Nobody who appends waits for somebody else's lock here, which
+// any login of the database could hold.
 func (s *Store) help(ctx context.Context, n int) {
 	if !due(&s.relief.appended, int64(n), s.relief.lookEvery) {
 		return
 	}
 	if b, err := s.Backlog(ctx); err == nil && int64(b.Waiting) >= s.relief.tooMany {
-		_, _ = s.Sequence(ctx, int(s.relief.lookEvery))
+		_, _ = s.sequence(ctx, int(s.relief.lookEvery), tryLock)
 	}
 }
 

@@ -1,19 +1,31 @@
 package auditsql
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
-// take removes the oldest waiting rows and returns them. What is placed is what was returned
-// and checked here; nobody can exchange a row in between.
-const take = `DELETE FROM audit_pending WHERE serial = ANY (ARRAY(
-		SELECT serial FROM audit_pending WHERE NOT refused ORDER BY serial LIMIT ?)) AND NOT refused
-	RETURNING ` + waitingColumns
+// take removes the oldest waiting rows and returns them, each with the number of those that it
+// meant to remove. What is placed is what was returned and checked here; nobody can exchange a
+// row in between.
+//
+// Rows are named by where they are, since nothing vouches for serials and who joins by ID
+// depends on how large the planner takes the table for.
+const take = `WITH w AS MATERIALIZED (SELECT array_agg(o.ctid) AS list FROM
+		(SELECT ctid FROM audit_pending WHERE NOT refused ORDER BY serial LIMIT ?) AS o)
+	DELETE FROM audit_pending WHERE ctid = ANY ((SELECT list FROM w)::tid[]) AND NOT refused
+	RETURNING ` + waitingColumns + `, (SELECT cardinality(list) FROM w)`
+
+var (
+	// errForeign: among the oldest rows is one that cannot be placed; nothing was done.
+	errForeign = errors.New("auditsql: an entry waits that this log did not write")
+	// errMoved: one of the oldest rows changed just now; nothing was done.
+	errMoved = errors.New("auditsql: an entry that waits was changed")
+)
 
 // sequencePostgres gives up to limit entries their places, in one transaction.
 //
@@ -22,64 +34,74 @@ const take = `DELETE FROM audit_pending WHERE serial = ANY (ARRAY(
 // second sees the first. So no row is taken before one that it must follow. Rows of
 // transactions that are still open are not seen, wait for nobody and hold nobody up.
 //
-// A unique violation means that an entry is there already: somebody put an old row back, or a
-// host's transaction with an old snapshot recorded it again. The next try looks for these.
-func (s *Store) sequencePostgres(ctx context.Context, limit int) (n, pairs int, err error) {
-	for _, careful := range []bool{false, true} {
-		err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-			n, pairs = 0, 0
-			if err := s.alone(ctx, tx); err != nil {
-				return err
-			}
-			for {
-				r, err := s.sequenceSome(ctx, tx, limit-n, careful)
-				n, pairs = n+r.placed, pairs+r.pairs
-				if err != nil || r.taken == r.placed || n == limit {
-					return err
-				}
-			}
-		})
-		if !sqlkit.IsUnique(err) {
-			break
+// A row that cannot be placed undoes the transaction, and another one sorts out all such rows
+// among the oldest. That one is committed, so however many there are, each attempt gets
+// further. A unique violation means that an entry has its place already: somebody put an old
+// row back, or a host's transaction with an old snapshot recorded it again.
+func (s *Store) sequencePostgres(ctx context.Context, limit int, lock locking) (n, pairs int, err error) {
+	for try := 0; try < tries; try++ {
+		n, pairs, err = s.takeAndPlace(ctx, limit, lock)
+		switch {
+		case errors.Is(err, errMoved):
+			continue
+		case !errors.Is(err, errForeign) && !sqlkit.IsUnique(err):
+			return n, pairs, err
+		}
+		sorted, failed := s.sortOut(ctx, max(limit, sortedOut), lock)
+		if failed != nil {
+			return 0, 0, failed
+		}
+		if sorted > 0 {
+			try = 0
 		}
 	}
-	return n, pairs, err
+	return 0, 0, err
 }
 
-// round is what one round of sequencing did: rows taken, entries placed, pairs written.
-type round struct{ taken, placed, pairs int }
+func (s *Store) takeAndPlace(ctx context.Context, limit int, lock locking) (n, pairs int, err error) {
+	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
+		n, pairs = 0, 0
+		if err := s.alone(ctx, tx, lock); err != nil {
+			return err
+		}
+		list, err := s.takeRows(ctx, tx, limit)
+		if err != nil {
+			return err
+		}
+		n = len(list)
+		pairs, err = s.place(ctx, tx, list)
+		return err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return n, pairs, nil
+}
 
-// sequenceSome takes some rows and places those that this log wrote.
-func (s *Store) sequenceSome(ctx context.Context, tx *sqlkit.Tx, limit int, careful bool) (r round, err error) {
+// takeRows takes the oldest rows, all of which this log must have written.
+func (s *Store) takeRows(ctx context.Context, tx *sqlkit.Tx, limit int) ([]item, error) {
 	var rows []*waitingRow
-	err = scanAll(ctx, tx, func(from *sqlkit.Rows) error {
-		w, err := s.scanWaiting(from)
+	meant := 0
+	err := scanAll(ctx, tx, func(from *sqlkit.Rows) error {
+		w, err := s.scanWaiting(from, &meant)
 		rows = append(rows, w)
 		return err
 	}, take, limit)
-	if err != nil || len(rows) == 0 {
-		return r, err
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > 0 && len(rows) != meant {
+		return nil, errMoved // private values were erased meanwhile; others must not pass this row
 	}
 	slices.SortFunc(rows, func(a, b *waitingRow) int { return cmp.Compare(a.serial, b.serial) })
-	r.taken = len(rows)
-	if careful {
-		if rows, err = s.withoutKnown(ctx, tx, rows); err != nil {
-			return r, err
-		}
-	}
-	good := make([]item, 0, len(rows))
-	for _, w := range rows {
+	list := make([]item, len(rows))
+	for i, w := range rows {
 		if !w.good {
-			if err := refuse(ctx, tx, w); err != nil {
-				return r, err
-			}
-			continue
+			return nil, errForeign
 		}
-		good = append(good, w.item)
+		list[i] = w.item
 	}
-	r.placed = len(good)
-	r.pairs, err = s.place(ctx, tx, good)
-	return r, err
+	return list, nil
 }
 
 // placeRows is for audit_entry what audit_land is for audit_pending.
@@ -111,30 +133,4 @@ func (s *Store) place(ctx context.Context, tx *sqlkit.Tx, list []item) (int, err
 		return 0, err
 	}
 	return s.settle(ctx, tx, hs, done)
-}
-
-// refuse puts a row back that this log did not write, for people to look at.
-func refuse(ctx context.Context, tx *sqlkit.Tx, w *waitingRow) error {
-	const query = `INSERT INTO audit_pending (` + waitingColumns + `, refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, TRUE)`
-	_, err := tx.Exec(ctx, query, w.serial, w.tenant, w.id, w.recorded, w.outcome, w.leaf, w.body, w.packed, w.mac, w.sealed)
-	return err
-}
-
-// withoutKnown drops rows whose entry has its place already, and refuses those that
-// contradict it.
-func (s *Store) withoutKnown(ctx context.Context, tx *sqlkit.Tx, rows []*waitingRow) ([]*waitingRow, error) {
-	var out []*waitingRow
-	const query = `SELECT e.leaf FROM audit_tenant t JOIN audit_entry e ON (e.place >> 40)::INTEGER = t.no WHERE t.tenant = ? AND e.id = ?`
-	for _, w := range rows {
-		var leaf []byte
-		if err := scanOne(ctx, tx, []any{&leaf}, query, w.tenant, w.id); err != nil {
-			return nil, err
-		}
-		if leaf != nil && bytes.Equal(leaf, w.leaf) && w.good {
-			continue
-		}
-		w.good = w.good && leaf == nil
-		out = append(out, w)
-	}
-	return out, nil
 }

@@ -12,7 +12,7 @@ import (
 func (s *Store) sequenceSQLite(ctx context.Context, limit int) (n, pairs int, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		n, pairs = 0, 0
-		if err := s.alone(ctx, tx); err != nil {
+		if err := durableSQLite(ctx, tx); err != nil {
 			return err
 		}
 		list, err := takeSQLite(ctx, tx, limit)

@@ -20,9 +20,9 @@ type run struct {
 // merged once per level. So what is left to do does not pile up, and no round does much more
 // than it caused. Each piece is a transaction of its own; who is killed in between leaves
 // nothing half done, and the next round goes on.
-func (s *Store) tidy(ctx context.Context, pairs int) error {
+func (s *Store) tidy(ctx context.Context, pairs int, lock locking) error {
 	for work := 0; ; {
-		n, levels, err := s.tidySome(ctx)
+		n, levels, err := s.tidySome(ctx, lock)
 		work += n
 		if err != nil || n == 0 || work >= pairs*(levels+1) {
 			return err
@@ -31,10 +31,10 @@ func (s *Store) tidy(ctx context.Context, pairs int) error {
 }
 
 // tidySome does one piece and returns how many pairs it merged and how many levels there are.
-func (s *Store) tidySome(ctx context.Context) (n, levels int, err error) {
+func (s *Store) tidySome(ctx context.Context, lock locking) (n, levels int, err error) {
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		n = 0
-		if err := s.alone(ctx, tx); err != nil {
+		if err := s.alone(ctx, tx, lock); err != nil {
 			return err
 		}
 		runs, err := readRuns(ctx, tx)
