@@ -14,7 +14,8 @@ import (
 // Prepared holds events that are ready to be recorded in a transaction of the host's own. If
 // the transaction is rolled back they may be recorded in another one, the same events again.
 // Once a transaction with them has committed, every further one is refused with
-// audit.ErrConflict. It may be used from several goroutines.
+// audit.ErrConflict: also a retry after a Commit whose end was unclear, if that took effect. It
+// may be used from several goroutines.
 type Prepared struct {
 	store *Store
 	list  []item
