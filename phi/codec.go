@@ -21,9 +21,10 @@ import (
 // The string tagged row is the row's id, which is unique within the entity. The string tagged
 // patient, which may be the same or one beside it (`phi:",patient"`), says under whose key the
 // row is sealed; without one it is the tenant's. Both may be of a type such as audit.Patient.
-// Every phi.Text has a name, which is part of what its values are bound to and never changes,
-// and a class. Fields without a tag are left alone: Open returns them zero, and the host fills
-// them from its own columns.
+// Every phi.Text, Date and Number has a name, which is part of what its values are bound to
+// and never changes, and a class; it is a field of T itself or of a struct embedded in it.
+// Fields without a tag are left alone: Open returns them zero, and the host fills them from its
+// own columns.
 //
 // A Codec is safe for concurrent use.
 type Codec[T any] struct {
