@@ -30,6 +30,7 @@ type Store struct {
 	db     *sqlkit.DB
 	bare   *sqlkit.DB // for while the tables may be missing
 	macs   macs       // of waiting entries; PostgreSQL only
+	prints [][]byte   // of the keys of macs
 	shape  shape
 	relief relief
 }
@@ -46,13 +47,21 @@ func SQLite(db *sql.DB) (*Store, error) { return open(db, sqlkit.SQLite, nil) }
 // key, from the host's secrets and never from the database. To change it, give the new one
 // to all servers as a further key first; then as the first one, with the old one as a further
 // key; and leave the old one out when Health shows no backlog of before. The first key
-// authenticates, all of them verify.
+// authenticates, all of them verify. Call Migrate at each of these steps: it keeps a
+// fingerprint of the first key in the database, so that a server with a wrong one does not
+// start.
 func Postgres(db *sql.DB, key []byte, further ...[]byte) (*Store, error) {
-	keys, err := newMacs(append([][]byte{key}, further...))
+	all := append([][]byte{key}, further...)
+	keys, err := newMacs(all)
 	if err != nil {
 		return nil, err
 	}
-	return open(db, sqlkit.Postgres, keys)
+	s, err := open(db, sqlkit.Postgres, keys)
+	if err != nil {
+		return nil, err
+	}
+	s.prints = fingerprints(all)
+	return s, nil
 }
 
 func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
@@ -74,10 +83,14 @@ func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }
 
 // Migrate checks the database, brings the tables up to date, and imports what release 0.1
 // recorded. Several processes may do so at once; one that was killed goes on the next time.
-// It returns ErrUnsafeEngine, and changes nothing, where Check does.
+// It returns ErrUnsafeEngine or ErrWrongKey where Check does, and changes nothing then but the
+// tables. What was refused before waits again, and is judged with the keys of now.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.bare.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
 		return err
+	}
+	if err := s.adoptKey(ctx); err != nil {
+		return keyError(err)
 	}
 	if err := s.importAll(ctx, math.MaxInt); err != nil {
 		return fmt.Errorf("auditsql: importing events: %w", err)
@@ -88,11 +101,19 @@ func (s *Store) Migrate(ctx context.Context) error {
 // Check returns ErrUnsafeEngine for a database that cannot keep what it acknowledges: SQLite
 // before 3.51.3, without WAL, below synchronous=FULL or with a busy_timeout outside 1 to
 // 1000 ms; PostgreSQL with fsync or full_page_writes off. It looks at one or two connections.
+// It returns ErrWrongKey for a database that was set up with none of the keys of Postgres.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.bare.Check(ctx); err != nil {
 		return fmt.Errorf("auditsql: %w", err)
 	}
-	return nil
+	return keyError(s.checkKey(ctx))
+}
+
+func keyError(err error) error {
+	if err == nil || errors.Is(err, ErrWrongKey) {
+		return err
+	}
+	return fmt.Errorf("auditsql: looking at the key: %w", err)
 }
 
 // durable makes sure that the commit of tx will be on disk.
