@@ -86,3 +86,26 @@ func TestForgedRowStopsNoImport(t *testing.T) {
 	attacker{t, db}.does(`DELETE FROM audit_pending`)
 	require.Equal(t, []string{id, blocked}, order(t, log, "secret-clinic"))
 }
+
+// TestEndImport: once no server of release 0.1 is left, nobody has events imported any more.
+func TestEndImport(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		store, log := db.process(t)
+		id := oldEvent(t, store, log)
+		for range 2 {
+			require.NoError(t, store.EndImport(t.Context()))
+		}
+		_, err := store.Kit().Exec(t.Context(), `INSERT INTO audit_event (tenant, id, recorded, actor, action, outcome, leaf, body)
+			VALUES ('secret-clinic', ?, 5, 'a', 'b', 0, ?, ?)`, auditsql.IDBytes(fresh()), make([]byte, 32), []byte("forged"))
+		require.Error(t, err)
+		require.NoError(t, store.Migrate(t.Context()), "does not open them again")
+		_, err = store.Kit().Exec(t.Context(), `INSERT INTO audit_event (tenant, id, recorded, actor, action, outcome, leaf, body)
+			SELECT tenant, leaf, recorded, actor, action, outcome, leaf, body FROM audit_event`)
+		require.Error(t, err)
+		require.Equal(t, []string{id}, order(t, log, "secret-clinic"))
+		e := secret(fresh())
+		require.NoError(t, log.Record(t.Context(), e))
+		require.Equal(t, []string{id, e.ID}, order(t, log, "secret-clinic"))
+	})
+}

@@ -3,6 +3,7 @@ package auditsql
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -30,7 +31,7 @@ type legacy struct {
 // Nobody vouches for these rows: release 0.1 had no key, so what somebody with the right to
 // INSERT into audit_event puts there is imported like what that release recorded.
 func (s *Store) importAll(ctx context.Context, chunks int) error {
-	after := queued{at: -1 << 63}
+	after := firstQueued()
 	for try := 0; chunks > 0; {
 		n := 0
 		err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
@@ -58,6 +59,9 @@ type queued struct {
 	id     []byte
 	tenant string
 }
+
+// firstQueued is before all of them.
+func firstQueued() queued { return queued{at: math.MinInt64} }
 
 const selectImport = `SELECT q.recorded, q.id, q.tenant, COALESCE(e.recorded, 0), COALESCE(e.actor, ''), COALESCE(e.action, ''),
 		COALESCE(e.outcome, 0), e.leaf, e.body
