@@ -42,17 +42,21 @@
 //     file is open: it would wait for itself; prepare before it, RecordTx within it;
 //   - where the program's role is not the tables' owner, grant it SELECT on all tables of the
 //     prefix audit_; INSERT on all but audit_event, audit_event_patient, audit_event_object and
-//     audit_opening; UPDATE on audit_tenant, audit_run, and the columns sealed and refused;
-//     DELETE on audit_pending, audit_run, audit_block, audit_import and audit_opening; USAGE on
-//     the sequence audit_serial. The owner then also cleans up audit_pending, see VACUUM;
+//     audit_opening; UPDATE on audit_tenant, audit_run and audit_key, on the column sealed of
+//     audit_entry and on the columns sealed and refused of audit_pending; DELETE on
+//     audit_pending, audit_run, audit_block, audit_import and audit_opening; USAGE on the
+//     sequence audit_serial. The owner then also cleans up audit_pending, see VACUUM;
 //   - backups.
 //
 // # Upgrading from release 0.1
 //
 // Migrate imports what release 0.1 recorded, in the order of its times, and leaves the old
-// tables as they are. Servers of that release can go on beside newer ones; what they record is
-// found after the next Migrate, so call it once more when the last of them has stopped. Who
-// can write into the old tables can have events imported; take that right away then.
+// tables as they are. Servers of that release can go on beside newer ones: what they record
+// waits, is counted in audit.Backlog, and is imported by the next Sequence.
+//
+// Release 0.1 had no key. Until EndImport closes its tables, whoever may INSERT into
+// audit_event can have events imported that nobody can tell from that release's own. So call
+// EndImport as soon as its last server has stopped.
 //
 // Released migrations never change.
 package auditsql
