@@ -184,12 +184,12 @@ func TestImportIsCut(t *testing.T) {
 		t.Parallel()
 		e := open(t)
 		kit := before(t, e)
-		old := oldEntries(t, 1400)
+		old := oldEntries(t, 1100)
 		for i := range old {
 			oldRecord(t, kit, &old[i])
 		}
 		cut := 0
-		for wait := time.Millisecond; ; wait += wait / 3 {
+		for wait := 2 * time.Millisecond; ; wait *= 2 {
 			errs := make([]error, 2)
 			var wg sync.WaitGroup
 			for i := range errs {
