@@ -40,3 +40,22 @@ func TestForeignPadding(t *testing.T) {
 		require.Equal(t, want, string(got))
 	}
 }
+
+// A value whose flags say that it is not padded opens as it is.
+func TestForeignUnpadded(t *testing.T) {
+	t.Parallel()
+	kms := newLeakyKMS()
+	v := openVault(t, kms, phi.NewMemoryKeys(), nil)
+	at := phi.At{Tenant: clinic, Field: "staff.phone", Row: "r-1"}
+	s, err := v.Seal(t.Context(), at, []byte("x"))
+	require.NoError(t, err)
+	key := expand(t, kms.keys[phi.PurposeData], "phi/v1/field/staff.phone", 32)
+	for _, plain := range []string{"", "555-0123", "a\x80\x00"} {
+		forged := append(phi.Sealed{1, 0}, s[2:18]...)
+		aad := string(forged) + lp("app", "clinic-1", "staff.phone", "", "r-1", "")
+		forged = append(forged, phi.SealXAES(key, s[18:30], []byte(plain), []byte(aad))...)
+		got, err := v.Unseal(t.Context(), at, forged)
+		require.NoError(t, err)
+		require.Equal(t, plain, string(got))
+	}
+}

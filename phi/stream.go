@@ -99,49 +99,38 @@ func (v *Vault) wrapFileKey(ctx context.Context, at At, fileKey []byte) ([]byte,
 	return l.aead.Seal(head, nil, fileKey, v.streamAAD(at, head)), nil
 }
 
-// openStream returns what opens the chunks that follow a header.
-func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, error) {
-	fileKey, err := v.unwrapFileKey(ctx, at, head)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(fileKey)
-	aead, commitment := v.fileKeys(at, fileKey)
-	if subtle.ConstantTimeCompare(commitment, head[commitmentAt:]) != 1 {
-		return nil, ErrAltered
-	}
-	return &chunks{aead: aead}, nil
-}
-
-func (v *Vault) unwrapFileKey(ctx context.Context, at At, head []byte) ([]byte, error) {
+// openStream returns what opens the chunks that follow a header, and the file key.
+func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, []byte, error) {
 	if err := at.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h, err := parseStream(head)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, err := v.keyAt(ctx, at, h)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var l lock
 	l.of(new(scratch), x, head)
 	fileKey, err := l.aead.Open(nil, nil, head[nonceAt:commitmentAt], v.streamAAD(at, head))
 	if err != nil {
-		return nil, ErrAltered
+		return nil, nil, ErrAltered
 	}
-	return fileKey, nil
+	aead, commitment := v.fileKeys(at, fileKey)
+	if subtle.ConstantTimeCompare(commitment, head[commitmentAt:]) != 1 {
+		clear(fileKey)
+		return nil, nil, ErrAltered
+	}
+	return &chunks{aead: aead}, fileKey, nil
 }
 
 // ResealStream returns the header of a sealed stream, its first StreamHeaderSize bytes, under
 // the key that seals its place now: after a rotation it takes the place of the old one, and
 // the rest of the file stays as it is. Its errors are those of UnsealStream.
 func (v *Vault) ResealStream(ctx context.Context, at At, header []byte) ([]byte, error) {
-	if _, err := v.openStream(ctx, at, header); err != nil {
-		return nil, err
-	}
-	fileKey, err := v.unwrapFileKey(ctx, at, header)
+	_, fileKey, err := v.openStream(ctx, at, header)
 	if err != nil {
 		return nil, err
 	}

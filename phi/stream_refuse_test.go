@@ -23,6 +23,13 @@ func requireRefused(t testing.TB, v *phi.Vault, plain, sealed []byte, want error
 	require.NotErrorIs(t, err, io.EOF)
 	require.True(t, bytes.HasPrefix(plain, got), what)
 	require.Zero(t, len(got)%phi.ChunkSize, what)
+	if r, err := v.UnsealStream(t.Context(), place(), bytes.NewReader(sealed)); err == nil {
+		var copied bytes.Buffer
+		n, err := r.WriteTo(&copied)
+		require.ErrorIs(t, err, want, what)
+		require.EqualValues(t, len(got), n, what)
+		require.True(t, bytes.Equal(got, copied.Bytes()), what)
+	}
 	requireQuiet(t, err)
 }
 

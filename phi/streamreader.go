@@ -29,10 +29,11 @@ func (v *Vault) UnsealStream(ctx context.Context, at At, src io.Reader) (*Stream
 	if err != nil {
 		return nil, streamError("reading a sealed stream", err)
 	}
-	c, err := v.openStream(ctx, at, head)
+	c, fileKey, err := v.openStream(ctx, at, head)
 	if err != nil {
 		return nil, err
 	}
+	clear(fileKey)
 	return &StreamReader{src: src, chunks: c}, nil
 }
 
