@@ -191,14 +191,9 @@ func (e *engine) expect(ctx context.Context, n int) error {
 	return err
 }
 
-// placed counts the events of the workload that can be found.
-func placed(ctx context.Context, e *engine) (sum int, err error) {
-	for t := range tenants {
-		n, err := e.store.Count(ctx, audit.Filter{Tenant: tenantName(t)}, 1<<40)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
+// placed tells how many events of the workload can be found. It reads the heads of the orders:
+// Store.Count would read ten million events.
+func placed(ctx context.Context, e *engine) (n int, err error) {
+	err = e.db.QueryRowContext(ctx, "SELECT COALESCE(SUM(size), 0) FROM audit_tenant WHERE tenant LIKE 'clinic-%'").Scan(&n)
+	return n, err
 }

@@ -155,7 +155,7 @@ func (a *archive) fill(ctx context.Context, now time.Time) error {
 // askAll prints how long pages take, warm, as Log.Query gives them: with the check of each
 // event against its leaf, decoded.
 func askAll(ctx context.Context, c *config, archives []*archive) error {
-	const calls = 400
+	const calls = 200
 	type times struct{ p50, p99, rows []float64 }
 	all := make(map[*archive][]times)
 	for round := range c.rounds + 1 { // the first is not counted, it warms
