@@ -70,6 +70,7 @@ func (v *Vault) fileKeys(at At, fileKey []byte) (cipher.AEAD, []byte) {
 	p.bind(nil, v.namespace, &at)
 	where := p.appendAAD(nil, make([]byte, saltAt), at.Field)[saltAt:]
 	out := expand(fileKey, "phi/v1/stream"+string(where), 2*keySize)
+	defer clear(out[:keySize])
 	return newGCM(out[:keySize]), out[keySize:]
 }
 
