@@ -112,7 +112,7 @@ func TestRunsAgainstModel(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(shape[0]), 1))
 			m := model{}
 			n := 0
-			for range 60 {
+			for range less(60) {
 				batch := make([]audit.Entry, 1+r.IntN(30))
 				for i := range batch {
 					batch[i] = random(t, r, n)
@@ -136,11 +136,19 @@ func TestRunsAgainstModel(t *testing.T) {
 				}
 			}
 			drain(t, s)
-			for range 100 {
+			for range less(100) {
 				m.compare(t, s, r)
 			}
 		}
 	})
+}
+
+// less is a smaller number of rounds under -short.
+func less(n int) int {
+	if testing.Short() {
+		return n / 6
+	}
+	return n
 }
 
 func drain(t testing.TB, s *auditsql.Store) {
@@ -194,13 +202,13 @@ func TestRunsWhileMerging(t *testing.T) {
 				}
 			})
 		}
-		for range 300 {
+		for range less(300) {
 			m.compare(t, s, r)
 		}
 		close(stop)
 		wg.Wait()
 		drain(t, s)
-		for range 100 {
+		for range less(100) {
 			m.compare(t, s, r)
 		}
 	})
