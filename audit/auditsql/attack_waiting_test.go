@@ -83,9 +83,9 @@ func TestForgedRowHidesNoPlacedEvent(t *testing.T) {
 		sequenced(t, store)
 	}
 	require.Contains(t, log.Health(t.Context()).Alarms, audit.AlarmRefused)
-	other := fresh()
-	attacker{t, db}.does(forge+`VALUES (1, 'secret-clinic', $1, 0, 0, '', '', '', '')`, auditsql.IDBytes(other))
-	_, err := log.Open(t.Context(), e.Tenant, other)
+	forged := secret(fresh()) // perfect but for the key
+	require.NoError(t, newLog(t, withKeys(t, db, 8)).Record(t.Context(), forged))
+	_, err := log.Open(t.Context(), e.Tenant, forged.ID)
 	require.ErrorIs(t, err, audit.ErrDamaged, "nothing else is there")
 }
 
