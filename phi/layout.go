@@ -254,11 +254,11 @@ func (l *layout) value(v reflect.Value, i int) *value {
 		v = v.Field(k)
 	}
 	switch t := v.Addr().Interface().(type) {
+	case *Text:
+		return &t.value
 	case *Date:
 		return &t.value
-	case *Number:
-		return &t.value
 	default:
-		return &t.(*Text).value
+		return &t.(*Number).value
 	}
 }

@@ -71,12 +71,12 @@ func (s *rowSealer) field(ctx context.Context, r *Record, i int, t value) error 
 	if t.IsZero() {
 		return nil
 	}
-	f := &s.layout.fields[i]
-	r.cols[i] = s.untouched(t, i)
+	f, h := &s.layout.fields[i], t.held()
+	r.cols[i] = s.untouched(h.row, t.i, i)
 	if r.cols[i] != nil && f.index == nil {
 		return nil
 	}
-	plain, err := s.plain(t)
+	plain, err := s.plain(h, t.i)
 	if err != nil {
 		return fieldError(f, err)
 	}
@@ -86,10 +86,10 @@ func (s *rowSealer) field(ctx context.Context, r *Record, i int, t value) error 
 	return s.term(ctx, r, f, plain)
 }
 
-// untouched returns the stored bytes of a value that was read from this very place.
-func (s *rowSealer) untouched(t value, i int) Sealed {
-	row := t.held().row
-	if row == nil || t.i != i || row.layout != s.layout ||
+// untouched returns the stored bytes of a value, field from of row, if it was read from this
+// very place.
+func (s *rowSealer) untouched(row *lazyRow, from, i int) Sealed {
+	if row == nil || from != i || row.layout != s.layout ||
 		row.tenant != s.at.Tenant || row.id != s.at.Row || row.patient != s.at.Patient {
 		return nil
 	}
@@ -97,11 +97,11 @@ func (s *rowSealer) untouched(t value, i int) Sealed {
 }
 
 // plain returns the plaintext of a value, which must not come from another tenant.
-func (s *rowSealer) plain(t value) (string, error) {
-	if row := t.held().row; row != nil && row.tenant != s.at.Tenant {
+func (s *rowSealer) plain(h *held, i int) (string, error) {
+	if h.row != nil && h.row.tenant != s.at.Tenant {
 		return "", ErrForeignTenant
 	}
-	plain, err := t.open()
+	plain, err := h.open(i)
 	if len(plain) > MaxValue {
 		return "", ErrTooLong
 	}

@@ -37,11 +37,15 @@ func (t value) open() (string, error) {
 	if t.held == nil {
 		return "", nil
 	}
-	h := t.held()
+	return t.held().open(t.i)
+}
+
+// open returns the plaintext of field i, which a loose value has not got.
+func (h *held) open(i int) (string, error) {
 	if h.row == nil {
 		return h.loose, nil
 	}
-	return h.row.open(t.i)
+	return h.row.open(i)
 }
 
 // equal compares plaintexts. What cannot be opened equals nothing.
@@ -49,14 +53,14 @@ func (t value) equal(u value) bool {
 	if t.IsZero() || u.IsZero() {
 		return t.IsZero() == u.IsZero()
 	}
-	if t.held().row == nil {
-		t, u = u, t
+	h, other := t.held(), u.held()
+	if h.row == nil {
+		h, other, t, u = other, h, u, t
 	}
-	want, err := u.open()
+	want, err := other.open(u.i)
 	if err != nil {
 		return false
 	}
-	h := t.held()
 	if h.row == nil {
 		return equalText([]byte(h.loose), want)
 	}
