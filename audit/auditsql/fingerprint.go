@@ -14,7 +14,7 @@ import (
 //
 // Where the key itself was lost, delete the row of audit_key and call Migrate with a new one;
 // what still waits then stays refused.
-var ErrWrongKey = errors.New("auditsql: the key is not the one that the database was set up with")
+var ErrWrongKey = errors.New("auditsql: wrong key: the database was set up with another one")
 
 // fingerprints tell the keys apart, and nothing of them.
 func fingerprints(keys [][]byte) (out [][]byte) {
