@@ -14,7 +14,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(t.Context(), &b, time.Millisecond))
 	cases, err := allCases(t.Context())
 	require.NoError(t, err)
-	require.Len(t, cases, 16)
+	require.Len(t, cases, 18)
 	for _, c := range cases {
 		require.NoError(t, c.run(), c.name)
 		require.Contains(t, b.String(), "| "+c.name+" |")
