@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -93,7 +93,7 @@ func (s *staged) Sequence(ctx context.Context, limit int) (int, error) {
 	}
 	if s.leak {
 		s.mu.Unlock()
-		runtime.Gosched()
+		time.Sleep(time.Millisecond) // long enough for another to choose the same
 		s.mu.Lock()
 	}
 	if cancelled != nil {
