@@ -105,7 +105,7 @@ func (v *Vault) rootOf(ctx context.Context, rec Key) (*key, error) {
 
 // find returns the key with this id, from whatever tenant: the caller compares.
 func (v *Vault) find(ctx context.Context, id KeyID) (*key, error) {
-	if k, ok := v.byID.get(id, v.now()); ok {
+	if k, ok := v.byID.get(id, v.tick()); ok {
 		return k, nil
 	}
 	rec, err := v.read(ctx, id)

@@ -51,7 +51,7 @@ func newKey(raw []byte, rec Key, expires time.Time) *key {
 // sealing returns the key of s that seals now, creating it where there is none.
 func (v *Vault) sealing(ctx context.Context, s slot) (*key, error) {
 	for {
-		if k, ok := v.current.get(s, v.now()); ok {
+		if k, ok := v.current.get(s, v.tick()); ok {
 			return k, nil
 		}
 		land, err := v.loading.enter(ctx, s)

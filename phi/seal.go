@@ -182,7 +182,7 @@ type fieldKey struct {
 // fieldKey derives the key of a tenant-scope field from the tenant's data root.
 func (v *Vault) fieldKey(root *key, field string) *xaes {
 	id := fieldKey{root.id, field}
-	if x, ok := v.fields.get(id, v.now()); ok {
+	if x, ok := v.fields.get(id, v.tick()); ok {
 		return x
 	}
 	x := newXAES(expand(root.root, "phi/v1/field/"+field, keySize))

@@ -68,7 +68,7 @@ func (v *Vault) term(ctx context.Context, t audit.Tenant, index, normaliser, nor
 
 func (v *Vault) indexMAC(root *key, index, normaliser string) *macPool {
 	id := macKey{root.id, index, normaliser}
-	if m, ok := v.macs.get(id, v.now()); ok {
+	if m, ok := v.macs.get(id, v.tick()); ok {
 		return m
 	}
 	label := appendLP(appendLP(appendLP(nil, index), normaliser), shapeExact)
