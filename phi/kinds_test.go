@@ -228,11 +228,12 @@ func TestKindsInput(t *testing.T) {
 		Weight phi.Number
 	}
 	for text, want := range map[string]form{
+		`{"Weight":null}`: {},
+
 		`{"Birth":"1984-02-29","Weight":72.50}`:                 {must(phi.ParseDate("1984-02-29")), must(phi.ParseNumber("72.5"))},
 		`{"Weight":"9007199254740993"}`:                         {Weight: must(phi.ParseNumber("9007199254740993"))},
 		`{"Weight": 9007199254740993 , "Birth" : null}`:         {Weight: must(phi.ParseNumber("9007199254740993"))},
 		`{"Weight":0.1000000000000000055511151231257827021181}`: {Weight: must(phi.ParseNumber("0.1000000000000000055511151231257827021181"))},
-		`{"Weight":null}`: {},
 	} {
 		var got form
 		require.NoError(t, json.Unmarshal([]byte(text), &got), text)
