@@ -3,8 +3,6 @@ package audit
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
-	"time"
 )
 
 // Decode reads the canonical bytes of an event. Bytes that Encode would not have written,
@@ -14,180 +12,287 @@ func Decode(body []byte) (Event, error) {
 	if len(body) > MaxBody {
 		return Event{}, ErrDamaged
 	}
-	var in wire
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if d.Decode(&in) != nil || in.Version != Version {
+	r := reader{left: string(body)}
+	e, ok := r.event()
+	if !ok || r.left != "" || e.checkEncodable() != nil {
 		return Event{}, ErrDamaged
 	}
-	e := in.event()
-	if e.checkEncodable() != nil {
-		return Event{}, ErrDamaged
-	}
-	// Only what encodes to the same bytes was canonical: this refuses white space, other key
-	// orders and spellings, repeated keys, nulls, empty objects, trailing bytes.
-	again, err := encode(&e)
+	// Only what encodes to the same bytes was canonical: this refuses other key orders, repeated
+	// keys, empty values, leading zeros, days that no month has.
+	again, err := encode(&e, 1+len(body))
 	if err != nil || !bytes.Equal(again[1:], body) {
 		return Event{}, ErrDamaged
 	}
 	return e, nil
 }
 
-// wire is version 1 as JSON.
-type wire struct {
-	Act struct {
-		Verb   Verb   `json:"c"`
-		Action Action `json:"v"`
-	} `json:"act"`
-	Changes []struct {
-		After  []byte `json:"a"`
-		Before []byte `json:"b"`
-		Field  string `json:"f"`
-	} `json:"chg"`
-	Client struct {
-		App      string      `json:"app"`
-		Device   string      `json:"dev"`
-		Origin   *commitment `json:"ip"`
-		Location string      `json:"loc"`
-	} `json:"cli"`
-	Clock *struct {
-		ErrMicros int64 `json:"err_us"`
-		Synced    bool  `json:"sync"`
-	} `json:"clk"`
-	Correlation struct {
-		Request string `json:"req"`
-		Trace   string `json:"tr"`
-	} `json:"cor"`
-	Decision struct {
-		Grant  string `json:"grant"`
-		Mask   string `json:"mask"`
-		Policy string `json:"policy"`
-		Rule   string `json:"rule"`
-		Scope  string `json:"scope"`
-	} `json:"dec"`
-	Detail     map[string]string `json:"det"`
-	Disclosure *struct {
-		Address     *commitment `json:"addr"`
-		Authority   string      `json:"auth"`
-		Description string      `json:"desc"`
-		Frequency   string      `json:"freq"`
-		Last        stamp       `json:"last"`
-		Count       int         `json:"n"`
-		Recipient   *commitment `json:"to"`
-	} `json:"dis"`
-	ID      string `json:"id"`
-	Objects []struct {
-		Category string   `json:"cat"`
-		Fields   []string `json:"fld"`
-		ID       string   `json:"id"`
-		Labels   []string `json:"lbl"`
-		Origin   string   `json:"org"`
-		Type     string   `json:"t"`
-		Version  string   `json:"ver"`
-	} `json:"obj"`
-	Occurred struct {
-		End   stamp `json:"e"`
-		Start stamp `json:"s"`
-	} `json:"occ"`
-	Outcome struct {
-		Code   Outcome `json:"c"`
-		Reason string  `json:"why"`
-	} `json:"out"`
-	Patients []Patient   `json:"pat"`
-	Purpose  string      `json:"pou"`
-	Search   *commitment `json:"qry"`
-	Recorded stamp       `json:"rec"`
-	Server   struct {
-		ID      string `json:"id"`
-		Site    string `json:"site"`
-		Version string `json:"ver"`
-	} `json:"srv"`
-	Tenant  Tenant `json:"ten"`
-	Version int    `json:"v"`
-	Actor   struct {
-		Assurance         Assurance `json:"aal"`
-		AuthTime          stamp     `json:"at"`
-		Emergency         string    `json:"em"`
-		ID                ActorID   `json:"id"`
-		Kind              Kind      `json:"k"`
-		Methods           []string  `json:"m"`
-		OnBehalfOf        ActorID   `json:"of"`
-		Organization      string    `json:"org"`
-		PhishingResistant bool      `json:"phr"`
-		Roles             []string  `json:"role"`
-		Session           string    `json:"sess"`
-		Tenant            Tenant    `json:"ten"`
-	} `json:"who"`
-	Why *commitment `json:"why"`
-}
-
-type commitment struct {
-	Sum []byte `json:"$c"`
-}
-
-func (c *commitment) private() Private {
-	if c == nil {
-		return Private{}
-	}
-	return Private{commitment: c.Sum}
-}
-
-// stamp is a time in exactly the layout that Encode writes.
-type stamp struct{ time.Time }
-
-func (s *stamp) UnmarshalJSON(b []byte) error {
-	t, err := time.Parse(`"`+timeLayout+`"`, string(b))
-	s.Time = t
-	return err
-}
-
-func (in *wire) event() Event {
-	e := Event{
-		ID: in.ID, Tenant: in.Tenant, Recorded: in.Recorded.Time,
-		Occurred: Period{in.Occurred.Start.Time, in.Occurred.End.Time},
-		Action:   in.Act.Action, Verb: in.Act.Verb,
-		Outcome: in.Outcome.Code, Code: in.Outcome.Reason,
-		Actor:       in.actor(),
-		Client:      Client{in.Client.App, in.Client.Location},
-		Server:      Server(in.Server),
-		Patients:    in.Patients,
-		Search:      in.Search.private(),
-		Purpose:     in.Purpose,
-		Why:         in.Why.private(),
-		Correlation: Correlation(in.Correlation),
-		Decision: Decision{
-			Rule: in.Decision.Rule, Scope: in.Decision.Scope, Grant: in.Decision.Grant,
-			Policy: in.Decision.Policy, Mask: in.Decision.Mask,
-		},
-		Detail: in.Detail,
-		origin: in.Client.Origin.private(),
-	}
-	if c := in.Clock; c != nil {
-		e.Clock = Clock{Known: true, Synced: c.Synced, ErrMicros: c.ErrMicros}
-	}
-	for _, o := range in.Objects {
-		e.Objects = append(e.Objects, Object{o.Type, o.ID, o.Version, o.Category, o.Labels, o.Origin, o.Fields})
-	}
-	for _, c := range in.Changes {
-		e.Changes = append(e.Changes, Change{c.Field, c.Before, c.After})
-	}
-	if d := in.Disclosure; d != nil {
-		e.Disclosure = &Disclosure{
-			Recipient: d.Recipient.private(), Address: d.Address.private(),
-			Description: d.Description, Authority: d.Authority,
-			Count: d.Count, Frequency: d.Frequency, Last: d.Last.Time,
+// event reads version 1. It knows every key, so nothing is nested deeper than an event is.
+func (r *reader) event() (Event, bool) {
+	var e Event
+	version := 0
+	ok := r.object(func(key string) bool {
+		switch key {
+		case "act":
+			return r.act(&e)
+		case "chg":
+			return r.list(func() bool { return r.change(&e) })
+		case "cli":
+			return r.client(&e)
+		case "clk":
+			return r.clock(&e.Clock)
+		case "cor":
+			return r.correlation(&e.Correlation)
+		case "dec":
+			return r.decision(&e.Decision)
+		case "det":
+			return r.detail(&e)
+		case "dis":
+			e.Disclosure = &Disclosure{}
+			return r.disclosure(e.Disclosure)
+		case "id":
+			return text(r, &e.ID)
+		case "obj":
+			return r.list(func() bool { return r.anObject(&e) })
+		case "occ":
+			return r.occurred(&e.Occurred)
+		case "out":
+			return r.outcome(&e)
+		case "pat":
+			return texts(r, &e.Patients)
+		case "pou":
+			return text(r, &e.Purpose)
+		case "qry":
+			return r.private(&e.Search)
+		case "rec":
+			return r.time(&e.Recorded)
+		case "srv":
+			return r.server(&e.Server)
+		case "ten":
+			return text(r, &e.Tenant)
+		case "v":
+			return integer(r, &version, Version)
+		case "who":
+			return r.actor(&e.Actor)
+		case "why":
+			return r.private(&e.Why)
 		}
-	}
-	return e
+		return false
+	})
+	e.Actor.Tenant = cmp.Or(e.Actor.Tenant, e.Tenant)
+	return e, ok && version == Version
 }
 
-func (in *wire) actor() Actor {
-	a := in.Actor
-	return Actor{
-		ID: a.ID, Kind: a.Kind, Tenant: cmp.Or(a.Tenant, in.Tenant), OnBehalfOf: a.OnBehalfOf,
-		Session: a.Session, AuthTime: a.AuthTime.Time, Methods: a.Methods,
-		Assurance: a.Assurance, PhishingResistant: a.PhishingResistant,
-		Device: in.Client.Device, Emergency: a.Emergency,
-		Organization: a.Organization, Roles: a.Roles,
-	}
+func (r *reader) act(e *Event) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "c":
+			return text(r, &e.Verb)
+		case "v":
+			return text(r, &e.Action)
+		}
+		return false
+	})
+}
+
+func (r *reader) change(e *Event) bool {
+	var c Change
+	ok := r.object(func(key string) bool {
+		switch key {
+		case "a":
+			return r.bytes(&c.After)
+		case "b":
+			return r.bytes(&c.Before)
+		case "f":
+			return text(r, &c.Field)
+		}
+		return false
+	})
+	e.Changes = append(e.Changes, c)
+	return ok
+}
+
+func (r *reader) client(e *Event) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "app":
+			return text(r, &e.Client.App)
+		case "dev":
+			return text(r, &e.Actor.Device)
+		case "ip":
+			return r.private(&e.origin)
+		case "loc":
+			return text(r, &e.Client.Location)
+		}
+		return false
+	})
+}
+
+func (r *reader) clock(c *Clock) bool {
+	c.Known = true
+	return r.object(func(key string) bool {
+		switch key {
+		case "err_us":
+			return integer(r, &c.ErrMicros, maxInt)
+		case "sync":
+			return r.flag(&c.Synced)
+		}
+		return false
+	})
+}
+
+func (r *reader) correlation(c *Correlation) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "req":
+			return text(r, &c.Request)
+		case "tr":
+			return text(r, &c.Trace)
+		}
+		return false
+	})
+}
+
+func (r *reader) decision(d *Decision) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "grant":
+			return text(r, &d.Grant)
+		case "mask":
+			return text(r, &d.Mask)
+		case "policy":
+			return text(r, &d.Policy)
+		case "rule":
+			return text(r, &d.Rule)
+		case "scope":
+			return text(r, &d.Scope)
+		}
+		return false
+	})
+}
+
+func (r *reader) detail(e *Event) bool {
+	e.Detail = map[string]string{}
+	return r.object(func(key string) bool {
+		var value string
+		ok := text(r, &value)
+		e.Detail[key] = value
+		return ok
+	})
+}
+
+func (r *reader) disclosure(d *Disclosure) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "addr":
+			return r.private(&d.Address)
+		case "auth":
+			return text(r, &d.Authority)
+		case "desc":
+			return text(r, &d.Description)
+		case "freq":
+			return text(r, &d.Frequency)
+		case "last":
+			return r.time(&d.Last)
+		case "n":
+			return integer(r, &d.Count, maxInt)
+		case "to":
+			return r.private(&d.Recipient)
+		}
+		return false
+	})
+}
+
+func (r *reader) anObject(e *Event) bool {
+	var o Object
+	ok := r.object(func(key string) bool {
+		switch key {
+		case "cat":
+			return text(r, &o.Category)
+		case "fld":
+			return texts(r, &o.Fields)
+		case "id":
+			return text(r, &o.ID)
+		case "lbl":
+			return texts(r, &o.Labels)
+		case "org":
+			return text(r, &o.Origin)
+		case "t":
+			return text(r, &o.Type)
+		case "ver":
+			return text(r, &o.Version)
+		}
+		return false
+	})
+	e.Objects = append(e.Objects, o)
+	return ok
+}
+
+func (r *reader) occurred(p *Period) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "e":
+			return r.time(&p.End)
+		case "s":
+			return r.time(&p.Start)
+		}
+		return false
+	})
+}
+
+func (r *reader) outcome(e *Event) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "c":
+			return integer(r, &e.Outcome, 255)
+		case "why":
+			return text(r, &e.Code)
+		}
+		return false
+	})
+}
+
+func (r *reader) server(s *Server) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "id":
+			return text(r, &s.ID)
+		case "site":
+			return text(r, &s.Site)
+		case "ver":
+			return text(r, &s.Version)
+		}
+		return false
+	})
+}
+
+func (r *reader) actor(a *Actor) bool {
+	return r.object(func(key string) bool {
+		switch key {
+		case "aal":
+			return integer(r, &a.Assurance, 255)
+		case "at":
+			return r.time(&a.AuthTime)
+		case "em":
+			return text(r, &a.Emergency)
+		case "id":
+			return text(r, &a.ID)
+		case "k":
+			return text(r, &a.Kind)
+		case "m":
+			return texts(r, &a.Methods)
+		case "of":
+			return text(r, &a.OnBehalfOf)
+		case "org":
+			return text(r, &a.Organization)
+		case "phr":
+			return r.flag(&a.PhishingResistant)
+		case "role":
+			return texts(r, &a.Roles)
+		case "sess":
+			return text(r, &a.Session)
+		case "ten":
+			return text(r, &a.Tenant)
+		}
+		return false
+	})
 }

@@ -23,7 +23,7 @@ func Encode(e Event) ([]byte, error) {
 	if err := e.checkEncodable(); err != nil {
 		return nil, err
 	}
-	b, err := encode(&e)
+	b, err := encode(&e, usualSize)
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +49,13 @@ func (e *Event) checkEncodable() error {
 	return c.err()
 }
 
+// usualSize is room for most events.
+const usualSize = 768
+
 // encode writes a zero byte and version 1, which together are what the leaf hashes, and
-// refuses what is larger than MaxBody.
-func encode(e *Event) ([]byte, error) {
-	w := writer{make([]byte, 0, 768)}
+// refuses what is larger than MaxBody. size is how many bytes to expect.
+func encode(e *Event, size int) ([]byte, error) {
+	w := writer{make([]byte, 0, size)}
 	w.b = append(w.b, 0, '{')
 	w.act(e)
 	w.changes(e.Changes)
@@ -323,8 +326,6 @@ func (w *writer) bytes(k string, v []byte) {
 	}
 }
 
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
 func (w *writer) time(k string, t time.Time) {
 	if !t.IsZero() {
 		w.key(k)
@@ -334,7 +335,8 @@ func (w *writer) time(k string, t time.Time) {
 	}
 }
 
-// appendTime is AppendFormat of timeLayout, at a third of its price, for years of four digits.
+// appendTime is AppendFormat of 2006-01-02T15:04:05.000000Z, at a third of its price, for years of
+// four digits.
 func appendTime(b []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

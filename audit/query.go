@@ -91,19 +91,25 @@ func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
 	if q.Sort != (Sort{}) {
 		return l.sorted(ctx, &q, filter, m)
 	}
+	var entries []Entry
 	var page Page
 	for entry, err := range l.list(ctx, filter, m.below, q.Limit+1) {
 		if err != nil {
 			return Page{}, err
 		}
-		if len(page.Events) == q.Limit {
-			m.below = page.Events[q.Limit-1].Index
+		if len(entries) == q.Limit {
+			m.below = entries[q.Limit-1].Index
 			page.Next = l.cursor(&q, m)
 			break
 		}
-		if err := page.add(&entry, q.Tenant); err != nil {
-			return Page{}, err
+		if entries == nil {
+			entries = make([]Entry, 0, min(q.Limit, DefaultLimit))
 		}
+		entries = append(entries, entry)
+	}
+	page.Events, err = stored(entries, q.Tenant)
+	if err != nil {
+		return Page{}, err
 	}
 	return page, nil
 }
@@ -145,13 +151,20 @@ func (l *Log) list(ctx context.Context, f Filter, below int64, limit int) iter.S
 	}
 }
 
-// add checks an entry and appends it to the page.
-func (p *Page) add(entry *Entry, tenant Tenant) error {
-	e, err := entry.decode(tenant)
-	if err == nil {
-		p.Events = append(p.Events, Stored{e, entry.Index, entry.Body, entry.Leaf})
+// stored checks entries and decodes them.
+func stored(entries []Entry, tenant Tenant) ([]Stored, error) {
+	if len(entries) == 0 {
+		return nil, nil
 	}
-	return err
+	out := make([]Stored, len(entries))
+	for i := range entries {
+		e, err := entries[i].decode(tenant)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Stored{e, entries[i].Index, entries[i].Body, entries[i].Leaf}
+	}
+	return out, nil
 }
 
 // orderBatch is how many entries get their place at a time.

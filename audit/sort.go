@@ -68,10 +68,12 @@ func (l *Log) sorted(ctx context.Context, q *Query, f Filter, m mark) (Page, err
 		rows = rows[:q.Limit]
 		page.Next = l.cursor(q, mark{m.from, head, rows[q.Limit-1].entry.Index})
 	}
-	for _, r := range rows {
-		if err := page.add(&r.entry, q.Tenant); err != nil {
-			return Page{}, err
-		}
+	entries := make([]Entry, len(rows))
+	for i, r := range rows {
+		entries[i] = r.entry
+	}
+	if page.Events, err = stored(entries, q.Tenant); err != nil {
+		return Page{}, err
 	}
 	return page, nil
 }

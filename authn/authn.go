@@ -26,7 +26,9 @@ type SecondFactor interface {
 	// Enrolled reports whether the person has a confirmed second factor.
 	Enrolled(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
 	// Verify checks a code and burns it. It returns how the person proved to be who they
-	// are as RFC 8176 amr values; a wrong code is (nil, nil).
+	// are as RFC 8176 amr values; a wrong code is (nil, nil). An error with a method
+	// Disabled() bool that reports true says that the factor takes no codes any more, after too
+	// many wrong ones (NIST SP 800-63B-4, section 3.2.2); every other error is a failure.
 	Verify(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error)
 	// Begin starts an enrolment and returns the otpauth URI and the key in groups. One that
 	// was not confirmed is replaced.
@@ -89,7 +91,7 @@ func New(p Parts, o *Options) (*Manager, error) {
 	}
 	return &Manager{
 		p: p, o: full, base: base,
-		hash:    newHasher(full.hashing(), full.Hashers, full.Queue),
+		hash:    newHasher(full),
 		blocked: blocklist(full.Blocklist),
 		running: newRunning(),
 	}, nil

@@ -22,8 +22,8 @@
 // in one browser's cookie by [SetTicket]. No path leads around a step and nobody is exempt:
 // passwords, links, a changed password all end in the same gate, which alone starts sessions.
 //
-// The order is: address, identifier, throttle, password, state of the person, second factor or
-// its set-up, a new password if one is due, session.
+// The order is: address, identifier, throttle, password, state of the tenant and of the person,
+// inactivity, network, second factor or its set-up, a new password if one is due, banner, session.
 //
 // # Changes
 //

@@ -16,6 +16,15 @@ var (
 	ErrThrottled = errors.New("authn: too many tries")
 	// ErrBusy: too many passwords are being hashed right now (HTTP 503); see BusyError.
 	ErrBusy = errors.New("authn: busy")
+	// ErrNetwork: whoever this is may not work from the address they come from (HTTP 403).
+	ErrNetwork = errors.New("authn: not from this network")
+	// ErrInactive: who signed in last too long ago is locked out until an administrator unlocks
+	// them (HTTP 403). Only who has just proven a password or holds a link is told.
+	ErrInactive = errors.New("authn: locked after a long time without a sign-in")
+	// ErrBanner: the banner was not acknowledged. It appears as Step.Problem.
+	ErrBanner = errors.New("authn: banner not acknowledged")
+	// ErrNetworkRules: a list of networks cannot be used.
+	ErrNetworkRules = errors.New("authn: network rules not usable")
 	// ErrTicket: the sign-in in progress is unknown, expired, already continued or overtaken
 	// by a change of the account. The person starts again.
 	ErrTicket = errors.New("authn: this sign-in is over, start again")
@@ -110,6 +119,7 @@ const (
 	Context  Reason = "contains known word" // little more than the person's or the service's name
 	Invalid  Reason = "not valid text"      // not valid UTF-8, or control characters
 	Same     Reason = "same as before"      // a due change has to change something
+	Breached Reason = "stolen elsewhere"    // Options.Breaches knows it
 )
 
 // unavailable wraps a failure of a collaborator.

@@ -212,3 +212,22 @@ func ExamplePassword() {
 	fmt.Printf("%v %+v %s\n", authn.NewPassword("typed"), struct{ P authn.Password }{authn.NewPassword("typed")}, authn.NewSecret("token"))
 	// Output: [password] {P:[password]} [secret]
 }
+
+// Before network rules are saved, an administrator learns whom they would keep out.
+func ExampleNetwork_Replace() {
+	var now, next authn.Network // now: from everywhere
+	var err error
+	next.Staff, err = authn.ParseNetworks("198.51.100.0/24 # the clinic\n2001:db8::/32")
+	fmt.Println(err, "would I pass?", next.WouldAllow(audit.KindStaff, browser.Addr))
+
+	err = now.Replace(next, audit.KindStaff, browser.Addr, false)
+	var ask *authn.LockOutError
+	if errors.As(err, &ask) {
+		fmt.Println("me:", ask.Yourself, "the first list:", ask.First)
+	}
+	fmt.Println(now.Replace(next, audit.KindStaff, browser.Addr, true)) // the host saves next
+	// Output:
+	// <nil> would I pass? false
+	// me: true the first list: true
+	// <nil>
+}

@@ -8,17 +8,29 @@ func Sum(token string) []byte { return sum(token) }
 // ParsePHC parses a stored hash and writes it again.
 func ParsePHC(s string) (again string, params Argon2, err error) {
 	p, err := parsePHC(s)
-	return p.String(), p.params, err
+	return p.String(), p.argon, err
 }
 
 // MatchPHC reports whether a stored hash is one of a password.
 func MatchPHC(s, password string) (bool, error) {
 	p, err := parsePHC(s)
-	return err == nil && p.matches(password), err
+	if err != nil {
+		return false, err
+	}
+	return p.matches([]byte(password))
 }
 
 // HashPHC computes a hash with a fresh salt.
-func HashPHC(password string, a Argon2) string { return derive(password, a).String() }
+func HashPHC(password string, a Argon2) string {
+	s, err := newHasher(Options{InsecureArgon2: &a, Hashers: 1}).derive(password)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// ReadRange reads an answer of a range server.
+var ReadRange = readRange
 
 // Canonical is the one form of an identifier.
 func Canonical(s string) (string, bool) { return canonical(s) }

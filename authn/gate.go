@@ -21,6 +21,8 @@ type Evidence struct {
 	At      time.Time `json:"at"`     // of the first proof
 	Proven  []string  `json:"proven"` // how, as RFC 8176 amr values, without "mfa"
 	Second  bool      `json:"second"` // whether a second factor is among them
+	// Banner is the version of the banner that was acknowledged in this sign-in.
+	Banner string `json:"banner,omitempty"`
 }
 
 // Methods returns how the person proved to be who they are, as RFC 8176 amr values.
@@ -61,16 +63,17 @@ type standing struct {
 	account  Account
 	enrolled bool
 	enforce  Enforcement
+	policy   Policy
 }
 
 // complete is the one gate. It asks for what is still owed and mints a session only when
 // nothing is: there is no other caller of Sessions.Start, and no exemption to ask for.
 func (m *Manager) complete(ctx context.Context, ev Evidence, c Client) (Step, error) {
 	now, err := m.standing(ctx, ev)
-	if errors.Is(err, ErrTicket) {
-		return Step{}, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeOvertaken, err)
-	}
 	if err != nil {
+		return Step{}, m.stopped(ctx, ev, c, err)
+	}
+	if err := m.placed(ctx, ev, now, c); err != nil {
 		return Step{}, err
 	}
 	switch need := now.owed(ev); need {
@@ -79,12 +82,23 @@ func (m *Manager) complete(ctx context.Context, ev Evidence, c Client) (Step, er
 	case NeedEnrolment:
 		return m.askEnrolment(ctx, ev, now)
 	default:
-		return m.ask(ctx, ticketState{Need: need, Evidence: ev, Least: now.least()})
+		return m.ask(ctx, ticketState{Need: need, Evidence: ev, Least: now.least(), Banner: now.policy.Banner.Version})
 	}
 }
 
+// stopped records why a sign-in does not go on, and returns err.
+func (m *Manager) stopped(ctx context.Context, ev Evidence, c Client, err error) error {
+	switch {
+	case errors.Is(err, ErrTicket):
+		return m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeOvertaken, err)
+	case errors.Is(err, ErrInactive):
+		return m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeInactive, err)
+	}
+	return err
+}
+
 // standing reads the person and the policy. Somebody who is not active, or whose account
-// changed since the evidence began: ErrTicket.
+// changed since the evidence began: ErrTicket. Somebody locked out for inactivity: ErrInactive.
 func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	a, err := m.account(ctx, ev.Tenant, ev.Person)
 	if errors.Is(err, ErrNotFound) {
@@ -96,6 +110,16 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if a.Person.State != Active || a.Person.Version != ev.Version {
 		return standing{}, ErrTicket
 	}
+	p, err := m.policy(ctx, ev.Tenant)
+	if err != nil {
+		return standing{}, err
+	}
+	if p.Closed {
+		return standing{}, ErrTicket
+	}
+	if p.Inactive(a.Person, m.now()) {
+		return standing{}, ErrInactive
+	}
 	enrolled, err := m.p.Factor.Enrolled(ctx, ev.Tenant, ev.Person)
 	if err != nil {
 		return standing{}, unavailable("asking for the second factor", err)
@@ -103,11 +127,7 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if ev.Second && !enrolled { // taken away since it was proven
 		return standing{}, ErrTicket
 	}
-	p, err := m.policy(ctx, ev.Tenant)
-	if err != nil {
-		return standing{}, err
-	}
-	return standing{a, enrolled, p.of(a.Person.Kind)}, nil
+	return standing{a, enrolled, p.of(a.Person.Kind), p}, nil
 }
 
 // owed is the next thing to ask for, in order. Whoever has a second factor is asked for it,
@@ -120,8 +140,16 @@ func (s standing) owed(ev Evidence) Need {
 		return NeedEnrolment
 	case s.account.Password.Due:
 		return NeedPassword
+	case s.owesBanner(ev):
+		return NeedBanner
 	}
 	return Done
+}
+
+// owesBanner reports whether the banner in force is still to be acknowledged.
+func (s standing) owesBanner(ev Evidence) bool {
+	b := s.policy.Banner
+	return b.Version != "" && ev.Banner != b.Version && (b.Always || s.account.Person.Banner != b.Version)
 }
 
 // least is the shortest password that the policy takes. A second factor that is only
@@ -164,22 +192,22 @@ func (m *Manager) mint(ctx context.Context, ev Evidence, now standing, c Client)
 	if err != nil {
 		return Step{}, unavailable("starting a session", err)
 	}
-	if err := m.confirmMint(ctx, ev, a); err != nil {
+	if err := m.confirmMint(ctx, ev, a, c); err != nil {
 		return Step{}, m.unmint(ctx, token, ev, c, err)
 	}
 	return Step{Need: Done, Person: ev.Person, Token: NewSecret(token)}, nil
 }
 
 // confirmMint re-reads and records. Any error means that the session must not be used.
-func (m *Manager) confirmMint(ctx context.Context, ev Evidence, a audit.Actor) error {
+func (m *Manager) confirmMint(ctx context.Context, ev Evidence, a audit.Actor, c Client) error {
 	again, err := m.standing(ctx, ev)
 	if err != nil {
 		return err
 	}
-	if again.owed(ev) != Done {
+	if again.owed(ev) != Done || !again.policy.Network.WouldAllow(a.Kind, c.Addr) {
 		return ErrTicket
 	}
-	if err := m.p.Store.SignedIn(ctx, ev.Tenant, ev.Person, m.now()); err != nil {
+	if err := m.p.Store.SignedIn(ctx, ev.Tenant, ev.Person, ev.Banner, m.now()); err != nil {
 		return unavailable("noting a sign-in", err)
 	}
 	return m.note(ctx, audit.Event{Tenant: ev.Tenant, Action: ActionSignIn, Actor: a, Objects: person(ev.Person)})

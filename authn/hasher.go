@@ -2,6 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/fips140"
+	"crypto/rand"
+	"errors"
 	"time"
 )
 
@@ -9,19 +12,29 @@ import (
 // and some 25 ms of one processor, so that without a bound a flood of sign-ins is a flood of
 // memory and starves every other request.
 type hasher struct {
-	params Argon2
-	inside chan struct{} // hashing or waiting
-	slots  chan struct{} // hashing
-	decoy  phc
+	scheme  scheme
+	pepper  Pepper            // for new hashes
+	peppers map[string]Pepper // for stored ones, by id
+	inside  chan struct{}     // hashing or waiting
+	slots   chan struct{}     // hashing
+	decoy   phc
 }
 
-func newHasher(a Argon2, hashers, queue int) *hasher {
-	return &hasher{
-		params: a,
-		inside: make(chan struct{}, hashers+queue),
-		slots:  make(chan struct{}, hashers),
-		decoy:  decoy(a),
+func newHasher(o Options) *hasher {
+	h := &hasher{
+		scheme:  o.hashing(),
+		peppers: map[string]Pepper{},
+		inside:  make(chan struct{}, o.Hashers+o.Queue),
+		slots:   make(chan struct{}, o.Hashers),
+		decoy:   decoy(o.hashing()),
 	}
+	for _, p := range o.Peppers {
+		h.peppers[p.id] = p
+	}
+	if len(o.Peppers) > 0 {
+		h.pepper = o.Peppers[0]
+	}
+	return h
 }
 
 // perHash is what Retry-After assumes that one hash takes.
@@ -45,19 +58,59 @@ func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
+// errPepper: a stored hash names a pepper that Options.Peppers does not have.
+var errPepper = errors.New("authn: a password was hashed with a pepper that is not here")
+
+// errNotApproved: a stored hash is Argon2id, which FIPS 140-only mode does not allow.
+var errNotApproved = errors.New("authn: a password hash is not of an approved kind")
+
+// derive computes a hash of a normalised password with a fresh salt. The caller holds a slot.
+func (h *hasher) derive(password string) (string, error) {
+	p := phc{scheme: h.scheme, pepper: h.pepper.id, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
+	rand.Read(p.salt) // never fails (crypto/rand)
+	tag, err := p.compute(h.pepper.apply(password))
+	if err != nil {
+		return "", errors.New("authn: hashing a password")
+	}
+	p.tag = tag
+	return p.String(), nil
+}
+
 // check compares a password with a stored hash; "" stands for nobody's and costs the same.
 // It reports whether the hash should be computed anew with today's parameters. The caller
 // holds a slot.
 func (h *hasher) check(stored, password string) (ok, stale bool, err error) {
-	p := h.decoy
+	p, pepper := h.decoy, h.pepper
 	if stored != "" {
-		if p, err = parsePHC(stored); err != nil {
-			h.decoy.matches(password)
+		if p, pepper, err = h.readable(stored); err != nil {
+			_, _ = h.decoy.matches(h.pepper.apply(password)) // for the time it takes
 			return false, false, err
 		}
 	}
-	ok = p.matches(password) && stored != ""
-	return ok, ok && (p.params != h.params || len(p.salt) != saltSize || len(p.tag) != tagSize), nil
+	ok, err = p.matches(pepper.apply(password))
+	if err != nil || stored == "" {
+		return false, false, err
+	}
+	return ok, ok && (p.scheme != h.scheme || p.pepper != h.pepper.id || len(p.salt) != saltSize || len(p.tag) != tagSize), nil
+}
+
+// readable returns a stored hash and its pepper.
+func (h *hasher) readable(stored string) (phc, Pepper, error) {
+	p, err := parsePHC(stored)
+	if err != nil {
+		return phc{}, Pepper{}, err
+	}
+	if p.iterations == 0 && fips140.Enforced() {
+		return phc{}, Pepper{}, errNotApproved
+	}
+	if p.pepper == "" {
+		return p, Pepper{}, nil
+	}
+	pepper, ok := h.peppers[p.pepper]
+	if !ok {
+		return phc{}, Pepper{}, errPepper
+	}
+	return p, pepper, nil
 }
 
 // wholeSeconds rounds up, one second at least.

@@ -43,13 +43,18 @@ func Status(err error) int {
 		{ErrBusy, http.StatusServiceUnavailable},
 		{ErrThrottled, http.StatusTooManyRequests},
 		{ErrDenied, http.StatusUnauthorized},
+		{ErrWrongCode, http.StatusUnauthorized},
+		{ErrNetwork, http.StatusForbidden},
+		{ErrInactive, http.StatusForbidden},
 		{ErrTicket, http.StatusUnauthorized},
 		{ErrNoActor, http.StatusUnauthorized},
 		{ErrLinkUnknown, http.StatusNotFound},
 		{ErrLink, http.StatusGone},
 		{ErrNotFound, http.StatusNotFound},
+		{ErrBanner, http.StatusUnprocessableEntity},
 		{ErrPassword, http.StatusUnprocessableEntity},
 		{ErrIdentifier, http.StatusUnprocessableEntity},
+		{ErrNetworkRules, http.StatusUnprocessableEntity},
 		{ErrExists, http.StatusConflict},
 		{ErrConflict, http.StatusConflict},
 		{ErrState, http.StatusConflict},
@@ -58,6 +63,9 @@ func Status(err error) int {
 		if errors.Is(err, row.err) {
 			return row.status
 		}
+	}
+	if confirm := (*LockOutError)(nil); errors.As(err, &confirm) {
+		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
 }

@@ -78,8 +78,8 @@ func (m *Manager) AdminReset(ctx context.Context, t audit.Tenant, person audit.A
 	})
 }
 
-// Unlock forgets the consecutive failures of the person's password and second factor. A
-// sign-in in progress starts again.
+// Unlock forgets the consecutive failures of the person's password and second factor, and ends
+// a lock for inactivity. A sign-in in progress starts again.
 func (m *Manager) Unlock(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
 	return m.admin(ctx, change{
 		tenant: t, person: person, action: ActionUnlock, why: why,

@@ -192,7 +192,7 @@ func (m *Memory) allowed(c Change) error {
 func (m *Memory) write(c Change) {
 	k := personKey{c.Person.Tenant, c.Person.ID}
 	p := clonePerson(c.Person)
-	p.SignedIn = m.people[k].SignedIn
+	p.SignedIn, p.Banner = m.people[k].SignedIn, m.people[k].Banner
 	m.people[k] = p
 	if c.Password != nil {
 		m.rows[rowKey{k, FamilyPassword}] = *c.Password
@@ -267,14 +267,14 @@ func (m *Memory) Rehash(ctx context.Context, t audit.Tenant, person audit.ActorI
 }
 
 // SignedIn implements Credentials.
-func (m *Memory) SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.Time) error {
+func (m *Memory) SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, banner string, now time.Time) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	k := personKey{t, person}
-	if p, ok := m.people[k]; ok && now.After(p.SignedIn) {
-		p.SignedIn = now
+	if p, ok := m.people[k]; ok && !now.Before(p.SignedIn) {
+		p.SignedIn, p.Banner = now, cmp.Or(banner, p.Banner)
 		m.people[k] = p
 	}
 	return nil

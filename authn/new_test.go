@@ -42,6 +42,8 @@ func TestNewRefuses(t *testing.T) {
 		"hashers":      func(_ *authn.Parts, o *authn.Options) { o.Hashers = -1 },
 		"address":      func(_ *authn.Parts, o *authn.Options) { o.AddressWindow = -1 },
 		"argon2":       func(_ *authn.Parts, o *authn.Options) { o.InsecureArgon2 = &authn.Argon2{} },
+		"zero pepper":  func(_ *authn.Parts, o *authn.Options) { o.Peppers = []authn.Pepper{{}} },
+		"two peppers":  func(_ *authn.Parts, o *authn.Options) { o.Peppers = []authn.Pepper{pepper(t, "v1"), pepper(t, "v1")} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

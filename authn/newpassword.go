@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
@@ -18,6 +19,13 @@ func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (s
 	if err != nil {
 		return "", err
 	}
+	stolen, err := m.breached(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if stolen {
+		return "", &PolicyError{Reason: Breached, Min: now.least(), Max: maxLength}
+	}
 	leave, err := m.hash.enter(ctx)
 	if err != nil {
 		return "", err
@@ -25,14 +33,14 @@ func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (s
 	defer leave()
 	if old := now.account.Password.Hash; old != "" {
 		same, _, err := m.hash.check(old, s)
-		if err != nil {
+		if err != nil && !errors.Is(err, errPepper) && !errors.Is(err, errNotApproved) { // a new one is the way out of these
 			return "", unavailable("reading a password hash", err)
 		}
 		if same {
 			return "", &PolicyError{Reason: Same, Min: now.least(), Max: maxLength}
 		}
 	}
-	return derive(s, m.hash.params).String(), nil
+	return m.hash.derive(s)
 }
 
 // contextWords are the words of an identifier that its password must not lean on.

@@ -1,7 +1,9 @@
 package authn
 
 import (
+	"cmp"
 	"context"
+	"crypto/fips140"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -41,6 +43,21 @@ type Options struct {
 	// Blocklist are further common passwords, beside the built-in ones.
 	Blocklist []string
 
+	// Breaches knows stolen passwords, and new ones are compared with it. Default: only the
+	// lists above are compared with. Where it does not answer, no new password is taken.
+	Breaches Breaches
+	// InsecureBreachesOptional takes new passwords unseen while Breaches does not answer.
+	InsecureBreachesOptional bool
+
+	// PBKDF2 hashes new passwords with PBKDF2-HMAC-SHA-256, 600,000 iterations, in place of
+	// Argon2id, which no FIPS 140-3 module has. Stored Argon2id hashes go on being accepted and
+	// are renewed at the next sign-in; under GODEBUG=fips140=only they are not, and their
+	// owners ask for a new password. That mode requires PBKDF2 and no Breaches.
+	PBKDF2 bool
+	// Peppers are keys for passwords, kept apart from the database. New hashes use the first,
+	// stored ones the one they name; a hash with another than the first is renewed at the next
+	// sign-in. Default: none.
+	Peppers []Pepper
 	// Hashers is how many passwords are hashed at once. Default max(1, GOMAXPROCS/2).
 	Hashers int
 	// Queue is how many more may wait before ErrBusy. Default 32 per hasher.
@@ -68,6 +85,63 @@ const (
 type Policy struct {
 	Staff    Enforcement
 	Patients Enforcement // patients and their proxies
+
+	// Closed lets nobody of the tenant in, and nobody who is signed in go on.
+	Closed bool
+	// Network says from where; the zero value is from everywhere.
+	Network Network
+
+	// InactiveStaff and InactivePatients lock out who has not signed in for so long, until an
+	// administrator unlocks them. 0 is 90 days; at least a day.
+	InactiveStaff, InactivePatients time.Duration
+
+	// Banner is what people acknowledge after they have proven who they are and before they
+	// are signed in; the zero value asks for nothing.
+	Banner Banner
+}
+
+// Banner is a notice such as "this system is for authorised use only". The words are the host's.
+type Banner struct {
+	// Version names the words in force, at most 64 bytes; a new one is asked for again. ""
+	// asks for nothing.
+	Version string
+	// Always asks at every sign-in, not only for a new version.
+	Always bool
+}
+
+// maxVersion is how long a banner's version can be, in bytes.
+const maxVersion = 64
+
+// inactiveAfter is the inactivity that locks people out where the policy names none.
+const inactiveAfter = 90 * 24 * time.Hour
+
+// Validate refuses a policy that cannot be meant: network rules that Network.Validate refuses,
+// an inactivity below a day, a version that is too long.
+func (p Policy) Validate() error {
+	switch {
+	case p.InactiveStaff != 0 && p.InactiveStaff < 24*time.Hour, p.InactivePatients != 0 && p.InactivePatients < 24*time.Hour:
+		return errors.New("authn: Policy: inactivity is at least a day")
+	case len(p.Banner.Version) > maxVersion:
+		return errors.New("authn: Policy: the banner's version is too long")
+	}
+	return p.Network.Validate()
+}
+
+// Inactive reports whether somebody is locked out at now because they have not signed in for
+// too long. A change that an administrator makes to the account, Unlock for instance, begins
+// the time anew.
+func (p Policy) Inactive(who Person, now time.Time) bool {
+	limit := p.InactiveStaff
+	if who.Kind == audit.KindPatient || who.Kind == audit.KindProxy {
+		limit = p.InactivePatients
+	}
+	last := who.Created
+	for _, t := range []time.Time{who.Changed, who.SignedIn} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return who.State == Active && now.Sub(last) > cmp.Or(limit, inactiveAfter)
 }
 
 // DefaultPolicy requires a second factor of staff and leaves it to patients.
@@ -90,15 +164,21 @@ func (m *Manager) policy(ctx context.Context, t audit.Tenant) (Policy, error) {
 	if err != nil {
 		return Policy{}, unavailable("reading the policy", err)
 	}
+	if err := p.Validate(); err != nil {
+		return Policy{}, unavailable("reading the policy", err)
+	}
 	return p, nil
 }
 
-// hashing returns the parameters of new hashes.
-func (o Options) hashing() Argon2 {
-	if o.InsecureArgon2 != nil {
-		return *o.InsecureArgon2
+// hashing returns how new hashes are made.
+func (o Options) hashing() scheme {
+	switch {
+	case o.PBKDF2:
+		return scheme{iterations: pbkdf2Iterations}
+	case o.InsecureArgon2 != nil:
+		return scheme{argon: *o.InsecureArgon2}
 	}
-	return DefaultArgon2()
+	return scheme{argon: DefaultArgon2()}
 }
 
 // withDefaults fills in what is zero and refuses what is out of range.
@@ -158,12 +238,27 @@ func (o Options) check() error {
 		{within(o.ResetLife, 24*time.Hour), "ResetLife: must be positive, 24 hours at most"},
 		{o.Hashers > 0 && o.Queue > 0, "Hashers, Queue: must be positive"},
 		{o.hashing().valid(), "InsecureArgon2: out of range"},
+		{o.PBKDF2 || !fips140.Enforced(), "PBKDF2: required in FIPS 140-only mode"},
+		{o.Breaches == nil || !fips140.Enforced(), "Breaches: asks by SHA-1, which FIPS 140-only mode does not allow"},
+		{distinct(o.Peppers), "Peppers: each needs an id of its own"},
 	} {
 		if !rule.ok {
 			return errors.New("authn: Options." + rule.what)
 		}
 	}
 	return nil
+}
+
+// distinct reports whether all peppers were made by NewPepper, each with another id.
+func distinct(all []Pepper) bool {
+	ids := map[string]bool{"": true}
+	for _, p := range all {
+		if ids[p.id] {
+			return false
+		}
+		ids[p.id] = true
+	}
+	return true
 }
 
 func (l Limits) valid() bool {

@@ -37,6 +37,7 @@ type Person struct {
 	Created  time.Time
 	Changed  time.Time // when Version last grew
 	SignedIn time.Time // when a session was last handed out, zero if never
+	Banner   string    // the version of the banner last acknowledged, "" if none
 }
 
 // Family is a sort of authenticator. Consecutive failures are counted per person and

@@ -41,6 +41,10 @@ const (
 	CodeThrottled  = "throttled"     // too many tries of this person
 	CodeDisabled   = "disabled"      // too many consecutive failures
 	CodeAddress    = "address"       // too many tries from this address
+	CodeNetwork    = "network"       // not from this address
+	CodeInactive   = "inactive"      // locked after a long time without a sign-in
+	CodeBanner     = "banner"        // step passed: banner acknowledged, Detail "banner" says which
+	CodeTenant     = "tenant_closed" // nobody of this tenant gets in
 	CodeWrongCode  = "wrong_code"    // wrong second-factor code
 	CodeTries      = "too_many"      // the last wrong code that this sign-in survives
 	CodeOvertaken  = "overtaken"     // the account changed during the sign-in

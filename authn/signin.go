@@ -21,6 +21,9 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 	if err := m.admit(ctx, t, c); err != nil {
 		return Step{}, err
 	}
+	if err := m.reachable(ctx, t, c); err != nil {
+		return Step{}, err
+	}
 	s, err := m.lookup(ctx, t, identifier)
 	if err != nil {
 		return Step{}, err
@@ -50,10 +53,10 @@ func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Clien
 		return Step{}, err
 	}
 	now, err := m.standing(ctx, st.Evidence)
-	if errors.Is(err, ErrTicket) {
-		return Step{}, m.failed(ctx, st.Evidence.Tenant, c, ActionSignIn, st.Evidence.Person, CodeOvertaken, err)
-	}
 	if err != nil {
+		return Step{}, m.stopped(ctx, st.Evidence, c, err)
+	}
+	if err := m.placed(ctx, st.Evidence, now, c); err != nil { // before anything is tried or set
 		return Step{}, err
 	}
 	switch st.Need {
@@ -63,6 +66,8 @@ func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Clien
 		return m.answerEnrolment(ctx, st, a, c)
 	case NeedPassword:
 		return m.answerPassword(ctx, st, now, a, c)
+	case NeedBanner:
+		return m.answerBanner(ctx, st, a, c)
 	}
 	return Step{}, ErrTicket
 }
@@ -83,6 +88,12 @@ func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing
 		return Step{}, err
 	}
 	methods, err := m.p.Factor.Verify(ctx, ev.Tenant, ev.Person, a.Code)
+	if disabled(err) {
+		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeDisabled, nil); err != nil {
+			return Step{}, err
+		}
+		return m.issue(ctx, st, &ThrottledError{Disabled: true})
+	}
 	if err != nil {
 		return Step{}, unavailable("checking a code", err)
 	}
@@ -96,6 +107,12 @@ func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing
 		return Step{}, err
 	}
 	return m.complete(ctx, ev.with(methods), c)
+}
+
+// disabled reports whether a second factor's error says that it takes no codes any more.
+func disabled(err error) bool {
+	var d interface{ Disabled() bool }
+	return errors.As(err, &d) && d.Disabled()
 }
 
 // answerEnrolment confirms the second factor that the ticket was issued with.
@@ -157,8 +174,32 @@ func (m *Manager) answerPassword(ctx context.Context, st ticketState, now standi
 	return m.complete(ctx, ev, c)
 }
 
+// answerBanner takes the acknowledgement of the banner that was shown, and records it.
+func (m *Manager) answerBanner(ctx context.Context, st ticketState, a Answer, c Client) (Step, error) {
+	ev := st.Evidence
+	if a.Banner == "" || a.Banner != st.Banner {
+		if err := exempt(ctx, "a banner that was not acknowledged"); err != nil {
+			return Step{}, err
+		}
+		return m.issue(ctx, st, ErrBanner)
+	}
+	err := m.note(ctx, audit.Event{
+		Tenant: ev.Tenant, Action: ActionStep, Actor: anonymous(ev.Tenant, c), Objects: person(ev.Person),
+		Code: CodeBanner, Detail: map[string]string{"banner": st.Banner},
+	})
+	if err != nil {
+		return Step{}, err
+	}
+	ev.Banner = st.Banner
+	return m.complete(ctx, ev, c)
+}
+
 // Reauthenticate checks the password of the signed-in person in ctx again, before a
-// sensitive act. It answers like SignIn and shares its throttle.
+// sensitive act. It answers like SignIn and shares its throttle. Behind a locked screen nobody
+// is in ctx: put the Actor of the locked session there with audit.WithActor.
+//
+// What session.Manager then takes is that actor with AuthTime now, Methods "pwd" and
+// audit.AAL1; with a code that mfa verified after it, both methods and audit.AAL2.
 func (m *Manager) Reauthenticate(ctx context.Context, pw Password, c Client) error {
 	if m.joined {
 		return ErrState

@@ -396,3 +396,32 @@ func TestDecisionsOfOneTenantOnly(t *testing.T) {
 	require.ErrorIs(t, err, authn.ErrDenied)
 	require.False(t, errors.Is(err, authn.ErrUnavailable))
 }
+
+// lockedFactor is what a second factor answers once it takes no codes any more.
+type lockedFactor struct{}
+
+func (lockedFactor) Error() string  { return "factor: no more codes" }
+func (lockedFactor) Disabled() bool { return true }
+
+// A factor that takes no codes any more is an answer to the person, not a failure of the server.
+func TestALockedFactorIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.ada(audit.KindStaff)
+	s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+	require.NoError(t, err)
+	h.wire.watch(func(_ int, name string) error {
+		if name == "factor.Verify" {
+			return fmt.Errorf("wrapped: %w", lockedFactor{})
+		}
+		return nil
+	})
+	s, err = h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Code: code}, home)
+	require.NoError(t, err)
+	require.Equal(t, authn.NeedSecondFactor, s.Need)
+	var throttled *authn.ThrottledError
+	require.ErrorAs(t, s.Problem, &throttled)
+	require.True(t, throttled.Disabled)
+	require.Contains(t, h.events(), "authn.step! disabled")
+	require.Zero(t, h.sessions.count())
+}

@@ -17,6 +17,7 @@ const (
 	NeedSecondFactor Need = "second_factor" // Answer.Code: a code of the second factor
 	NeedEnrolment    Need = "enrolment"     // Answer.Code: a code of the second factor shown
 	NeedPassword     Need = "new_password"  // Answer.Password: a new password
+	NeedBanner       Need = "banner"        // Answer.Banner: the version of the banner shown
 	Done             Need = "done"          // signed in
 )
 
@@ -35,6 +36,8 @@ type Step struct {
 
 	// Enrolment is what to show at NeedEnrolment.
 	Enrolment Enrolment
+	// Banner is the version of the banner to show at NeedBanner.
+	Banner string
 	// MinPassword is the shortest new password at NeedPassword, in Unicode code points.
 	MinPassword int
 
@@ -55,6 +58,7 @@ func (s Step) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[step %s]", s.Need) 
 type Answer struct {
 	Code       string   // six digits, spaces allowed
 	Password   Password // a new password
+	Banner     string   // Step.Banner, where the person acknowledged it
 	Identifier string   // set-up of the first administrator, where SetUp was given none
 }
 

@@ -45,7 +45,7 @@ type People interface {
 
 // Change is one lifecycle change of one person.
 type Change struct {
-	// Person is the row as it shall be; SignedIn is not written. A person with an empty
+	// Person is the row as it shall be; SignedIn and Banner are not written. A person with an empty
 	// Kind is nobody: only Links and Messages are written. It serves an unknown identifier
 	// with the same work as a known one.
 	Person Person
@@ -110,9 +110,10 @@ type Credentials interface {
 	// nothing. Both are no error.
 	Rehash(ctx context.Context, t audit.Tenant, person audit.ActorID, old, new string) error
 
-	// SignedIn notes when a session was handed out. An earlier time than the one there, and
-	// nobody there, change nothing.
-	SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.Time) error
+	// SignedIn notes when a session was handed out, and the version of the banner that was
+	// acknowledged for it, "" if none was: the one noted before stays. An earlier time than
+	// the one there, and nobody there, change nothing.
+	SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, banner string, now time.Time) error
 }
 
 // Remember is how long a store remembers dead links, so that it can say that they are, and

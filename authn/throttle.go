@@ -114,12 +114,20 @@ func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bo
 		return false, err
 	}
 	if stale {
-		err = m.p.Store.Rehash(ctx, s.tenant, s.id, row.Hash, derive(typed, m.hash.params).String())
-	}
-	if err != nil {
-		return false, unavailable("renewing a password hash", err)
+		if err := m.rehash(ctx, s, row.Hash, typed); err != nil {
+			return false, unavailable("renewing a password hash", err)
+		}
 	}
 	return true, nil
+}
+
+// rehash replaces a hash of old parameters by one of today's.
+func (m *Manager) rehash(ctx context.Context, s subject, old, password string) error {
+	hash, err := m.hash.derive(password)
+	if err != nil {
+		return err
+	}
+	return m.p.Store.Rehash(ctx, s.tenant, s.id, old, hash)
 }
 
 // refused records a failed or throttled password try and returns the answer.

@@ -15,8 +15,9 @@ type ticketState struct {
 	Wrong    int      `json:"wrong,omitempty"` // wrong codes so far
 	URI      string   `json:"uri,omitempty"`   // at NeedEnrolment
 	Manual   string   `json:"manual,omitempty"`
-	Least    int      `json:"least,omitempty"` // at NeedPassword
-	Expires  int64    `json:"expires"`         // Unix microseconds; binds the row's own
+	Least    int      `json:"least,omitempty"`  // at NeedPassword
+	Banner   string   `json:"banner,omitempty"` // at NeedBanner
+	Expires  int64    `json:"expires"`          // Unix microseconds; binds the row's own
 }
 
 // issue stores st behind a new ticket and returns the step to render.
@@ -47,6 +48,7 @@ func (st ticketState) step(token Secret) Step {
 		Expires:     time.UnixMicro(st.Expires).UTC(),
 		Enrolment:   Enrolment{NewSecret(st.URI), NewSecret(st.Manual)},
 		MinPassword: st.Least,
+		Banner:      st.Banner,
 	}
 }
 

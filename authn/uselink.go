@@ -50,7 +50,7 @@ func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client,
 	if !use.allows(l.Purpose) {
 		return Step{}, m.staleLink(ctx, l, c, ErrLinkUnknown)
 	}
-	hash, typed, err := m.linkPassword(ctx, l, a, use)
+	hash, typed, err := m.linkPassword(ctx, l, a, c, use)
 	if errors.Is(err, ErrLink) {
 		return Step{}, m.staleLink(ctx, l, c, err)
 	}
@@ -92,12 +92,32 @@ func (u linkUse) allows(p Purpose) bool {
 	return false
 }
 
+// linkPlaced refuses a link while it could lead nowhere, so that it is not used up.
+func (m *Manager) linkPlaced(ctx context.Context, policy Policy, p Person, c Client, a audit.Action) error {
+	switch {
+	case policy.Closed:
+		return m.failed(ctx, p.Tenant, c, a, p.ID, CodeTenant, ErrDenied)
+	case !policy.Network.WouldAllow(p.Kind, c.Addr):
+		return m.failed(ctx, p.Tenant, c, a, p.ID, CodeNetwork, ErrNetwork)
+	case policy.Inactive(p, m.now()):
+		return m.failed(ctx, p.Tenant, c, a, p.ID, CodeInactive, ErrInactive)
+	}
+	return nil
+}
+
 // linkPassword judges and hashes the new password, and seals the identifier where the
 // person has none yet. It changes nothing.
-func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, use linkUse) (hash string, typed Person, err error) {
+func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, c Client, use linkUse) (hash string, typed Person, err error) {
 	acct, err := m.account(ctx, l.Tenant, l.Person)
 	if errors.Is(err, ErrNotFound) || err == nil && acct.Person.State != use.from {
 		return "", Person{}, ErrLinkUsed
+	}
+	if err != nil {
+		return "", Person{}, err
+	}
+	p, err := m.policy(ctx, l.Tenant)
+	if err == nil {
+		err = m.linkPlaced(ctx, p, acct.Person, c, use.action)
 	}
 	if err != nil {
 		return "", Person{}, err
@@ -108,10 +128,6 @@ func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, use linkUs
 			return "", Person{}, err
 		}
 		acct.Person = typed
-	}
-	p, err := m.policy(ctx, l.Tenant)
-	if err != nil {
-		return "", Person{}, err
 	}
 	hash, err = m.newPassword(ctx, standing{account: acct, enforce: p.of(acct.Person.Kind)}, a.Password)
 	return hash, typed, err

@@ -78,11 +78,11 @@ func (w wired) Rehash(ctx context.Context, t audit.Tenant, id audit.ActorID, old
 	return w.s.Rehash(ctx, t, id, old, new)
 }
 
-func (w wired) SignedIn(ctx context.Context, t audit.Tenant, id audit.ActorID, now time.Time) error {
+func (w wired) SignedIn(ctx context.Context, t audit.Tenant, id audit.ActorID, banner string, now time.Time) error {
 	if err := w.wire.call(ctx, "store.SignedIn"); err != nil {
 		return err
 	}
-	return w.s.SignedIn(ctx, t, id, now)
+	return w.s.SignedIn(ctx, t, id, banner, now)
 }
 
 func (w wired) PutTicket(ctx context.Context, tk authn.Ticket) error {

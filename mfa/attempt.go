@@ -15,30 +15,36 @@ func place(t audit.Tenant, person audit.ActorID) phi.At {
 	return phi.At{Tenant: t, Field: "mfa.totp", Row: string(person)}
 }
 
-// spend uses up a code of a confirmed authenticator: nil, errWrong, or why it cannot be said.
-func (f *Factors) spend(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) error {
+// spend uses up a code of a confirmed authenticator and says of which enrolment; errWrong, or
+// why it cannot be said.
+func (f *Factors) spend(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (Ref, error) {
 	c, err := f.usable(ctx, t, person)
 	if err != nil {
-		return err
+		return Ref{}, err
 	}
 	now := f.now()
 	step, err := f.step(ctx, c, code, now)
 	if err != nil {
-		return err
+		return Ref{}, err
 	}
 	ok, err := f.store.Advance(ctx, c.Ref(), step, now)
 	if err != nil {
-		return unavailable("using up a code", err)
+		return Ref{}, unavailable("using up a code", err)
 	}
 	if ok {
-		return nil
+		return c.Ref(), nil
 	}
+	return Ref{}, f.used(ctx, c)
+}
+
+// used says why a right code was not accepted. It never returns nil.
+func (f *Factors) used(ctx context.Context, c Credential) error {
 	// Used before, or overtaken since it was read; the row's own step decided, not ours. A
 	// replay is no guess, so it does not count towards locking.
 	if err := f.overtaken(ctx, c); !errors.Is(err, errWrong) {
 		return err
 	}
-	if err := f.note(ctx, t, person, ActionReplayed, audit.Failure, "used_before"); err != nil {
+	if err := f.note(ctx, c.Tenant, c.Person, ActionReplayed, audit.Failure, "used_before"); err != nil {
 		return err
 	}
 	return errWrong

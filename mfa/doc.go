@@ -1,4 +1,5 @@
-// Package mfa is the second factor: an authenticator app that shows six digits (TOTP, RFC 6238).
+// Package mfa is the second factor: an authenticator app that shows six digits (TOTP, RFC 6238),
+// and recovery codes for the day the phone is gone.
 //
 // It protects an account whose password is known to somebody else. A code is accepted once,
 // also when the same code arrives at the same moment at several servers; the keys are sealed

@@ -16,8 +16,9 @@ var (
 	// Disable or Reset first.
 	ErrEnrolled = errors.New("mfa: a second factor is enrolled already")
 	// ErrLocked: the authenticator was disabled after too many consecutive wrong codes
-	// (NIST SP 800-63B-4, section 3.2.2). Only Reset ends it.
-	ErrLocked = errors.New("mfa: the authenticator is disabled after too many wrong codes")
+	// (NIST SP 800-63B-4, section 3.2.2). Only Reset ends it, or Replace with a recovery code.
+	// Its method Disabled, by which authn knows it, reports true.
+	ErrLocked = fmt.Errorf("mfa: %w", lockedError{})
 	// ErrRequired: the person must have a second factor and cannot do without.
 	ErrRequired = errors.New("mfa: a second factor is required of this person")
 	// ErrNotYours: only the person disables their own second factor, nobody resets their own,
@@ -41,6 +42,14 @@ var (
 	// ErrNotRunning: nobody calls Run, so a message that failed once waits for ever.
 	ErrNotRunning = errors.New("mfa: Run is not running")
 )
+
+type lockedError struct{}
+
+func (lockedError) Error() string {
+	return "the authenticator is disabled after too many wrong codes"
+}
+
+func (lockedError) Disabled() bool { return true }
 
 // What a Store answers.
 var (

@@ -21,6 +21,10 @@ const (
 	ActionLocked   audit.Action = "mfa.locked"   // disabled after too many wrong codes
 	ActionDisabled audit.Action = "mfa.disabled" // ended by the person
 	ActionReset    audit.Action = "mfa.reset"    // ended by somebody else
+	ActionReplaced audit.Action = "mfa.replaced" // another app took the place of the first
+
+	ActionCodesIssued audit.Action = "mfa.codes_issued" // a new list of recovery codes
+	ActionRecovered   audit.Action = "mfa.recovered"    // a recovery code was used
 )
 
 // event describes what happened to the person's factor.
@@ -36,15 +40,22 @@ func event(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.T
 		Verb:    verbOf(a),
 		Actor:   actor,
 		Objects: []audit.Object{{Type: "person", ID: string(person)}},
-		Detail:  map[string]string{"method": Method},
+		Detail:  map[string]string{"method": methodOf(a)},
 	}
+}
+
+func methodOf(a audit.Action) string {
+	if a == ActionRecovered || a == ActionCodesIssued {
+		return MethodRecovery
+	}
+	return Method
 }
 
 func verbOf(a audit.Action) audit.Verb {
 	switch a {
 	case ActionBegun:
 		return audit.Create
-	case ActionEnrolled, ActionLocked:
+	case ActionEnrolled, ActionLocked, ActionReplaced, ActionCodesIssued:
 		return audit.Update
 	case ActionDisabled, ActionReset:
 		return audit.Delete

@@ -118,3 +118,41 @@ func ExampleSVG() {
 	// true <nil>
 	// mfa: not an otpauth URI of this package's kind
 }
+
+// Recovery codes are for the day the phone is gone: each passes once, and one of them lets the
+// person move to a new phone.
+func ExampleFactors_IssueCodes() {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	factors := newFactors(func() time.Time { return now })
+	ctx := audit.WithActor(context.Background(), audit.Actor{ID: "p-lin", Kind: audit.KindStaff, Tenant: "clinic"})
+	uri, _, _ := factors.Begin(ctx, "clinic", "p-lin", "dr.lin@example.com")
+	phone := must(mfa.ParseURI(uri))
+	_ = must(factors.Confirm(ctx, "clinic", "p-lin", must(phone.Code(now))))
+
+	now = now.Add(time.Minute)
+	codes, ok, err := factors.IssueCodes(ctx, "clinic", "p-lin", must(phone.Code(now)))
+	fmt.Println(len(codes.Reveal()), "codes,", codes, ok, err)
+
+	fmt.Println(factors.Verify(ctx, "clinic", "p-lin", codes.Reveal()[0]))
+	fmt.Println(factors.Verify(ctx, "clinic", "p-lin", codes.Reveal()[0]))
+	fmt.Println(must(factors.Status(ctx, "clinic", "p-lin")).Codes, "left")
+
+	uri, _, ok, err = factors.Replace(ctx, "clinic", "p-lin", codes.Reveal()[1], "dr.lin@example.com")
+	fmt.Println("a new phone:", ok, err)
+	phone = must(mfa.ParseURI(uri))
+	fmt.Println(factors.ConfirmReplacement(ctx, "clinic", "p-lin", must(phone.Code(now))))
+	// Output:
+	// mail to p-lin about mfa.enrolled
+	// mail to p-lin about mfa.codes_issued
+	// 10 codes, [recovery codes] true <nil>
+	// mail to p-lin about mfa.recovered
+	// [recovery] <nil>
+	// [] <nil>
+	// 9 left
+	// mail to p-lin about mfa.recovered
+	// a new phone: true <nil>
+	// signed out p-lin
+	// signed out p-lin
+	// mail to p-lin about mfa.replaced
+	// true <nil>
+}

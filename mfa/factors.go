@@ -128,12 +128,17 @@ func confirmable(c Credential, now time.Time) error {
 	return nil
 }
 
-// Verify checks a code of the person's authenticator. It returns the method that was proven,
-// ["otp"], or nil for a wrong code and for one that was used before: each code is accepted
-// once, whatever comes at the same time on however many servers (RFC 6238, section 5.2).
-// ErrNotEnrolled without a confirmed factor, ErrLocked once it is disabled.
+// Verify checks a code of the person's authenticator, or one of their recovery codes. It returns
+// the method that was proven, ["otp"] or ["recovery"], or nil for a wrong code and for one that
+// was used before: each code is accepted once, whatever comes at the same time on however many
+// servers (RFC 6238, section 5.2). Who used a recovery code is told. ErrNotEnrolled without a
+// confirmed factor, ErrLocked once it is disabled; a recovery code is accepted even then.
 func (f *Factors) Verify(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error) {
-	switch err := f.spend(ctx, t, person, code); {
+	method := Method
+	if _, ok := readRecovery(code); ok {
+		method = MethodRecovery
+	}
+	switch _, err := f.prove(ctx, t, person, code); {
 	case errors.Is(err, errWrong):
 		return nil, nil
 	case err != nil:
@@ -142,5 +147,5 @@ func (f *Factors) Verify(ctx context.Context, t audit.Tenant, person audit.Actor
 	if err := f.note(ctx, t, person, ActionVerified, audit.Success, ""); err != nil {
 		return nil, err
 	}
-	return []string{Method}, nil
+	return []string{method}, nil
 }

@@ -114,7 +114,7 @@ func TestEveryStoreCallMayFail(t *testing.T) {
 			return w.Enrolled(ctx, clinic, lin)
 		},
 		"begin": func(_ *testing.T, ctx context.Context, w *world, _ mfa.Key) (bool, error) {
-			uri, manual, err := w.Begin(ctx, clinic, diaz, "diaz@example.com")
+			uri, manual, err := w.Begin(ctx, clinic, "p-other", "other@example.com")
 			return uri != "" || manual != "", err
 		},
 		"confirm": func(t *testing.T, ctx context.Context, w *world, _ mfa.Key) (bool, error) {
@@ -130,6 +130,22 @@ func TestEveryStoreCallMayFail(t *testing.T) {
 		},
 		"disable": func(t *testing.T, ctx context.Context, w *world, key mfa.Key) (bool, error) {
 			return w.Disable(audit.WithActor(ctx, audit.Actor{ID: lin, Kind: audit.KindStaff, Tenant: clinic}), clinic, lin, w.code(t, key, 0))
+		},
+		"issue codes": func(t *testing.T, ctx context.Context, w *world, key mfa.Key) (bool, error) {
+			codes, ok, err := w.IssueCodes(self(ctx), clinic, lin, w.code(t, key, 0))
+			return ok || len(codes.Reveal()) > 0, err
+		},
+		"recover": func(_ *testing.T, ctx context.Context, w *world, _ mfa.Key) (bool, error) {
+			methods, err := w.Verify(ctx, clinic, lin, w.codes[0])
+			return methods != nil, err
+		},
+		"replace": func(t *testing.T, ctx context.Context, w *world, key mfa.Key) (bool, error) {
+			uri, _, ok, err := w.Replace(self(ctx), clinic, lin, w.code(t, key, 0), "lin@example.com")
+			return ok || uri != "", err
+		},
+		"confirm replacement": func(t *testing.T, ctx context.Context, w *world, _ mfa.Key) (bool, error) {
+			me := audit.WithActor(ctx, audit.Actor{ID: diaz, Kind: audit.KindStaff, Tenant: clinic})
+			return w.ConfirmReplacement(me, clinic, diaz, w.code(t, w.phone, 0))
 		},
 		"status": func(_ *testing.T, ctx context.Context, w *world, _ mfa.Key) (bool, error) {
 			s, err := w.Status(ctx, clinic, lin)
@@ -159,6 +175,11 @@ func TestEveryStoreCallMayFail(t *testing.T) {
 	}
 }
 
+// self is a context with the person whose factor it is.
+func self(ctx context.Context) context.Context {
+	return audit.WithActor(ctx, audit.Actor{ID: lin, Kind: audit.KindStaff, Tenant: clinic})
+}
+
 // oneFault runs an operation whose store call number at goes wrong; it reports false once the
 // operation makes fewer calls.
 func oneFault(t *testing.T, at int, mode string, do operation) bool {
@@ -166,7 +187,10 @@ func oneFault(t *testing.T, at int, mode string, do operation) bool {
 	w := newWorld(t, store, nil)
 	w.pending = w.begin(t, "p-new")
 	key := w.enrol(t, lin)
+	w.codes = w.issue(t, lin, key)
+	old := w.enrol(t, diaz)
 	w.next()
+	w.phone = w.replace(t, diaz, w.code(t, old, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	store.arm(at, mode)

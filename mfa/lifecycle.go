@@ -48,21 +48,21 @@ func (f *Factors) With(store Store) *Factors {
 	return &Factors{store: store, vault: f.vault, rec: f.rec, issuer: f.issuer, o: f.o, joined: true}
 }
 
-// Disable ends the person's own second factor. Code is one of that factor, which proves that
-// it is really them; it is used up. A wrong code is false. ErrRequired where the person must
+// Disable ends the person's own second factor and their recovery codes. Code is one of either,
+// which proves that it is really them; it is used up. A wrong code is false. ErrRequired where the person must
 // have a second factor, ErrNotYours if somebody else asks, ErrPending if it is done but ending
 // the sessions is not, further errors like Verify. The person's sessions end and they are told.
 func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error) {
 	if !f.wired() {
 		return false, ErrUnwired
 	}
-	if a, ok := audit.ActorFrom(ctx); !ok || a.Tenant != t || a.ID != person || a.OnBehalfOf != "" {
+	if !themselves(ctx, t, person) {
 		return false, ErrNotYours
 	}
 	if err := f.optional(ctx, t, person); err != nil {
 		return false, err
 	}
-	err = f.spend(ctx, t, person, code)
+	_, err = f.prove(ctx, t, person, code)
 	if errors.Is(err, errWrong) {
 		return false, nil
 	}
@@ -90,10 +90,8 @@ func (f *Factors) optional(ctx context.Context, t audit.Tenant, person audit.Act
 
 // end carries out revoke, apply, deliver.
 func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) error {
-	if !f.joined {
-		if err := f.o.Sessions.EndAll(ctx, t, person, string(a)); err != nil {
-			return unavailable("ending sessions", err)
-		}
+	if err := f.revokeFirst(ctx, t, person, a); err != nil {
+		return err
 	}
 	return f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
 		if was.ID == "" {
@@ -102,6 +100,18 @@ func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID,
 		messages, err := f.messages(ctx, was.Ref(), now, a, why, audit.MessageRevoke, audit.MessageAudit, audit.MessageNotice)
 		return Change{Messages: messages}, err
 	})
+}
+
+// revokeFirst ends the person's sessions before a change; the change's own message ends those
+// that began meanwhile.
+func (f *Factors) revokeFirst(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action) error {
+	if f.joined {
+		return nil
+	}
+	if err := f.o.Sessions.EndAll(ctx, t, person, string(a)); err != nil {
+		return unavailable("ending sessions", err)
+	}
+	return nil
 }
 
 // change reads the person's row (an empty ID: there is none), asks what shall become of it,

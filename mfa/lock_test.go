@@ -173,3 +173,12 @@ func TestALockedEnrolmentBeginsAnew(t *testing.T) {
 	w.enrol(t, lin)
 	require.Len(t, w.rec.Find(mfa.ActionLocked), 1)
 }
+
+// authn tells a locked authenticator from a failure by shape, without importing this package.
+func TestLockedSaysSo(t *testing.T) {
+	t.Parallel()
+	var d interface{ Disabled() bool }
+	require.ErrorAs(t, mfa.ErrLocked, &d)
+	require.True(t, d.Disabled())
+	require.False(t, errors.As(mfa.ErrRequired, &d))
+}

@@ -51,8 +51,13 @@ func (m *Memory) Get(ctx context.Context, t audit.Tenant, person audit.ActorID) 
 	if !ok {
 		return Credential{}, ErrNotFound
 	}
-	c.Secret = slices.Clone(c.Secret)
-	return c, nil
+	return detached(c), nil
+}
+
+// detached returns a copy of c that shares no memory with it.
+func detached(c Credential) Credential {
+	c.Secret, c.Recovery, c.Next = slices.Clone(c.Secret), slices.Clone(c.Recovery), slices.Clone(c.Next)
+	return c
 }
 
 // Apply implements Store.
@@ -70,10 +75,9 @@ func (m *Memory) Apply(ctx context.Context, c Change) error {
 	if c.Put == nil {
 		delete(m.rows, key)
 	} else {
-		row := *c.Put
+		row := detached(*c.Put)
 		row.Tenant, row.Person = c.Was.Tenant, c.Was.Person
 		row.Version = c.Version + 1
-		row.Secret = slices.Clone(row.Secret)
 		m.rows[key] = row
 	}
 	for _, msg := range c.Messages {
@@ -141,7 +145,7 @@ func (m *Memory) after(t audit.Tenant, after audit.ActorID) []Credential {
 	var rows []Credential
 	for key, c := range m.rows {
 		if key.tenant == t && key.person > after {
-			c.Secret = nil
+			c.Secret, c.Recovery, c.Next = nil, nil, nil
 			rows = append(rows, c)
 		}
 	}

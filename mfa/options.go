@@ -16,7 +16,8 @@ type Sessions interface {
 
 // Notices tells a person what happened to their second factor: by mail, text or push. The
 // message carries no address and no words; the host knows the address of m.Person and the
-// words for m.Topic, which is ActionEnrolled, ActionDisabled, ActionReset or ActionLocked.
+// words for m.Topic, which is ActionEnrolled, ActionDisabled, ActionReset, ActionReplaced,
+// ActionLocked, ActionCodesIssued or ActionRecovered.
 // The same message may come twice and has the same m.ID then.
 type Notices interface {
 	Notify(ctx context.Context, m audit.Message) error

@@ -26,6 +26,7 @@ type Status struct {
 	Since    time.Time // when it was confirmed; zero unless On or Locked
 	LastUsed time.Time // when a code was last accepted; zero if never
 	Failures int       // consecutive wrong codes
+	Codes    int       // recovery codes left; List does not say
 }
 
 // Status returns where the person's second factor stands; Off if there is none.
@@ -34,8 +35,14 @@ func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.Actor
 	if err != nil {
 		return Status{}, err
 	}
+	set, err := f.openSet(ctx, c)
+	if err != nil {
+		return Status{}, err
+	}
 	c.Person = person
-	return f.statusOf(c), nil
+	s := f.statusOf(c)
+	s.Codes = len(set.hashes)
+	return s, nil
 }
 
 // List yields the status of everybody in the tenant who is not Off, ordered by person, for a

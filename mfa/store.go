@@ -23,6 +23,10 @@ type Credential struct {
 	Confirmed time.Time // zero: enrolment is pending
 	Used      time.Time // last accepted code
 	Locked    time.Time // not zero: disabled after too many wrong codes
+
+	Recovery []byte    // the unused recovery codes' hashes, sealed; empty if there are none; nil in what List yields
+	Next     []byte    // the key that shall take Secret's place, sealed; empty if there is none; nil in what List yields
+	NextMade time.Time // when Next was made
 }
 
 // Ref names what a write expects to find: one enrolment of one person.
@@ -81,7 +85,7 @@ type Credentials interface {
 	Fail(ctx context.Context, r Ref, limit int, now time.Time) (int, error)
 
 	// List yields the tenant's credentials with a Person greater than after, ordered by
-	// Person by bytes, without Secret. An error ends it.
+	// Person by bytes, without Secret, Recovery and Next. An error ends it.
 	List(ctx context.Context, t audit.Tenant, after audit.ActorID) iter.Seq2[Credential, error]
 }
 

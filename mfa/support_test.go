@@ -126,7 +126,9 @@ type world struct {
 	sessions *sessions
 	notices  *notices
 	options  mfa.Options
-	pending  mfa.Key // of "p-new", not confirmed yet
+	pending  mfa.Key  // of "p-new", not confirmed yet
+	codes    []string // recovery codes of p-lin
+	phone    mfa.Key  // of p-diaz, who is replacing theirs
 }
 
 func newWorld(t testing.TB, store mfa.Store, edit func(*mfa.Options)) *world {

@@ -3,6 +3,7 @@ package phi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,36 +65,48 @@ func (c *Codec[T]) Columns(prefix string) string {
 	return strings.Join(names, ", ")
 }
 
-// Lookup returns the query for rows whose field has the same normal form as value: the term
-// store answers it. It returns ErrNoIndex, or ErrNotNormal where value cannot be normalised,
-// as a *FieldError.
-func (c *Codec[T]) Lookup(ctx context.Context, t audit.Tenant, field, value string) (Query, error) {
-	f := c.layout.find(field)
-	if f == nil || f.index == nil {
-		return Query{}, &FieldError{c.layout.entity + "." + field, ErrNoIndex}
+// Lookup returns the query for the rows that have value in an index: the term store answers it.
+// Index is the name of a field with WithIndex or WithUnique, or "ssn.last4", "family.prefix" and
+// the name of a compound, which takes one value for each of its parts. A prefix longer than the
+// longest that is indexed is cut there, so that rows may be found which go on otherwise: compare
+// after opening. Nothing to look for finds nothing.
+//
+// It returns ErrNoIndex, or ErrNotNormal where a value cannot be normalised, is too short, or
+// is one too many or too few, as a *FieldError.
+func (c *Codec[T]) Lookup(ctx context.Context, t audit.Tenant, index string, values ...string) (Query, error) {
+	l := c.layout
+	ix := l.index(index)
+	if ix == nil {
+		return Query{}, &FieldError{l.entity + "." + index, ErrNoIndex}
 	}
-	q := Query{Entity: c.layout.entity, Field: f.name, Unique: f.index.unique}
-	term, err := c.v.fieldTerm(ctx, t, f, value)
+	q := Query{Entity: l.entity, Field: ix.name, Unique: ix.unique}
+	input, err := ix.sought(l, values)
 	if err != nil {
 		return Query{}, err
 	}
-	if term != nil {
-		q.Terms = [][]byte{term}
+	if t == "" {
+		return Query{}, &FieldError{l.entity + "." + index, errNoTenant}
 	}
+	if input == "" {
+		return q, nil
+	}
+	live, err := c.v.live(ctx, t)
+	if err != nil {
+		return Query{}, &FieldError{l.entity + "." + index, err}
+	}
+	q.Terms = live.terms(nil, ix.mac, input)
 	return q, nil
 }
 
-// fieldTerm normalises plain and returns its term, nil for an empty one.
-func (v *Vault) fieldTerm(ctx context.Context, t audit.Tenant, f *field, plain string) ([]byte, error) {
-	normal, err := f.index.norm.Normalise(plain)
-	if err != nil {
-		return nil, &FieldError{f.id, err}
+// Terms returns all blind-index terms of the row, as Seal does, and seals nothing: for giving
+// rows new terms, see IndexRows.
+func (c *Codec[T]) Terms(ctx context.Context, t audit.Tenant, p *T) (Terms, error) {
+	if c == nil || p == nil {
+		return Terms{}, fmt.Errorf("%w: indexing: nil codec or nil struct", ErrCodec)
 	}
-	term, err := v.term(ctx, t, f.id, f.index.norm.ID(), normal)
-	if err != nil {
-		return nil, &FieldError{f.id, err}
-	}
-	return term, nil
+	l, v := c.layout, reflect.ValueOf(p).Elem()
+	s := rowSealer{v: c.v, layout: l, at: At{Tenant: t, Row: l.rowID(v), Patient: l.patientID(v)}}
+	return s.terms(ctx, v)
 }
 
 // Record is a sealed row, ready to be written.

@@ -52,6 +52,7 @@
 //	job, err = rotator.Rotate(ctx, phi.RotateRoot, "clinic-1")       // a tenant's root
 //	job, err = rotator.Rotate(ctx, phi.RotatePatients, "clinic-1")   // and its patients' keys
 //	job, err = rotator.Sweep(ctx, "clinic-1", "patient", rows, step) // rows, sealed anew
+//	job, err = rotator.Rotate(ctx, phi.RotateIndex, "clinic-1")      // the index root, and all terms
 //
 // How far it came is in the key store; after a crash the same call goes on from there. Old keys
 // stay, so nothing is unreadable in between. Re-wrapping a key does not help against somebody
@@ -59,6 +60,12 @@
 // [Codec.Reseal], their files with [Vault.ResealStream].
 //
 // A host whose columns are still in clear goes through the [Stage]s.
+//
+// # Indexes
+//
+// A row is found by whole values ([WithIndex], [WithUnique]), by endings ([WithLast]), by what
+// they begin with ([WithPrefix]) and by several at once ([WithCompound]); each says what it
+// shows to somebody who has the database. [RotatorOptions] says what rotating them takes.
 //
 // # What the host still does
 //

@@ -76,6 +76,10 @@ var (
 	ErrNoIndex = errors.New("phi: field has no index")
 	// ErrNotNormal: the value cannot be brought into the index's normal form.
 	ErrNotNormal = errors.New("phi: value has no normal form")
+	// ErrStaleTerms: the row's terms were computed before its index was rotated, and are of
+	// roots that are no longer enough. Nothing was saved: seal the row again. It happens to a
+	// server that stood still for longer than Options.CacheTTL between sealing and saving.
+	ErrStaleTerms = errors.New("phi: index terms are of an older epoch")
 	// ErrDuplicate is what every *DuplicateError is.
 	ErrDuplicate = errors.New("phi: value exists already")
 )
@@ -95,7 +99,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 // DuplicateError says that another row of the tenant holds the same value in a unique field.
 // It is an ErrDuplicate.
 type DuplicateError struct {
-	Field string // as in the tag: "email"
+	Field string // name of the index, which is that of the field but for compounds: "email"
 }
 
 // Error names the field, never the value.

@@ -3,6 +3,7 @@ package phi_test
 import (
 	"context"
 
+	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 )
 
@@ -90,4 +91,34 @@ func (k *hookedKMS) Unwrap(ctx context.Context, wrapped []byte, c phi.KeyContext
 
 func (k *hookedKMS) Rewrap(ctx context.Context, wrapped []byte, c phi.KeyContext) ([]byte, error) {
 	return hook(&k.hooked, "kms.rewrap", func() ([]byte, error) { return k.KMS.Rewrap(ctx, wrapped, c) })
+}
+
+// hookedTerms is the same for a term store.
+type hookedTerms struct {
+	phi.IndexStore
+	hooked
+}
+
+func (h *hookedTerms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) error {
+	return hook0(&h.hooked, "terms.save", func() error { return h.IndexStore.SaveTerms(ctx, t, terms) })
+}
+
+func (h *hookedTerms) Lookup(ctx context.Context, t audit.Tenant, q phi.Query) ([]string, error) {
+	return hook(&h.hooked, "terms.lookup", func() ([]string, error) { return h.IndexStore.Lookup(ctx, t, q) })
+}
+
+func (h *hookedTerms) RequireTerms(ctx context.Context, t audit.Tenant, floor, need byte) error {
+	return hook0(&h.hooked, "terms.require", func() error { return h.IndexStore.RequireTerms(ctx, t, floor, need) })
+}
+
+func (h *hookedTerms) Reindex(ctx context.Context, t audit.Tenant, epoch byte, rows []phi.Terms) (int, error) {
+	return hook(&h.hooked, "terms.reindex", func() (int, error) { return h.IndexStore.Reindex(ctx, t, epoch, rows) })
+}
+
+func (h *hookedTerms) Behind(ctx context.Context, t audit.Tenant, epoch byte) (map[string]int, error) {
+	return hook(&h.hooked, "terms.behind", func() (map[string]int, error) { return h.IndexStore.Behind(ctx, t, epoch) })
+}
+
+func (h *hookedTerms) DropTerms(ctx context.Context, t audit.Tenant, below byte, limit int) (int, error) {
+	return hook(&h.hooked, "terms.drop", func() (int, error) { return h.IndexStore.DropTerms(ctx, t, below, limit) })
 }

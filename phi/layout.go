@@ -17,49 +17,19 @@ type layout struct {
 	patient []int // of the patient id, nil for an entity that belongs to no patient
 	same    bool  // row and patient are one field
 	fields  []field
+	indexes []index
 }
 
 type field struct {
-	name  string // "phone"
-	id    string // "patient.phone"
-	class Class
-	path  []int
-	index *index
-}
-
-type index struct {
-	norm   Normaliser
-	unique bool
+	name    string // "phone"
+	id      string // "patient.phone"
+	class   Class
+	path    []int
+	indexed bool // an index needs its plaintext
 }
 
 // Option configures a Codec.
 type Option func(*layout) error
-
-// WithIndex makes the field searchable by equality of its normal form.
-func WithIndex(field string, n Normaliser) Option {
-	return func(l *layout) error { return l.addIndex(field, index{n, false}) }
-}
-
-// WithUnique makes the field searchable and allows its normal form once per tenant.
-func WithUnique(field string, n Normaliser) Option {
-	return func(l *layout) error { return l.addIndex(field, index{n, true}) }
-}
-
-func (l *layout) addIndex(name string, ix index) error {
-	f := l.find(name)
-	switch {
-	case f == nil:
-		return fmt.Errorf("index of field %q, which does not exist", name)
-	case f.index != nil:
-		return fmt.Errorf("field %q has two indexes", name)
-	case ix.norm.err != nil:
-		return fmt.Errorf("index of field %q: %w", name, ix.norm.err)
-	case ix.norm.normal == nil:
-		return fmt.Errorf("index of field %q has no normaliser", name)
-	}
-	f.index = &ix
-	return nil
-}
 
 func (l *layout) find(name string) *field {
 	i := slices.IndexFunc(l.fields, func(f field) bool { return f.name == name })

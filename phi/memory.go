@@ -167,7 +167,7 @@ func (m *MemoryKeys) AdvanceRotation(ctx context.Context, r Rotation) error {
 		if have.ID != r.ID || have.Version != r.Version || !have.Finished.IsZero() {
 			continue
 		}
-		have.Cursor, have.Done, have.Failed, have.Total = r.Cursor, r.Done, r.Failed, r.Total
+		have.Phase, have.Cursor, have.Done, have.Failed, have.Total = r.Phase, r.Cursor, r.Done, r.Failed, r.Total
 		have.Updated, have.Finished = r.Updated, r.Finished
 		have.Version++
 		return nil
@@ -200,7 +200,7 @@ func (m *MemoryKeys) Rotations(ctx context.Context, q RotationQuery) ([]Rotation
 	found := []Rotation{}
 	for _, r := range m.rotations {
 		if r.Namespace == q.Namespace && (q.Tenant == nil || r.Tenant == *q.Tenant) &&
-			(!q.Unfinished || r.Finished.IsZero()) && (q.Before == "" || r.ID < q.Before) {
+			(q.Kind == "" || r.Kind == q.Kind) && (!q.Unfinished || r.Finished.IsZero()) && (q.Before == "" || r.ID < q.Before) {
 			found = append(found, r)
 		}
 	}

@@ -10,11 +10,15 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// MemoryTerms is a TermStore in memory: for tests and examples.
+// MemoryTerms is an IndexStore in memory: for tests and examples.
 type MemoryTerms struct {
-	mu   sync.RWMutex
-	rows map[rowKey][]Term
+	mu    sync.RWMutex
+	rows  map[rowKey][]Term
+	asked map[audit.Tenant]epochs
 }
+
+// epochs are what RequireTerms has set.
+type epochs struct{ floor, need byte }
 
 type rowKey struct {
 	tenant      audit.Tenant
@@ -22,7 +26,9 @@ type rowKey struct {
 }
 
 // NewMemoryTerms returns an empty store.
-func NewMemoryTerms() *MemoryTerms { return &MemoryTerms{rows: map[rowKey][]Term{}} }
+func NewMemoryTerms() *MemoryTerms {
+	return &MemoryTerms{rows: map[rowKey][]Term{}, asked: map[audit.Tenant]epochs{}}
+}
 
 // SaveTerms replaces the terms of the row.
 func (m *MemoryTerms) SaveTerms(ctx context.Context, t audit.Tenant, terms Terms) error {
@@ -34,18 +40,32 @@ func (m *MemoryTerms) SaveTerms(ctx context.Context, t audit.Tenant, terms Terms
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := terms.CheckEpochs(m.asked[t].floor, m.asked[t].need); err != nil {
+		return err
+	}
 	mine := rowKey{t, terms.Entity, terms.Row}
-	for _, term := range terms.List {
+	if err := m.duplicate(mine, terms.List); err != nil {
+		return err
+	}
+	m.rows[mine] = copyTerms(terms.List)
+	return nil
+}
+
+func (m *MemoryTerms) duplicate(mine rowKey, list []Term) error {
+	for _, term := range list {
 		if term.Unique && m.taken(mine, term) {
 			return &DuplicateError{term.Field}
 		}
 	}
-	list := slices.Clone(terms.List)
+	return nil
+}
+
+func copyTerms(terms []Term) []Term {
+	list := slices.Clone(terms)
 	for i := range list {
 		list[i].Value = bytes.Clone(list[i].Value)
 	}
-	m.rows[mine] = list
-	return nil
+	return list
 }
 
 func (m *MemoryTerms) taken(mine rowKey, term Term) bool {

@@ -16,16 +16,18 @@ import (
 // ID is part of the derivation of the index's key: a changed normaliser has a new version and
 // so is another index, instead of silently losing rows.
 type Normaliser struct {
-	id     string
-	normal func(string) (string, error)
-	err    error // why it cannot be used
+	id          string
+	normal      func(string) (string, error)
+	first, last func(string) (string, error) // of what a value begins or ends with, nil for none
+	err         error                        // why it cannot be used
 }
 
 // NewNormaliser returns a normaliser of the host's own. Normal must give the same result for
 // ever; to change it, change version. An empty result means that the value has no term. An
-// error of normal is replaced by ErrNotNormal, because it could quote the value.
+// error of normal is replaced by ErrNotNormal, because it could quote the value. Where it is
+// used with WithPrefix or WithLast, normal is also given the fragments that are looked up.
 func NewNormaliser(id string, version int, normal func(string) (string, error)) Normaliser {
-	n := Normaliser{id: id + "@" + strconv.Itoa(version), normal: normal}
+	n := Normaliser{id: id + "@" + strconv.Itoa(version), normal: normal, first: normal, last: normal}
 	if id == "" || strings.ContainsRune(id, '@') || version < 1 || normal == nil {
 		n.err = errors.New("a normaliser needs an id without @, a version from 1 and a function")
 	}
@@ -40,8 +42,11 @@ const maxNormal = 1024
 
 // Normalise returns the normal form, "" for a value that is empty but for spaces. It returns
 // ErrNotNormal for a value that is not of the kind, is longer than 1024 bytes or not UTF-8.
-func (n Normaliser) Normalise(s string) (string, error) {
-	if n.err != nil || n.normal == nil {
+func (n Normaliser) Normalise(s string) (string, error) { return n.apply(n.normal, s) }
+
+// apply runs one of n's functions under n's rules.
+func (n Normaliser) apply(normal func(string) (string, error), s string) (string, error) {
+	if n.err != nil || normal == nil {
 		return "", ErrNotNormal
 	}
 	if len(s) > maxNormal {
@@ -50,7 +55,7 @@ func (n Normaliser) Normalise(s string) (string, error) {
 	if !utf8.ValidString(s) { // Unicode normalisation stops short at a stray byte
 		return "", fmt.Errorf("%w: not UTF-8", ErrNotNormal)
 	}
-	out, err := n.normal(s)
+	out, err := normal(s)
 	if err != nil {
 		return "", fmt.Errorf("%w: not a valid %s", ErrNotNormal, n.id)
 	}
@@ -61,10 +66,22 @@ var errNormal = errors.New("phi: not normalisable")
 
 // Email normalises an e-mail address: spaces around it removed, compatibility forms folded
 // (NFKC), lower case. Dots and plus signs before the @ count.
-func Email() Normaliser { return NewNormaliser("email", 1, normalEmail) }
+func Email() Normaliser { return builtin("email", normalEmail, foldEmail, foldEmail) }
+
+// builtin returns a normaliser of this package in its first version. First and last normalise
+// what a value begins and ends with, nil where that makes no sense.
+func builtin(id string, normal, first, last func(string) (string, error)) Normaliser {
+	n := NewNormaliser(id, 1, normal)
+	n.first, n.last = first, last
+	return n
+}
+
+func foldEmail(s string) (string, error) {
+	return strings.ToLower(norm.NFKC.String(strings.TrimSpace(s))), nil
+}
 
 func normalEmail(s string) (string, error) {
-	s = strings.ToLower(norm.NFKC.String(strings.TrimSpace(s)))
+	s, _ = foldEmail(s)
 	if s == "" {
 		return "", nil
 	}
@@ -81,7 +98,10 @@ func normalEmail(s string) (string, error) {
 
 // SSN normalises a United States social security number: nine digits, whatever separates
 // them.
-func SSN() Normaliser { return NewNormaliser("ssn", 1, normalSSN) }
+func SSN() Normaliser { return builtin("ssn", normalSSN, digitsOnly, digitsOnly) }
+
+// digitsOnly normalises a part of a number.
+func digitsOnly(s string) (string, error) { return digitsOf(s, "-.()/") }
 
 func normalSSN(s string) (string, error) {
 	digits, err := digitsOf(s, " -.")
@@ -93,7 +113,7 @@ func normalSSN(s string) (string, error) {
 
 // MRN normalises a medical record number: letters and digits in upper case, without spaces,
 // dots, dashes and slashes. Leading zeros count.
-func MRN() Normaliser { return NewNormaliser("mrn", 1, normalMRN) }
+func MRN() Normaliser { return builtin("mrn", normalMRN, normalMRN, normalMRN) }
 
 func normalMRN(s string) (string, error) {
 	var b strings.Builder
@@ -112,7 +132,7 @@ func normalMRN(s string) (string, error) {
 // Name normalises a whole name for a simple search: compatibility forms and case folded,
 // marks over letters dropped, apostrophes, dashes and runs of spaces one space.
 // "José  O’Brien-García" and "JOSE O BRIEN GARCIA" are the same.
-func Name() Normaliser { return NewNormaliser("name", 1, normalName) }
+func Name() Normaliser { return builtin("name", normalName, normalName, normalName) }
 
 func normalName(s string) (string, error) {
 	fold := cases.Fold()

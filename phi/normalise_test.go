@@ -118,11 +118,11 @@ func TestNormaliserIDs(t *testing.T) {
 
 // What is normal stays as it is.
 func FuzzNormalisersAreIdempotent(f *testing.F) {
-	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b", "\xf1Ά"} {
+	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b", "\xf1Ά", "1984/2/29", "011 15 2345-6789", "(11) 6123-4567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, n := range []phi.Normaliser{phi.Phone("US"), phi.Phone("MX"), phi.Email(), phi.SSN(), phi.MRN(), phi.Name()} {
+		for _, n := range []phi.Normaliser{phi.Phone("US"), phi.Phone("MX"), phi.Phone("AR"), phi.Phone("BR"), phi.Email(), phi.SSN(), phi.MRN(), phi.Name(), phi.CivilDate()} {
 			once, err := n.Normalise(s)
 			if err != nil {
 				require.ErrorIs(t, err, phi.ErrNotNormal)

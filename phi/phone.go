@@ -6,29 +6,43 @@ import (
 )
 
 // Phone normalises a telephone number to E.164, "+15555550123", as somebody in region would
-// dial it: "US", "CA" or "MX". Whether the number is in service, or could be, does not matter.
-// Extensions do not count.
+// dial it: "US", "CA", "MX", "AR" or "BR". Whether the number is in service, or could be, does
+// not matter. Extensions do not count.
 //
 // Mexican mobile numbers have one form: +52 55…, +52 1 55…, 044 55… and 045 55… are the
-// same, though services still send the old ones.
+// same, though services still send the old ones. In the regions AR and BR so have those of
+// Argentina (+54 9 11…, +54 11…, 011 15…; the form without the 9) and Brazil (mobile numbers
+// with and without the ninth digit; the form with it). In the regions US, CA and MX, whose
+// version 1 is older than that, they do not.
+//
+// In an index of last digits the fragment is digits; there is no index of prefixes.
 func Phone(region string) Normaliser {
-	var national func(string) (string, error)
-	switch region {
-	case "US", "CA":
-		national = nationalNANP
-	case "MX":
-		national = nationalMX
-	}
-	n := NewNormaliser("phone."+strings.ToLower(region), 1, func(s string) (string, error) {
-		return normalPhone(s, national)
-	})
+	national, fold := dialling(region)
+	n := builtin("phone."+strings.ToLower(region), func(s string) (string, error) {
+		return normalPhone(s, national, fold)
+	}, nil, digitsOnly)
 	if national == nil {
 		n.err = errors.New("phone numbers of this region are not known; use NewNormaliser")
 	}
 	return n
 }
 
-func normalPhone(s string, national func(string) (string, error)) (string, error) {
+// dialling returns how a region dials, and how it folds the aliases of international numbers.
+func dialling(region string) (national, fold func(digits string) (string, error)) {
+	switch region {
+	case "US", "CA":
+		return nationalNANP, international
+	case "MX":
+		return nationalMX, international
+	case "AR":
+		return nationalAR, foldAliases
+	case "BR":
+		return nationalBR, foldAliases
+	}
+	return nil, nil
+}
+
+func normalPhone(s string, national, fold func(string) (string, error)) (string, error) {
 	s = strings.ReplaceAll(s, "＋", "+")
 	s = strings.TrimPrefix(strings.TrimSpace(s), "tel:")
 	s = cutExtension(s)
@@ -43,7 +57,7 @@ func normalPhone(s string, national func(string) (string, error)) (string, error
 	if !plus {
 		return national(digits)
 	}
-	return international(digits)
+	return fold(digits)
 }
 
 // cutExtension drops "x12", "ext. 12", "#12" and the parameters of a tel: URI.

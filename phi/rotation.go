@@ -18,7 +18,7 @@ var (
 	// it, or it is finished.
 	ErrRotationMoved = errors.New("phi: the rotation has moved on")
 	// ErrStuck: keys could not be re-wrapped, because they or the keys above them are damaged or
-	// lost; the cause is wrapped. All others are done; the rotation stays unfinished.
+	// lost, or rows could not be indexed anew; the cause is wrapped. All others are done; the rotation stays unfinished.
 	ErrStuck = errors.New("phi: rotation cannot finish")
 )
 
@@ -36,8 +36,28 @@ const (
 	// RotatePatients is RotateRoot that also gives every patient a new key. What is sealed under
 	// the old ones is readable until it is sealed anew.
 	RotatePatients RotationKind = "patients"
+	// RotateIndex gives a tenant a new index root, and all rows terms under it, see
+	// RotatorOptions.Terms.
+	RotateIndex RotationKind = "index"
 	// RotateRows is a walk over the host's own rows, see Rotator.Sweep.
 	RotateRows RotationKind = "rows"
+)
+
+// RotationPhase says which index roots are in use while one replaces another. All servers
+// follow within Options.CacheTTL; those of two phases that follow each other find each other's
+// rows and duplicates.
+//
+//	           writes     finds by
+//	prepare    old        old
+//	dual       old, new   old, new
+//	retire     new        new
+type RotationPhase string
+
+// The phases of RotateIndex, in their order.
+const (
+	PhasePrepare RotationPhase = "prepare" // the new root is made
+	PhaseDual    RotationPhase = "dual"    // rows that were written before are given terms under it
+	PhaseRetire  RotationPhase = "retire"  // terms under the old one are removed
 )
 
 // Rotation says how far a rotation has come. It is kept in the KeyStore, so that it survives
@@ -47,12 +67,13 @@ type Rotation struct {
 	Namespace string
 	Tenant    audit.Tenant // empty for RotateKEK
 	Kind      RotationKind
-	Name      string // of a sweep
-	Target    uint32 // epoch of the new data root
-	Cursor    string // how far a sweep has come; empty at the beginning
-	Done      int    // keys or rows
-	Failed    int    // keys that could not be re-wrapped in this run
-	Total     int    // as counted when it began; 0 for unknown
+	Name      string        // of a sweep
+	Target    uint32        // epoch of the new data root or index root
+	Phase     RotationPhase // of RotateIndex
+	Cursor    string        // how far a sweep has come; empty at the beginning
+	Done      int           // keys or rows
+	Failed    int           // keys or rows that could not be done in this run
+	Total     int           // as counted when it began; 0 for unknown
 	Started   time.Time
 	Updated   time.Time
 	Finished  time.Time // zero while it is not
@@ -78,8 +99,8 @@ type RotationStore interface {
 	BeginRotation(ctx context.Context, r Rotation) error
 	// AdvanceRotation replaces, durably, the stored rotation of the same ID by r, with
 	// r.Version+1, if the stored one has r.Version and is not finished. Otherwise, or where it
-	// is not there: ErrRotationMoved, and nothing changes. Only Cursor, Done, Failed, Total,
-	// Updated and Finished change. Twice at once: exactly one succeeds. Cancelled half-way: all
+	// is not there: ErrRotationMoved, and nothing changes. Only Phase, Cursor, Done, Failed,
+	// Total, Updated and Finished change. Twice at once: exactly one succeeds. Cancelled half-way: all
 	// or nothing.
 	AdvanceRotation(ctx context.Context, r Rotation) error
 	// Rotation returns one. Not there, or of another namespace: ErrNoRotation.
@@ -93,6 +114,7 @@ type RotationStore interface {
 type RotationQuery struct {
 	Namespace  string
 	Tenant     *audit.Tenant // any where nil
+	Kind       RotationKind  // any where empty
 	Unfinished bool          // only those
 	Before     string        // only ids below this one, any where empty
 	Limit      int           // at least 1

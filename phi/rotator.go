@@ -27,6 +27,15 @@ type RotatorOptions struct {
 	// Patience is how long a step is repeated while the KMS or the key store cannot be asked,
 	// 30 seconds where 0, not at all where negative.
 	Patience time.Duration
+	// Terms and Rows are what RotateIndex works on: where the terms are, and the rows of every
+	// entity that has an index.
+	Terms IndexStore
+	Rows  []IndexRows
+	// Settle is how long RotateIndex waits after each change of phase for all servers to follow.
+	// It must not be less than the longest Options.CacheTTL of any of them; that of the vault
+	// and 30 seconds where 0. It waits for nobody where negative, which is for tests, and for an
+	// application that is this process alone.
+	Settle time.Duration
 }
 
 // Rotator replaces keys while the application runs. Nothing is unreadable at any moment, and
@@ -34,12 +43,14 @@ type RotatorOptions struct {
 // Two at once do no harm. Other servers seal under the old keys until their caches expire,
 // which stays readable.
 //
-// Every rotation is recorded before it begins, and is not finished before that is recorded.
+// Every rotation is recorded before it begins, and is not finished before that is recorded:
+// as done by the actor in ctx, or by the system where there is none.
 type Rotator struct {
 	v        *Vault
 	rec      audit.Recorder
 	platform audit.Tenant
 	o        RotatorOptions
+	settle   settling
 }
 
 // NewRotator returns a Rotator of v's keys. RotateKEK, which concerns every tenant, is recorded
@@ -63,6 +74,12 @@ func NewRotator(v *Vault, rec audit.Recorder, platform audit.Tenant, o *RotatorO
 	}
 	if r.o.Patience == 0 {
 		r.o.Patience = 30 * time.Second
+	}
+	if r.o.Settle == 0 {
+		r.o.Settle = v.ttl + 30*time.Second
+	}
+	if err := checkRows(r.o.Terms, r.o.Rows); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -89,9 +106,12 @@ func (r *Rotator) Begin(ctx context.Context, kind RotationKind, t audit.Tenant) 
 		if t != "" {
 			return job, fmt.Errorf("%w: rotating the key-encryption key concerns every tenant", ErrBinding)
 		}
-	case RotateRoot, RotatePatients:
+	case RotateRoot, RotatePatients, RotateIndex:
 		if t == "" || !storable(string(t)) {
 			return job, ErrBinding
+		}
+		if kind == RotateIndex && r.o.Terms == nil {
+			return job, errNoTerms
 		}
 	default:
 		return job, fmt.Errorf("%w: unknown kind of rotation", ErrBinding)
@@ -99,21 +119,40 @@ func (r *Rotator) Begin(ctx context.Context, kind RotationKind, t audit.Tenant) 
 	return r.begin(ctx, job)
 }
 
-// Work does what is left of a rotation that was begun, here or elsewhere.
+// Work does what is left of a rotation that was begun, here or elsewhere. RotateIndex takes at
+// least twice RotatorOptions.Settle.
 func (r *Rotator) Work(ctx context.Context, job Rotation) (Rotation, error) {
+	for {
+		var err error
+		if job, err = r.step(ctx, job); err != nil || !job.Finished.IsZero() {
+			return job, err
+		}
+		if err := sleep(ctx, r.settle.left(job, r.o.Settle, r.v.tick())); err != nil {
+			return job, err
+		}
+	}
+}
+
+// step is Work that returns a rotation unfinished where it has to wait for other servers.
+func (r *Rotator) step(ctx context.Context, job Rotation) (Rotation, error) {
 	var work func(context.Context, *run) error
 	switch job.Kind {
 	case RotateKEK:
 		work = r.rewrapRoots
 	case RotateRoot, RotatePatients:
 		work = r.rewrapPatients
+	case RotateIndex:
+		if r.o.Terms == nil {
+			return job, errNoTerms
+		}
+		work = r.rotateIndex
 	default:
 		return job, fmt.Errorf("%w: a sweep is continued by Sweep", ErrBinding)
 	}
 	return r.do(ctx, job, work)
 }
 
-// Run works on every rotation of keys that was begun, or was left by a process that died,
+// Run works on every rotation of keys or an index that was begun, or was left by a process that died,
 // until ctx ends. The host runs it in one process or in several. A rotation that fails is
 // tried again, at first soon, then once an hour; what failed is in the audit log and in
 // Rotations, so Run returns only ctx's error.
@@ -122,7 +161,7 @@ func (r *Rotator) Run(ctx context.Context) error {
 	for {
 		jobs, err := r.unfinished(ctx)
 		for _, job := range jobs {
-			if err == nil && job.Kind != RotateRows && !r.busy(job) && failed[job.ID].due(r.v.now()) {
+			if err == nil && r.mine(job) && failed[job.ID].due(r.v.now()) {
 				r.attempt(ctx, job, failed)
 			}
 		}
@@ -130,6 +169,22 @@ func (r *Rotator) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// mine reports whether Run can do something for job now.
+func (r *Rotator) mine(job Rotation) bool {
+	switch job.Kind {
+	case RotateRows:
+		return false
+	case RotateIndex:
+		if r.o.Terms == nil {
+			return false
+		}
+		if job.settling() { // everybody waits, nobody is at work
+			return r.settle.left(job, r.o.Settle, r.v.tick()) <= 0
+		}
+	}
+	return !r.busy(job)
 }
 
 // retry is when a rotation that failed is tried again.
@@ -141,7 +196,7 @@ type retry struct {
 func (t retry) due(now time.Time) bool { return !now.Before(t.at) }
 
 func (r *Rotator) attempt(ctx context.Context, job Rotation, failed map[string]retry) {
-	if _, err := r.Work(ctx, job); err == nil {
+	if _, err := r.step(ctx, job); err == nil {
 		delete(failed, job.ID)
 		return
 	}

@@ -16,7 +16,8 @@ const recordTimeout = 10 * time.Second
 // run is one process's work on one rotation.
 type run struct {
 	job    Rotation
-	failed map[KeyID]error // keys that could not be re-wrapped
+	failed map[KeyID]error  // keys that could not be re-wrapped
+	rows   map[string]error // rows that could not be indexed anew, by entity and id
 }
 
 // begin records and stores job, or returns the unfinished one in its place.
@@ -97,6 +98,8 @@ func (r *Rotator) plan(ctx context.Context, job *Rotation) (err error) {
 		}
 		job.Total, err = r.count(ctx, older)
 		return err
+	case RotateIndex:
+		return r.planIndex(ctx, job)
 	}
 	return err
 }
@@ -109,10 +112,13 @@ func (r *Rotator) do(ctx context.Context, job Rotation, work func(context.Contex
 	if !job.Finished.IsZero() {
 		return job, nil
 	}
-	n := &run{job: job, failed: map[KeyID]error{}}
+	n := &run{job: job, failed: map[KeyID]error{}, rows: map[string]error{}}
 	err := work(ctx, n)
 	if err == nil && len(n.failed) > 0 {
 		err = n.stuck()
+	}
+	if errors.Is(err, errSettling) {
+		return n.job, nil
 	}
 	if err == nil {
 		err = r.finish(ctx, n)
@@ -226,6 +232,9 @@ func (r *Rotator) record(ctx context.Context, job Rotation, phase, code string) 
 			"kind": string(job.Kind), "phase": phase, "target": strconv.FormatUint(uint64(job.Target), 10),
 			"done": strconv.Itoa(job.Done), "failed": strconv.Itoa(job.Failed), "total": strconv.Itoa(job.Total),
 		},
+	}
+	if job.Phase != "" {
+		e.Detail["roots"] = string(job.Phase)
 	}
 	if code != "" {
 		e.Outcome = audit.MinorFailure

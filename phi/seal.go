@@ -38,7 +38,7 @@ type scratch struct {
 	aad, plain, where []byte
 	place             place
 	sub               [keySize]byte
-	anew              []plainField
+	anew, sought      []plainField // to be sealed, and to be indexed
 }
 
 // done clears the plaintext and gives the memory back, unless it is large.

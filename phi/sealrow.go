@@ -49,9 +49,13 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 	defer s.done()
 	r := newRecord(l, s.at.Row)
 	for i := range l.fields {
-		if err := s.field(ctx, r, i, *l.value(v, i)); err != nil {
+		if err := s.field(r, i, *l.value(v, i)); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if r.terms.List, err = s.v.rowTerms(ctx, s.at.Tenant, l, s.plainOf); err != nil {
+		return nil, err
 	}
 	if err := s.seal(ctx, r.cols); err != nil {
 		return nil, err
@@ -59,21 +63,53 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 	return r, nil
 }
 
+// terms computes the terms of the struct v alone.
+func (s *rowSealer) terms(ctx context.Context, v reflect.Value) (Terms, error) {
+	l := s.layout
+	if err := l.complete(s.at); err != nil {
+		return Terms{}, err
+	}
+	s.m = s.v.scratchpad()
+	defer s.done()
+	for i := range l.fields {
+		if t := *l.value(v, i); l.fields[i].indexed && !t.IsZero() {
+			plain, err := s.plain(t.held(), t.i)
+			if err != nil {
+				return Terms{}, fieldError(&l.fields[i], err)
+			}
+			s.m.sought = append(s.m.sought, plainField{i, plain})
+		}
+	}
+	list, err := s.v.rowTerms(ctx, s.at.Tenant, l, s.plainOf)
+	return Terms{Entity: l.entity, Row: s.at.Row, List: list}, err
+}
+
+// plainOf returns the plaintext of an indexed field.
+func (s *rowSealer) plainOf(field int) (string, bool) {
+	for _, p := range s.m.sought {
+		if p.i == field {
+			return p.plain, true
+		}
+	}
+	return "", false
+}
+
 // done forgets the plaintext.
 func (s *rowSealer) done() {
 	clear(s.m.anew)
-	s.m.anew = s.m.anew[:0]
+	clear(s.m.sought)
+	s.m.anew, s.m.sought = s.m.anew[:0], s.m.sought[:0]
 	s.m.done(&s.v.scratch)
 }
 
 // field decides what becomes of one field: its bytes are kept, or it waits in the scratchpad.
-func (s *rowSealer) field(ctx context.Context, r *Record, i int, t value) error {
+func (s *rowSealer) field(r *Record, i int, t value) error {
 	if t.IsZero() {
 		return nil
 	}
 	f, h := &s.layout.fields[i], t.held()
 	r.cols[i] = s.untouched(h.row, t.i, i)
-	if r.cols[i] != nil && f.index == nil {
+	if r.cols[i] != nil && !f.indexed {
 		return nil
 	}
 	plain, err := s.plain(h, t.i)
@@ -83,7 +119,10 @@ func (s *rowSealer) field(ctx context.Context, r *Record, i int, t value) error 
 	if r.cols[i] == nil {
 		s.m.anew = append(s.m.anew, plainField{i, plain})
 	}
-	return s.term(ctx, r, f, plain)
+	if f.indexed {
+		s.m.sought = append(s.m.sought, plainField{i, plain})
+	}
+	return nil
 }
 
 // untouched returns the stored bytes of a value, field from of row, if it was read from this
@@ -106,18 +145,6 @@ func (s *rowSealer) plain(h *held, i int) (string, error) {
 		return "", ErrTooLong
 	}
 	return plain, err
-}
-
-func (s *rowSealer) term(ctx context.Context, r *Record, f *field, plain string) error {
-	if f.index == nil {
-		return nil
-	}
-	term, err := s.v.fieldTerm(ctx, s.at.Tenant, f, plain)
-	if err != nil || term == nil {
-		return err
-	}
-	r.terms.List = append(r.terms.List, Term{Field: f.name, Unique: f.index.unique, Value: term})
-	return nil
 }
 
 // seal encrypts s.m.anew into cols, in one piece of memory and, where the fields share a key,

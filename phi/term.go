@@ -13,23 +13,33 @@ import (
 // A blind-index term, version 1, is what equality can be searched by:
 //
 //	0   1   epoch of the tenant's index root
-//	1  16   first 128 bits of HMAC-SHA-256(key, LP(normalised) ‖ bucket)
+//	1  16   first 128 bits of HMAC-SHA-256(key, LP(input) ‖ bucket)
 //
-// bucket is 4 bytes, zero in an exact index. The key is HKDF-Expand(index root,
-// "phi/v1/bidx" ‖ LP(index) ‖ LP(normaliser@version) ‖ LP(shape), 32): a changed normaliser
-// is another index.
+// The key is HKDF-Expand(index root, "phi/v1/bidx" ‖ LP(index) ‖ LP(normaliser) ‖ LP(shape), 32),
+// so a changed normaliser is another index. Bucket is 4 bytes, zero. LP(x) is x after its length
+// in 4 bytes, big endian.
+//
+//	shape         index         normaliser                              input
+//	exact/128     entity.field  id@version                              normal form
+//	lastN/128     entity.field  id@version                              its last N characters
+//	prefix/128    entity.field  id@version                              each prefix, a term for each
+//	compound/128  entity.name   LP(field) ‖ LP(id@version) ‖ LP(lastN)  LP(input) of each part
+//	                            of each part, last0 for the whole
+//
+// Vault.Term is of the shape exact under the normaliser raw@1.
 const (
-	termSize   = 17
-	shapeExact = "exact/128"
-	rawTerm    = "raw@1"
+	termSize      = 17
+	shapeExact    = "exact/128"
+	shapeLast     = "last%d/128"
+	shapePrefix   = "prefix/128"
+	shapeCompound = "compound/128"
+	rawTerm       = "raw@1"
 
 	maxIndexEpoch = 255 // it is one byte of the term
 )
 
-type macKey struct {
-	root              KeyID
-	index, normaliser string
-}
+// macID is what the key of an index is derived from, beside the root.
+type macID struct{ index, normaliser, shape string }
 
 // macPool computes terms without allocating.
 type macPool struct {
@@ -43,51 +53,102 @@ type mac struct {
 	sum [sha256.Size]byte
 }
 
-// Term returns the 17-byte term of normalised in index, for hosts' own look-up columns. It is
-// keyed per tenant: equal values of two tenants have different terms. Equal values of one
-// tenant have equal terms, which is what makes them searchable, and what a stolen database
-// shows; so index what is nearly unique and nothing with few values. An empty value has no
-// term: the result is nil.
+// Term returns the 17-byte term of normalised in index, for a fingerprint or a look-up column
+// of the host's own. It is keyed per tenant: equal values of two tenants have different terms.
+// Equal values of one tenant have equal terms, which is what makes them searchable, and what a
+// stolen database shows; so index what is nearly unique and nothing with few values. An empty
+// value has no term: the result is nil.
+//
+// When a rotation of the tenant's index ends, the term of a value changes. See Terms.
 func (v *Vault) Term(ctx context.Context, t audit.Tenant, index, normalised string) ([]byte, error) {
-	return v.term(ctx, t, index, rawTerm, normalised)
+	return v.AppendTerm(ctx, nil, t, index, normalised)
 }
 
-func (v *Vault) term(ctx context.Context, t audit.Tenant, index, normaliser, normalised string) ([]byte, error) {
+// AppendTerm is Term that appends to dst, and allocates nothing where dst has room.
+func (v *Vault) AppendTerm(ctx context.Context, dst []byte, t audit.Tenant, index, normalised string) ([]byte, error) {
+	live, err := v.liveIndex(ctx, t, index)
+	if err != nil || normalised == "" {
+		return dst, err
+	}
+	return live.roots[0].mac(macID{index, rawTerm, shapeExact}).appendTerm(dst, normalised), nil
+}
+
+// Terms returns one term for each live epoch of the tenant's index root, oldest first: two
+// while the index is rotated, else one. A host that keeps terms in a table of its own stores
+// all of them and finds a row by any of them. An empty value has none.
+func (v *Vault) Terms(ctx context.Context, t audit.Tenant, index, normalised string) ([][]byte, error) {
+	live, err := v.liveIndex(ctx, t, index)
+	if err != nil || normalised == "" {
+		return nil, err
+	}
+	return live.terms(nil, macID{index, rawTerm, shapeExact}, normalised), nil
+}
+
+func (v *Vault) liveIndex(ctx context.Context, t audit.Tenant, index string) (*liveRoots, error) {
 	if t == "" || index == "" {
 		return nil, ErrBinding
 	}
-	if normalised == "" {
-		return nil, nil
-	}
-	root, err := v.sealing(ctx, slot{tenant: t, purpose: PurposeIndex})
-	if err != nil {
-		return nil, err
-	}
-	return v.indexMAC(root, index, normaliser).term(normalised), nil
+	return v.live(ctx, t)
 }
 
-func (v *Vault) indexMAC(root *key, index, normaliser string) *macPool {
-	id := macKey{root.id, index, normaliser}
-	if m, ok := v.macs.get(id, v.tick()); ok {
-		return m
+// terms appends the terms of input in every live epoch.
+func (l *liveRoots) terms(dst [][]byte, id macID, input string) [][]byte {
+	for _, r := range l.roots {
+		dst = append(dst, r.mac(id).appendTerm(nil, input))
 	}
-	label := appendLP(appendLP(appendLP(nil, index), normaliser), shapeExact)
-	k := expand(root.root, "phi/v1/bidx"+string(label), keySize)
-	m := &macPool{epoch: byte(root.epoch)}
-	m.pool.New = func() any { return &mac{h: hmac.New(sha256.New, k)} }
-	v.macs.put(id, m, root.expires)
+	return dst
+}
+
+// rowTerms computes all terms of a row. Plain returns the plaintext of a field, and false for
+// no value.
+func (v *Vault) rowTerms(ctx context.Context, t audit.Tenant, l *layout, plain func(field int) (string, bool)) ([]Term, error) {
+	var list []Term
+	var live *liveRoots
+	var room [maxPrefix]string
+	for i := range l.indexes {
+		ix := &l.indexes[i]
+		inputs, err := ix.inputs(room[:0], l, plain)
+		if err != nil {
+			return nil, err
+		}
+		if live == nil && len(inputs) > 0 {
+			if live, err = v.live(ctx, t); err != nil {
+				return nil, &FieldError{l.entity + "." + ix.name, err}
+			}
+			list = make([]Term, 0, len(l.indexes)*len(live.roots))
+		}
+		for _, in := range inputs {
+			for _, r := range live.roots {
+				list = append(list, Term{Field: ix.name, Unique: ix.unique, Value: r.mac(ix.mac).appendTerm(nil, in)})
+			}
+		}
+	}
+	return list, nil
+}
+
+// deriveMAC returns the key of an index under a root.
+func deriveMAC(root []byte, id macID) []byte {
+	label := appendLP(appendLP(appendLP(nil, id.index), id.normaliser), id.shape)
+	return expand(root, "phi/v1/bidx"+string(label), keySize)
+}
+
+func newMacPool(epoch byte, key []byte) *macPool {
+	m := &macPool{epoch: epoch}
+	m.pool.New = func() any { return &mac{h: hmac.New(sha256.New, key)} }
 	return m
 }
 
-func (p *macPool) term(normalised string) []byte {
+func (p *macPool) appendTerm(dst []byte, input string) []byte {
 	m := p.pool.Get().(*mac)
-	m.in = append(appendLP(m.in[:0], normalised), 0, 0, 0, 0)
+	m.in = append(appendLP(m.in[:0], input), 0, 0, 0, 0)
 	m.h.Reset()
 	m.h.Write(m.in)
-	out := make([]byte, 0, termSize)
-	out = append(out, p.epoch)
-	out = append(out, m.h.Sum(m.sum[:0])[:termSize-1]...)
+	if cap(dst)-len(dst) < termSize {
+		dst = append(make([]byte, 0, len(dst)+termSize), dst...)
+	}
+	dst = append(dst, p.epoch)
+	dst = append(dst, m.h.Sum(m.sum[:0])[:termSize-1]...)
 	clear(m.in)
 	p.pool.Put(m)
-	return out
+	return dst
 }

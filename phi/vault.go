@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/wardkit/wardkit/audit"
 )
 
 // Defaults of Options.
@@ -34,14 +36,15 @@ type Vault struct {
 	now       func() time.Time
 	tick      func() time.Time // now for the caches
 
-	current *cache[slot, *key]       // what seals
-	epochs  *cache[slot, uint32]     // the highest epoch ever seen, so that an older one is noticed
-	byID    *cache[KeyID, *key]      // what opens
-	fields  *cache[fieldKey, *xaes]  // keys of tenant-scope fields
-	macs    *cache[macKey, *macPool] // keys of blind indexes
-	scratch sync.Pool                // of *scratch
-	loading flights[slot]            // one load of a slot at a time
-	asking  flights[KeyID]           // one question to the KMS about a key at a time
+	current *cache[slot, *key]               // what seals
+	epochs  *cache[slot, uint32]             // the highest epoch ever seen, so that an older one is noticed
+	byID    *cache[KeyID, *key]              // what opens
+	fields  *cache[fieldKey, *xaes]          // keys of tenant-scope fields
+	indexes *cache[audit.Tenant, *liveRoots] // what blind indexes are computed under
+	places  *cache[audit.Tenant, indexPlace] // how far each index was ever seen, like epochs
+	scratch sync.Pool                        // of *scratch
+	loading flights[slot]                    // one load of a slot at a time
+	asking  flights[KeyID]                   // one question to the KMS about a key at a time
 }
 
 // Open returns a vault over keys. Namespace names the application and its deployment, for
@@ -76,7 +79,8 @@ func Open(ctx context.Context, namespace string, kms KMS, keys KeyStore, o *Opti
 	v.epochs = newCache[slot, uint32](size)
 	v.byID = newCache[KeyID, *key](size)
 	v.fields = newCache[fieldKey, *xaes](size)
-	v.macs = newCache[macKey, *macPool](size)
+	v.indexes = newCache[audit.Tenant, *liveRoots](size)
+	v.places = newCache[audit.Tenant, indexPlace](size)
 	if _, err := v.load(ctx, slot{purpose: PurposeCanary}); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
@@ -39,8 +41,9 @@ func (a Action[R]) String() string {
 
 func (a Action[R]) definition() *definition { return a.def }
 
-// definition is what an Action stands for. It is never changed after Define.
+// definition is what an Action stands for. It is never changed after Define, but for last.
 type definition struct {
+	last        atomic.Int32 // see Policy.find
 	name        audit.Action
 	resource    reflect.Type
 	object      string // the object type of events
@@ -50,7 +53,10 @@ type definition struct {
 	phi         bool
 	destructive bool
 	reason      bool
+	stepUp      time.Duration
+	twoPerson   bool
 	reveals     []phi.Class
+	licence     Licence
 }
 
 // Define declares an action on resources of type R. Names are dotted lower-case words,
@@ -99,6 +105,15 @@ func Destructive() Opt { return Opt{func(d *definition) { d.destructive = true }
 // private value.
 func NeedReason() Opt { return Opt{func(d *definition) { d.reason = true }} }
 
+// StepUp says that the person must have proven who they are within this time, or must do so
+// now (RFC 9470). Options.StepUps is asked; what a tenant demands beyond the policy comes from
+// there as well, for every action. More than zero and at most a day.
+func StepUp(within time.Duration) Opt { return Opt{func(d *definition) { d.stepUp = within }} }
+
+// TwoPerson says that somebody else must have approved it: the two-person rule of NIST SP
+// 800-53, AC-3(2). Options.Approvals is asked who.
+func TwoPerson() Opt { return Opt{func(d *definition) { d.twoPerson = true }} }
+
 // Reveals says that the action shows data of these classes in full, whatever the role's own
 // sight is. An action that reveals should also need a reason.
 func Reveals(classes ...phi.Class) Opt {
@@ -108,3 +123,27 @@ func Reveals(classes ...phi.Class) Opt {
 // Object sets the object type of events, where it is not the part of the name before its
 // last dot.
 func Object(kind string) Opt { return Opt{func(d *definition) { d.object = kind }} }
+
+// dutyDestructive is how duties names Destructive.
+const dutyDestructive = "destructive"
+
+// duties returns the duties as route tables and explanations print them: "phi", "destructive",
+// "reason", "step-up:5m0s", "two-person", "licence:npi", "reveals:ssn".
+func (d *definition) duties() []string {
+	var out []string
+	add := func(on bool, name string) {
+		if on {
+			out = append(out, name)
+		}
+	}
+	add(d.phi, "phi")
+	add(d.destructive, dutyDestructive)
+	add(d.reason, "reason")
+	add(d.stepUp > 0, "step-up:"+d.stepUp.String())
+	add(d.twoPerson, "two-person")
+	add(d.licence != "", "licence:"+string(d.licence))
+	for _, c := range d.reveals {
+		add(true, "reveals:"+string(c))
+	}
+	return out
+}

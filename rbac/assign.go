@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math/rand/v2"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -16,187 +16,141 @@ const (
 	ActionRevoke audit.Action = "rbac.revoke"
 )
 
-// maxPractices is how many practices a grant can list: an event names them all.
-const maxPractices = 200
+// attempts is how often a change is tried while others change the same tenant's grants: each
+// time that it has to wait, another change went through.
+const attempts = 256
 
-// maxWhy is the length in bytes of Grant.Why.
-const maxWhy = 500
-
-// attempts is how often a change is tried while others change the same tenant's grants.
-const attempts = 5
-
-// Grant gives g.Person the role g.Role in the tenant of the actor in ctx and returns the
-// grant as stored: ID, Tenant, By and Created are set by z. It is in force with the person's
-// next request, on every server.
-//
-// The change is recorded before it is made, so that no privilege exists without its record;
-// should the store then fail, a second event says so. People cannot grant a role of a higher
-// rank than their own highest, and only staff grant roles at all; audit.System can grant
-// every role, for setting up. Guard the route with an
-// action of your own.
-//
-// It returns ErrBadGrant for a grant that could not mean anything, ErrDenied for a role above
-// the actor's own, ErrConflict if others kept changing the tenant's grants.
-func (z *Authorizer) Grant(ctx context.Context, g Grant) (Grant, error) {
-	a, now := actor(ctx), z.now()
-	if g.ID == "" {
-		g.ID = audit.NewID(now)
-	}
-	g.Tenant, g.By, g.Created = a.Tenant, a.ID, now
-	g.From, g.Until = utc(g.From), utc(g.Until)
-	g.Ended, g.EndedBy = time.Time{}, ""
-	g.Practices = slices.Compact(slices.Sorted(slices.Values(g.Practices)))
-	if err := z.sensible(g, now); err != nil {
-		return Grant{}, err
-	}
-	if err := z.outranks(ctx, a, ActionGrant, g); err != nil {
-		return Grant{}, err
-	}
-	if err := z.change(ctx, ActionGrant, g, Change{Add: []Grant{g}}); err != nil {
-		return Grant{}, err
-	}
-	return g, nil
+// Draft is a change of grants that somebody wants to make, all or nothing: a new job is the
+// old role revoked and the new one granted, so that no seat is lost in between.
+type Draft struct {
+	Grant  []Grant
+	Revoke []Ref
 }
 
-// Revoke ends the grant of this ID in the tenant of the actor in ctx. It is in force with the
-// person's next request, on every server; end the person's sessions as well where the request
-// under way must not finish. Recorded like Grant; nobody revokes a role above their own.
-// It returns ErrNoGrant if there is no such grant in force.
-func (z *Authorizer) Revoke(ctx context.Context, person audit.ActorID, id string) error {
-	a, now := actor(ctx), z.now()
-	grants, err := z.store.Grants(ctx, a.Tenant, person)
+// Ref names a grant of a person.
+type Ref struct {
+	Person audit.ActorID
+	ID     string
+}
+
+// Grant gives g.Person the role g.Role in the tenant of the actor in ctx and returns the
+// grant as stored: ID, Tenant, By and Created are set by z. It is Change with one grant.
+func (z *Authorizer) Grant(ctx context.Context, g Grant) (Grant, error) {
+	out, err := z.Change(ctx, Draft{Grant: []Grant{g}})
 	if err != nil {
-		return fmt.Errorf("rbac: revoking a grant: %w", err)
+		return Grant{}, err
 	}
-	i := slices.IndexFunc(grants, func(g Grant) bool { return g.ID == id && g.Tenant == a.Tenant && g.Person == person })
-	if i < 0 {
-		return ErrNoGrant
+	return out[0], nil
+}
+
+// Revoke ends the grant of this ID in the tenant of the actor in ctx. It is Change with one
+// grant to revoke.
+func (z *Authorizer) Revoke(ctx context.Context, person audit.ActorID, id string) error {
+	_, err := z.Change(ctx, Draft{Revoke: []Ref{{person, id}}})
+	return err
+}
+
+// Change makes the changes of d in the tenant of the actor in ctx, all of them or none, and
+// returns the new grants as stored. They are in force with the people's next request, on
+// every server; end somebody's sessions as well where the request under way must not finish.
+//
+// People cannot grant or revoke a role of a higher rank than their own highest, nor suspend
+// somebody of a higher one, and only staff do so at all; audit.System can, for setting up.
+// Beyond that Options.Grants says what is refused. Guard the route with an action of your own.
+//
+// Every grant and every revocation is recorded before it is made, so that no privilege exists
+// without its record; should it then not be made, a second event says so, with the code
+// not_applied, or unconfirmed where the store did not tell. Refusals are recorded too. What a
+// person typed as the reason is taken from WithReason, into the event, as a private value.
+//
+// It returns ErrBadGrant for a grant that could not mean anything, a *Denial for a role above
+// the actor's own, a *Refusal (ErrRefused) where a rule says no, ErrNoGrant for a grant to
+// revoke that is not in force, ErrConflict if others kept changing the tenant's grants,
+// ErrUndecided if a change could not be recorded.
+func (z *Authorizer) Change(ctx context.Context, d Draft) ([]Grant, error) {
+	c, err := z.draft(ctx, d)
+	if err != nil {
+		return nil, err
 	}
-	if err := z.outranks(ctx, a, ActionRevoke, grants[i]); err != nil {
+	for n := range attempts {
+		if err = c.try(ctx); !errors.Is(err, ErrConflict) {
+			break
+		}
+		if pause(ctx, n) != nil {
+			break
+		}
+	}
+	if err = c.conclude(ctx, err); err != nil {
+		return nil, err
+	}
+	return c.add, nil
+}
+
+// change is a Draft on its way.
+type change struct {
+	z        *Authorizer
+	p        *Policy
+	actor    audit.Actor
+	now      time.Time
+	add      []Grant
+	revoke   []Ref
+	end      []Grant // what revoke names, as the last attempt read it
+	recorded bool
+}
+
+// draft completes and checks what somebody wants to change.
+func (z *Authorizer) draft(ctx context.Context, d Draft) (*change, error) {
+	c := &change{z: z, p: z.Policy(), actor: actor(ctx), now: z.now(), revoke: d.Revoke}
+	if len(d.Grant)+len(d.Revoke) == 0 || len(d.Grant)+len(d.Revoke) > maxDraft {
+		return nil, fmt.Errorf("%w: between 1 and %d changes at a time", ErrBadGrant, maxDraft)
+	}
+	for _, g := range d.Grant {
+		g = c.complete(g)
+		if err := c.sensible(g); err != nil {
+			return nil, err
+		}
+		c.add = append(c.add, g)
+	}
+	return c, nil
+}
+
+// try makes the change once: what was read and checked after the version was, holds when the
+// same version is written.
+func (c *change) try(ctx context.Context) error {
+	version, err := c.z.store.Version(ctx, c.actor.Tenant)
+	if err != nil {
 		return err
 	}
-	return z.change(ctx, ActionRevoke, grants[i], Change{End: []Ending{{ID: id, At: now, By: a.ID}}})
+	s, err := c.survey(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.refused(ctx, s); err != nil {
+		return err
+	}
+	if err := c.record(ctx); err != nil {
+		return err
+	}
+	ch := Change{Add: c.add}
+	for _, g := range c.end {
+		ch.End = append(ch.End, Ending{ID: g.ID, At: c.now, By: c.actor.ID})
+	}
+	return c.z.store.Apply(ctx, c.actor.Tenant, version, ch)
+}
+
+// pause waits a random time, the longer the more often it was tried.
+func pause(ctx context.Context, n int) error {
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(n+1, 16)) * int64(time.Millisecond))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func actor(ctx context.Context) audit.Actor {
 	a, _ := audit.ActorFrom(ctx)
 	return a
-}
-
-func utc(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Truncate(time.Microsecond)
-}
-
-// sensible refuses grants that could not mean anything.
-func (z *Authorizer) sensible(g Grant, now time.Time) error {
-	i, ok := z.policy.byName[g.Role]
-	switch {
-	case !ok:
-		return fmt.Errorf("%w: the policy has no such role", ErrBadGrant)
-	case !validID(string(g.Tenant)) || !validID(string(g.Person)) || !validID(string(g.By)) || !validID(g.ID):
-		return fmt.Errorf("%w: tenant, person and grantor are required", ErrBadGrant)
-	case len(g.Why) > maxWhy:
-		return fmt.Errorf("%w: the reason is longer than %d bytes", ErrBadGrant, maxWhy)
-	case !g.Until.IsZero() && (!g.Until.After(g.From) || !g.Until.After(now)):
-		return fmt.Errorf("%w: it would end before it begins", ErrBadGrant)
-	case len(g.Practices) > maxPractices:
-		return fmt.Errorf("%w: more than %d practices", ErrBadGrant, maxPractices)
-	case z.policy.roles[i].practiceScoped() != (len(g.Practices) > 0):
-		return fmt.Errorf("%w: practices are for roles with permissions in scope practice, which need them", ErrBadGrant)
-	case slices.ContainsFunc(g.Practices, func(p PracticeID) bool { return !validID(string(p)) }):
-		return fmt.Errorf("%w: a practice without an id", ErrBadGrant)
-	}
-	return nil
-}
-
-// practiceScoped reports whether the role has a permission in scope Practice.
-func (r *role) practiceScoped() bool {
-	return slices.ContainsFunc(r.scopes, func(s scopeSet) bool { return s.has(Practice) })
-}
-
-// outranks refuses changes to roles above the actor's own highest, and records that somebody
-// tried.
-func (z *Authorizer) outranks(ctx context.Context, a audit.Actor, action audit.Action, g Grant) error {
-	if a.Kind == audit.KindSystem {
-		return nil
-	}
-	now := z.now()
-	s, err := z.read(ctx, now)
-	if err != nil {
-		return err
-	}
-	dec := Decision{Code: CodeRank, policy: z.policy, held: s.inForce(now)}
-	best := z.policy.highest(dec.held)
-	i, ok := z.policy.byName[g.Role]
-	if a.Kind == audit.KindStaff && ok && best >= 0 && z.policy.roles[i].Rank <= z.policy.roles[best].Rank {
-		return nil
-	}
-	e := z.changed(a, action, g)
-	e.Outcome, e.Code = audit.Failure, string(CodeRank)
-	if err := z.rec.Record(ctx, e); err != nil {
-		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)
-	}
-	return &Denial{dec}
-}
-
-// change records what is about to be done, does it, and records it if it was not done.
-func (z *Authorizer) change(ctx context.Context, action audit.Action, g Grant, c Change) error {
-	e := z.changed(actor(ctx), action, g)
-	if err := z.rec.Record(ctx, e); err != nil {
-		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)
-	}
-	err := z.apply(ctx, g.Tenant, c, func() error { return z.outranks(ctx, actor(ctx), action, g) })
-	if err == nil {
-		return nil
-	}
-	e.Outcome, e.Code = audit.MajorFailure, "not_applied"
-	if rerr := z.rec.Record(context.WithoutCancel(ctx), e); rerr != nil {
-		err = errors.Join(err, rerr)
-	}
-	return fmt.Errorf("rbac: changing grants: %w", err)
-}
-
-// apply writes c, provided that may, asked after the version was read, agrees: what changes
-// after that makes another version.
-func (z *Authorizer) apply(ctx context.Context, t audit.Tenant, c Change, may func() error) (err error) {
-	for range attempts {
-		var version int64
-		if version, err = z.store.Version(ctx, t); err != nil {
-			return err
-		}
-		if err = may(); err != nil {
-			return err
-		}
-		if err = z.store.Apply(ctx, t, version, c); !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return err
-}
-
-// changed is the event of a change. Its codes are identifiers; the reason is private.
-func (z *Authorizer) changed(a audit.Actor, action audit.Action, g Grant) audit.Event {
-	e := audit.Event{
-		Tenant: g.Tenant,
-		Action: action,
-		Verb:   audit.Update,
-		Actor:  a,
-		Objects: []audit.Object{
-			{Type: "grant", ID: g.ID, Category: string(Users)},
-			{Type: "person", ID: string(g.Person)},
-		},
-		Why:      audit.NewPrivate(g.Why),
-		Decision: audit.Decision{Policy: z.policy.digest},
-		Detail:   map[string]string{"role": string(g.Role)},
-	}
-	if !g.Until.IsZero() {
-		e.Detail["until"] = g.Until.Format(time.RFC3339)
-	}
-	for _, p := range g.Practices {
-		e.Objects = append(e.Objects, audit.Object{Type: "practice", ID: string(p)})
-	}
-	return e
 }

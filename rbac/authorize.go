@@ -58,8 +58,8 @@ func reasonFrom(ctx context.Context) string {
 // denied, in the request's trail, and returns the proof. Before an effect outside the
 // response call audit.Flush; guards do it for unsafe methods.
 //
-// It returns a *Denial, which is an ErrDenied (ErrReason if only a reason is missing), or an
-// error that wraps ErrUndecided.
+// It returns a *Denial, which is an ErrDenied (ErrReason, ErrStepUp or ErrSecondPerson if only
+// that is missing), or an error that wraps ErrUndecided.
 func Authorize[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (Granted[R], error) {
 	dec, err := Check(ctx, z, a, r)
 	if err != nil {
@@ -72,49 +72,75 @@ func Authorize[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R)
 	return Granted[R]{r, dec}, nil
 }
 
-// conclude looks at the duties, records the decision and turns a denial into an error.
+// conclude looks at the duties, records the decision and turns a denial into an error. a is nil
+// for a list, which is recorded as a query.
 func (z *Authorizer) conclude(ctx context.Context, dec Decision, a *Attrs) (Decision, error) {
-	if dec.Allowed && dec.def.reason && reasonFrom(ctx) == "" {
-		dec.Allowed, dec.Code = false, CodeReason
+	dec, undecided := z.duties(ctx, dec, a)
+	e := dec.event(ctx, a)
+	if a == nil {
+		e.Verb = audit.Execute
 	}
-	if err := audit.Decide(ctx, dec.event(ctx, a)); err != nil {
+	if undecided != nil {
+		e.Outcome = audit.MajorFailure
+	}
+	if err := audit.Decide(ctx, e); err != nil {
 		return Decision{}, fmt.Errorf("%w: recording: %w", ErrUndecided, err)
 	}
-	if !dec.Allowed {
+	switch {
+	case undecided != nil:
+		return Decision{}, undecided
+	case !dec.Allowed:
 		return dec, &Denial{dec}
 	}
 	return dec, nil
 }
 
+// object is the resource as events and other packages name it: without its id if it is
+// another tenant's, of which this tenant's log says nothing.
+func (d Decision) object(a *Attrs) audit.Object {
+	o := audit.Object{Type: d.def.object, Category: string(d.def.category)}
+	if a != nil && d.Code != CodeOtherTenant {
+		o.ID, o.Labels = a.ID, a.Labels.Names()
+	}
+	return o
+}
+
 // event is the evidence of a decision. It names the resource and its patient, unless they are
-// another tenant's: this tenant's log says nothing about them.
+// another tenant's.
 func (d Decision) event(ctx context.Context, a *Attrs) audit.Event {
 	e := audit.Event{Code: string(d.Code), Outcome: audit.Failure}
 	e.Action, e.Verb = "rbac.unlisted", audit.Execute
 	if d.def != nil {
 		e.Action, e.Verb = d.def.name, d.def.verb
-		o := audit.Object{Type: d.def.object, Category: string(d.def.category)}
-		if a != nil && d.Code != CodeOtherTenant {
-			o.ID = a.ID
-			if a.Patient != "" {
-				e.Patients = []audit.Patient{a.Patient}
-			}
-		}
-		e.Objects = []audit.Object{o}
-	}
-	if d.Allowed {
-		e.Code, e.Outcome = "", audit.Success
-		if d.def != nil && d.def.reason {
-			e.Why = audit.NewPrivate(reasonFrom(ctx))
+		e.Objects = []audit.Object{d.object(a)}
+		if a != nil && d.Code != CodeOtherTenant && a.Patient != "" {
+			e.Patients = []audit.Patient{a.Patient}
 		}
 	}
 	e.Decision = audit.Decision{Rule: string(d.Role), Grant: d.Grant}
+	if d.Forbid != "" {
+		e.Decision.Rule = "forbid." + d.Forbid
+	}
 	if d.Allowed {
-		e.Decision.Scope = d.Scope.String()
+		d.allowedEvent(ctx, &e)
 	}
 	if d.policy != nil {
 		e.Decision.Policy, e.Decision.Mask = d.policy.digest, d.policy.mask
 		d.held.each(func(i int) { e.Actor.Roles = append(e.Actor.Roles, string(d.policy.roles[i].Name)) })
 	}
 	return e
+}
+
+// allowedEvent adds what only an event of something allowed has.
+func (d Decision) allowedEvent(ctx context.Context, e *audit.Event) {
+	e.Code, e.Outcome = "", audit.Success
+	if d.def != nil && d.def.reason {
+		e.Why = audit.NewPrivate(reasonFrom(ctx))
+	}
+	if d.Scope != nil {
+		e.Decision.Scope = d.Scope.String()
+	}
+	if d.Approver != "" {
+		e.Objects = append(e.Objects, audit.Object{Type: "approver", ID: string(d.Approver)})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -16,15 +17,30 @@ type Options struct {
 	// PHIAssurance is the least assurance level (NIST SP 800-63B-4, section 2) of an actor for
 	// actions marked PHI. The zero value means AAL2 for staff and AAL1 for everybody else.
 	PHIAssurance audit.Assurance
+	// StepUps tells whether somebody has to prove again who they are; session.Manager is one. It
+	// is asked before every action that is authorised, so that a tenant can demand more than the
+	// policy. Required where the policy lists an action with StepUp.
+	StepUps StepUps
+	// Approvals tells who approved what. Required where the policy lists an action with
+	// TwoPerson.
+	Approvals Approvals
+	// Toggles reads what tenants chose among the permissions that the policy leaves to them.
+	// Default: nothing, the policy's defaults hold.
+	Toggles TenantToggles
+	// Licences tells who holds which professional licence. Required where the policy lists an
+	// action that needs one.
+	Licences Licences
+	// Grants are the rules that changes of grants are held against.
+	Grants GrantRules
 }
 
 // Authorizer decides, from a policy and the grants in a store. It keeps nothing between
 // requests and is safe for concurrent use.
 type Authorizer struct {
-	policy *Policy
-	store  Store
-	rec    audit.Recorder
-	o      Options
+	live  atomic.Pointer[Policy] // what the next request decides by
+	store Store
+	rec   audit.Recorder
+	o     Options
 }
 
 // New returns an Authorizer. Policy, store and recorder are required; audit.Discard has to be
@@ -33,7 +49,8 @@ func New(p *Policy, store Store, rec audit.Recorder, o *Options) (*Authorizer, e
 	if p == nil || store == nil || rec == nil {
 		return nil, errors.New("rbac: policy, store and recorder are required")
 	}
-	z := &Authorizer{policy: p, store: store, rec: rec}
+	z := &Authorizer{store: store, rec: rec}
+	z.live.Store(p)
 	if o != nil {
 		z.o = *o
 	}
@@ -43,11 +60,22 @@ func New(p *Policy, store Store, rec audit.Recorder, o *Options) (*Authorizer, e
 	if z.o.Now == nil {
 		z.o.Now = time.Now
 	}
+	if err := z.fits(p); err != nil {
+		return nil, err
+	}
+	if err := z.o.Grants.check(p); err != nil {
+		return nil, err
+	}
 	return z, nil
 }
 
-// Policy returns the policy that z decides by.
-func (z *Authorizer) Policy() *Policy { return z.policy }
+// Policy returns the policy that z decides by now, nil for a nil Authorizer.
+func (z *Authorizer) Policy() *Policy {
+	if z == nil {
+		return nil
+	}
+	return z.live.Load()
+}
 
 func (z *Authorizer) now() time.Time {
 	if z == nil || z.o.Now == nil {
@@ -73,14 +101,14 @@ func (z *Authorizer) Roles(ctx context.Context) ([]RoleName, error) {
 	if err != nil {
 		return nil, err
 	}
-	return z.policy.names(s.inForce(now)), nil
+	return s.policy.names(s.inForce(now)), nil
 }
 
 // Label returns the label of the highest-ranking role that the actor in ctx holds now, ""
 // for none.
 func (z *Authorizer) Label(ctx context.Context) (string, error) {
 	names, err := z.Roles(ctx)
-	return z.policy.Label(names...), err
+	return z.Policy().Label(names...), err
 }
 
 // Team yields the grants in force of the actor's tenant in order of ID. It is for the page on
@@ -103,18 +131,4 @@ func (z *Authorizer) Team(ctx context.Context) iter.Seq2[Grant, error] {
 			}
 		}
 	}
-}
-
-// Seats returns how many distinct people of the actor's tenant hold a role that takes a seat.
-func (z *Authorizer) Seats(ctx context.Context) (int, error) {
-	people := map[audit.ActorID]struct{}{}
-	for g, err := range z.Team(ctx) {
-		if err != nil {
-			return 0, err
-		}
-		if i, ok := z.policy.byName[g.Role]; ok && z.policy.roles[i].Seat {
-			people[g.Person] = struct{}{}
-		}
-	}
-	return len(people), nil
 }

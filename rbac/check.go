@@ -9,112 +9,114 @@ import (
 )
 
 // Check reports whether the actor in ctx may do a to r, and why. It only asks: nothing is
-// recorded, no sight is handed out, and duties (a reason) are not looked at. Use it to decide
+// recorded, and duties (a reason, a step-up, a second person) are not looked at. Use it to decide
 // what to show; to do something, use Authorize.
 //
 // A denial is a Decision that is not Allowed and no error. An error wraps ErrUndecided: there
 // is no answer, and the Decision denies.
-func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (Decision, error) {
+func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (dec Decision, err error) {
 	now := z.now()
 	s, err := z.subject(ctx, now)
 	if err != nil {
-		return Decision{Code: CodeUndecided, def: a.def}, err
+		return Decision{Code: CodeUndecided, Scope: Base(0), def: a.def}, err
 	}
 	attrs := r.RBAC()
-	return s.decide(ctx, a.def, &attrs, now)
+	q := s.question(now)
+	err = s.answer(ctx, a.def, &attrs, &q, &dec)
+	return dec, err
 }
 
 // decide answers for one resource.
 func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.Time) (Decision, error) {
 	q := s.question(now)
-	return s.answer(ctx, d, a, &q)
+	var dec Decision
+	err := s.answer(ctx, d, a, &q, &dec)
+	return dec, err
 }
 
-// answer is decide with a question that may have been asked about other actions on the same
-// resource: what relations said then is not asked again.
-func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *question) (Decision, error) {
-	dec, i := s.open(d, q.now)
+// answer is decide, into the zero dec, with a question that may have been asked about other
+// actions on the same resource: what relations said then is not asked again.
+func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *question, dec *Decision) error {
+	i := s.begin(d, q.now, dec)
 	if dec.Code != "" {
-		return dec, nil
+		return nil
 	}
 	if a.Tenant == "" || a.Tenant != s.tenant {
 		dec.Code = CodeOtherTenant
-		return dec, nil
+		return nil
 	}
-	q.columns = &d.columns
 	dec.Code = CodeNoPermission
-	for h := range s.held {
-		if err := s.held[h].decide(ctx, s, i, q, a, &dec); err != nil {
-			return Decision{Code: CodeUndecided, policy: s.z.policy, def: d, held: dec.held},
-				fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
-		}
+	if s.policy.holders[i]&dec.held == 0 {
+		return nil
 	}
-	return dec, nil
+	us := q.now.UnixMicro()
+	for h := range s.held {
+		h := &s.held[h]
+		r := s.policy.roles[h.role].rules[i]
+		if r == nil || dec.roles.has(h.role) || !h.inForce(us) {
+			continue
+		}
+		v, err := r.ask(ctx, s.on, q, &h.lists, a)
+		if err != nil {
+			dec.withdraw(CodeUndecided)
+			return fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
+		}
+		dec.hear(s.policy, h, v)
+	}
+	return s.licensed(ctx, dec, q.now)
 }
 
-// open answers what does not depend on the resource: a Code that is not empty is final.
-// i is the action's index.
+// open answers what does not depend on the resource: a Code that is not empty is final. i is
+// the action's index.
 func (s *subject) open(d *definition, now time.Time) (dec Decision, i int) {
-	p := s.z.policy
-	dec = Decision{policy: p, def: d, held: s.inForce(now)}
-	if !s.known {
-		dec.Code = CodeAnonymous
-		return dec, 0
-	}
-	i, ok := p.index[d]
-	switch {
-	case !ok:
-		dec.Code = CodeUnlisted
-	case d.phi && s.assurance < s.z.phiAssurance(s.kind):
-		dec.Code = CodeAssurance
-	}
+	i = s.begin(d, now, &dec)
 	return dec, i
 }
 
-// decide lets one grant speak: it may allow, and it may say that the resource is out of its
-// scope. The first grant to allow, in order of rank, is the one that the decision names; the
-// others still count for what may be seen.
-func (h *held) decide(ctx context.Context, s *subject, action int, q *question, a *Attrs, dec *Decision) error {
-	set := s.z.policy.roles[h.role].scopes[action]
-	if set == 0 || !h.grant.InForce(q.now) || dec.roles.has(h.role) {
-		return nil
+// begin is open into the zero dec.
+func (s *subject) begin(d *definition, now time.Time, dec *Decision) int {
+	dec.Scope, dec.policy, dec.def, dec.held = Base(0), s.policy, d, s.inForce(now)
+	if !s.known {
+		dec.Code = CodeAnonymous
+		return 0
 	}
-	for b := Tenant; b <= Self; b++ {
-		if !set.has(b) {
-			continue
-		}
-		n := node{b, h.practices}
-		ok, err := n.match(ctx, q, a)
-		if err != nil {
-			return err
-		}
-		if ok {
-			dec.allow(s.z.policy, h, b)
-			return nil
+	i, ok := s.policy.find(d)
+	if !ok {
+		dec.Code = CodeUnlisted
+		return 0
+	}
+	if d.phi {
+		if dec.assurance = s.z.phiAssurance(s.kind); s.assurance < dec.assurance {
+			dec.Code = CodeAssurance
 		}
 	}
-	if !dec.Allowed {
-		dec.Code = CodeOutOfScope
-	}
-	return nil
+	return i
 }
 
-func (dec *Decision) allow(p *Policy, h *held, b Base) {
+// hear takes what a grant says. The first grant to allow, in order of rank, is the one that
+// the decision names; the others still count for what may be seen. Of denials the one that
+// came closest to allowing is named.
+func (dec *Decision) hear(p *Policy, h *held, v verdict) {
+	switch {
+	case v.code == CodeAllowed:
+		dec.allow(p, h, v.scope)
+	case dec.Allowed || dec.Code == CodeForbidden || v.code == CodeNoPermission:
+	default:
+		dec.Code, dec.Forbid = v.code, v.forbid
+	}
+}
+
+func (dec *Decision) allow(p *Policy, h *held, scope Scope) {
 	dec.roles |= 1 << h.role
 	if dec.Allowed {
 		return
 	}
-	dec.Allowed, dec.Code = true, CodeAllowed
-	dec.Scope, dec.Role, dec.Grant = b, p.roles[h.role].Name, h.grant.ID
+	dec.Allowed, dec.Code, dec.Forbid = true, CodeAllowed, ""
+	dec.Scope, dec.Role, dec.Grant = scope, p.roles[h.role].Name, h.id
 }
 
 func (s *subject) question(now time.Time) question {
-	return question{
-		relations: &s.z.policy.relations,
-		tenant:    s.tenant,
-		actor:     s.id,
-		now:       now,
-	}
+	return question{policy: s.policy, tenant: s.tenant, actor: s.id, now: now}
 }
 
 // Holds reports whether the actor in ctx holds a anywhere: whether a link to the list is
@@ -153,9 +155,9 @@ func May[R Resource](ctx context.Context, z *Authorizer, r R, actions ...Action[
 	attrs := r.RBAC()
 	q := s.question(now)
 	out := Permitted{map[audit.Action]struct{}{}}
-	for _, d := range candidates(z.policy, actions) {
-		dec, err := s.answer(ctx, d, &attrs, &q)
-		if err != nil {
+	for _, d := range candidates(s.policy, actions) {
+		var dec Decision
+		if err := s.answer(ctx, d, &attrs, &q, &dec); err != nil {
 			return Permitted{}, err
 		}
 		if dec.Allowed {

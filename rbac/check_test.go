@@ -445,5 +445,5 @@ func TestLabelIsTheHighestRole(t *testing.T) {
 	require.Empty(t, label)
 	seats, err := h.z.Seats(ctx)
 	require.NoError(t, err)
-	require.Equal(t, 2, seats, "people, not roles")
+	require.Equal(t, rbac.SeatUse{Taken: 2}, seats, "people, not roles")
 }

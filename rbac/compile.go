@@ -3,9 +3,9 @@ package rbac
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
@@ -15,25 +15,37 @@ import (
 // at once, one line each, so that a policy is mended in one go:
 //
 //   - actions: zero or listed twice, two with one name, a bad name, an unknown verb, missing
-//     or malformed columns, destructive without a reason, nobody may do it;
+//     or malformed columns, destructive without a reason, a step-up of no or of too long a
+//     time, nobody may do it;
 //   - roles: two with one name or rank, no label, a kind that cannot hold roles, an action
 //     that Rules.Actions does not list, a scope that the action's columns or the relations
-//     do not support, a patient's or a proxy's role that reaches beyond its own record;
+//     do not support or that reaches nothing, a permission left to tenants as on and as off, a
+//     patient's or a proxy's role that reaches beyond its own records;
+//   - forbids: no name, no or unknown labels, an action or a role that is not there, an action
+//     on a type without labels, an exception that the action's columns do not support;
 //   - relations: names that are no identifiers.
+//
+// What is odd and no mistake is in Policy.Notices.
 func Compile(r Rules) (*Policy, error) {
-	c := compiler{p: &Policy{
-		index:     map[*definition]int{},
-		byName:    map[RoleName]int{},
-		relations: r.Relations,
-	}}
+	c := compiler{
+		p: &Policy{
+			index:   map[*definition]int{},
+			byName:  map[RoleName]int{},
+			choices: map[permission]int{},
+		},
+		rules: map[string]*rule{},
+	}
 	c.relations(r.Relations)
 	c.actions(r.Actions)
+	c.names(r.Roles)
+	c.forbids(r.Forbid)
 	c.roles(r.Roles)
 	c.unheld()
 	if len(c.wrong) > 0 {
 		return nil, fmt.Errorf("rbac: policy refused:\n%w", errors.Join(c.wrong...))
 	}
-	c.p.digest, c.p.mask = digests(c.p)
+	c.notices()
+	c.p.seal()
 	return c.p, nil
 }
 
@@ -42,6 +54,7 @@ func Compile(r Rules) (*Policy, error) {
 type compiler struct {
 	p     *Policy
 	wrong []error
+	rules map[string]*rule // that permissions of the same meaning share
 }
 
 func (c *compiler) errorf(format string, args ...any) {
@@ -49,10 +62,18 @@ func (c *compiler) errorf(format string, args ...any) {
 }
 
 func (c *compiler) relations(r Relations) {
-	for i, rel := range []Relation{r.Own, r.Self} {
+	c.p.relations, c.p.related = r.list()
+	if n := len(c.p.relations); n > maxRelations {
+		c.errorf("%d relations: a policy has at most %d", n, maxRelations)
+	}
+	for i, rel := range c.p.relations {
+		name := c.p.related[i]
+		if i >= relOthers && (!isWord(name) || rel == nil || slices.Index(c.p.related, name) < i) {
+			c.errorf("relation %q: a name of its own is lower-case letters, digits and underscores, for a relation that is there", name)
+		}
 		if v, ok := rel.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
-				c.errorf("relation %s: %w", []string{"own", "self"}[i], err)
+				c.errorf("relation %s: %w", name, err)
 			}
 		}
 	}
@@ -78,6 +99,7 @@ func (c *compiler) actions(actions []AnyAction) {
 		c.p.index[d] = len(c.p.actions)
 		c.p.actions = append(c.p.actions, d)
 	}
+	c.p.holders = make([]roleSet, len(c.p.actions))
 }
 
 func (c *compiler) action(d *definition) {
@@ -98,6 +120,13 @@ func (c *compiler) action(d *definition) {
 	if d.destructive && !d.reason {
 		c.errorf("action %s: destructive without a reason", d.name)
 	}
+	if d.stepUp < 0 || d.stepUp > 24*time.Hour || d.stepUp%time.Second != 0 {
+		c.errorf("action %s: a step-up within no time, a part of a second or more than a day", d.name)
+	}
+	c.columns(d)
+}
+
+func (c *compiler) columns(d *definition) {
 	col := d.columns
 	if d.tenantLevel() {
 		if col != (Columns{}) {
@@ -108,96 +137,75 @@ func (c *compiler) action(d *definition) {
 	if col.ID == "" || col.Tenant == "" {
 		c.errorf("action %s: columns ID and Tenant are required", d.name)
 	}
-	for _, name := range []string{col.ID, col.Tenant, col.Practice, col.Patient, col.Owner} {
+	for _, name := range col.names() {
 		if name != "" && !isIdentifier(name) {
 			c.errorf("action %s: column %q is no identifier", d.name, name)
 		}
 	}
 }
 
-func (c *compiler) roles(roles []Role) {
-	if len(roles) > maxRoles {
-		c.errorf("%d roles: a policy has at most %d", len(roles), maxRoles)
-		return
-	}
-	ranks := map[int]RoleName{}
-	for _, r := range roles {
-		if _, ok := c.p.byName[r.Name]; ok {
-			c.errorf("role %s: two roles have this name", r.Name)
+// forbids checks the forbids; rule compiles them for each permission.
+func (c *compiler) forbids(forbids []Forbid) {
+	names := map[string]bool{}
+	for _, f := range forbids {
+		if !isWord(f.Name) || names[f.Name] {
+			c.errorf("forbid %q: a name of its own is lower-case letters, digits and underscores", f.Name)
 		}
-		if other, ok := ranks[r.Rank]; ok {
-			c.errorf("role %s: same rank as %s, so that neither is the higher", r.Name, other)
+		names[f.Name] = true
+		if f.Labels == 0 || !valid(f.Labels) {
+			c.errorf("forbid %s: no labels, or unknown ones", f.Name)
 		}
-		ranks[r.Rank] = r.Name
-		c.p.byName[r.Name] = len(c.p.roles)
-		c.p.roles = append(c.p.roles, c.role(r))
+		if len(f.Why) > 200 {
+			c.errorf("forbid %s: the source of the rule is longer than 200 bytes", f.Name)
+		}
+		for _, role := range f.ExceptRoles {
+			if _, ok := c.p.byName[role]; !ok {
+				c.errorf("forbid %s: there is no role %q", f.Name, role)
+			}
+		}
+		for _, k := range f.Kinds {
+			if !holdsRoles(k) {
+				c.errorf("forbid %s: actors of kind %q hold no roles", f.Name, k)
+			}
+		}
+		c.forbidden(f)
+		f.Actions, f.Kinds, f.ExceptRoles = slices.Clone(f.Actions), slices.Clone(f.Kinds), slices.Clone(f.ExceptRoles)
+		c.p.forbid = append(c.p.forbid, f)
 	}
 }
 
-func (c *compiler) role(r Role) role {
-	if !isWord(string(r.Name)) {
-		c.errorf("role %q: a name is lower-case letters, digits and underscores", r.Name)
-	}
-	if r.Label == "" {
-		c.errorf("role %s: no label", r.Name)
-	}
-	if r.Kind == "" {
-		r.Kind = audit.KindStaff
-	}
-	switch r.Kind {
-	case audit.KindStaff, audit.KindPatient, audit.KindProxy, audit.KindService, audit.KindAgent:
-	default:
-		c.errorf("role %s: actors of kind %q hold no roles", r.Name, r.Kind)
-	}
-	for class, level := range r.Sight {
-		if class == "" || level > phi.Full {
-			c.errorf("role %s: unknown class or level in its sight", r.Name)
-		}
-	}
-	r.Allow, r.Sight = slices.Clone(r.Allow), maps.Clone(r.Sight)
-	out := role{Role: r, scopes: make([]scopeSet, len(c.p.actions)), sight: phi.NewSight(r.Sight)}
-	for _, a := range r.Allow {
-		c.allow(&out, a)
-	}
-	return out
-}
-
-// allow adds one group of permissions to a role.
-func (c *compiler) allow(r *role, a Allow) {
-	base, ok := a.scope.(Base)
-	if !ok || base.String() == "nothing" {
-		c.errorf("role %s: permissions without a scope", r.Name)
-		return
-	}
-	if (r.Kind == audit.KindPatient || r.Kind == audit.KindProxy) && base != Self {
-		c.errorf("role %s: a role of patients or proxies reaches no further than self", r.Name)
-	}
-	if base == Own && c.p.relations.Own == nil {
-		c.errorf("role %s: scope own without Relations.Own", r.Name)
-	}
-	for _, action := range a.actions {
-		if action == nil || action.definition() == nil {
-			c.errorf("role %s: a zero action", r.Name)
+// forbidden checks the actions that a Forbid names and its exception: what it says of an action
+// by name must be possible, what it says of all actions holds where it is.
+func (c *compiler) forbidden(f Forbid) {
+	for _, a := range f.Actions {
+		if a == nil || a.definition() == nil {
+			c.errorf("forbid %s: a zero action", f.Name)
 			continue
 		}
-		d := action.definition()
-		i, ok := c.p.index[d]
-		if !ok {
-			c.errorf("role %s: action %s is not in Rules.Actions", r.Name, d.name)
+		d := a.definition()
+		if _, ok := c.p.index[d]; !ok {
+			c.errorf("forbid %s: action %s is not in Rules.Actions", f.Name, d.name)
 			continue
 		}
-		if why := d.unsupported(base, c.p.relations); why != "" {
-			c.errorf("role %s: action %s in scope %s: %s", r.Name, d.name, base, why)
+		if d.columns.Labels == "" {
+			c.errorf("forbid %s: action %s: the resource has no labels", f.Name, d.name)
 		}
-		r.scopes[i] |= 1 << base
+		if f.Except == nil {
+			continue
+		}
+		if _, why := c.node(f.Except, d); why != "" {
+			c.errorf("forbid %s: action %s in scope %s: %s", f.Name, d.name, scopeText(f.Except), why)
+		}
+	}
+	if why := c.malformed(f.Except); f.Except != nil && why != "" {
+		c.errorf("forbid %s: scope %s: %s", f.Name, scopeText(f.Except), why)
 	}
 }
 
 // unheld reports actions that no role grants: a page that nobody can open is a mistake.
 func (c *compiler) unheld() {
 	for i, d := range c.p.actions {
-		held := slices.ContainsFunc(c.p.roles, func(r role) bool { return r.scopes[i] != 0 })
-		if !held {
+		if c.p.holders[i] == 0 {
 			c.errorf("action %s: no role grants it", d.name)
 		}
 	}
@@ -205,22 +213,3 @@ func (c *compiler) unheld() {
 
 // tenantLevel reports whether the action has no row.
 func (d *definition) tenantLevel() bool { return d.resource == reflect.TypeFor[InTenant]() }
-
-// unsupported says why a scope cannot mean anything for the action, "" if it can.
-func (d *definition) unsupported(b Base, r Relations) string {
-	switch b {
-	case Practice:
-		if d.columns.Practice == "" {
-			return "the resource has no practice"
-		}
-	case Own:
-		if d.columns.Patient == "" {
-			return "the resource has no patient"
-		}
-	case Self:
-		if d.columns.Owner == "" && (r.Self == nil || d.columns.Patient == "") {
-			return "the resource has no owner, and no relation tells whose patient it is"
-		}
-	}
-	return ""
-}

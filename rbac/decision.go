@@ -1,6 +1,9 @@
 package rbac
 
-import "github.com/wardkit/wardkit/phi"
+import (
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
+)
 
 // Code says why something was decided as it was. Codes are API and stored in events; words
 // for people are the host's.
@@ -16,8 +19,17 @@ const (
 	CodeNoPermission Code = "no_permission"      // no role in force grants the action
 	CodeNothing      Code = "nothing"            // the same, asked of a list
 	CodeOutOfScope   Code = "out_of_scope"       // a role grants it, but not on this resource
+	CodeForbidden    Code = "forbidden"          // a Forbid holds the resource back: see Decision.Forbid
 	CodeRank         Code = "above_own_rank"     // the role is above the actor's own
+	CodeExclusive    Code = "exclusive_roles"    // nobody may hold these roles together
+	CodeSingle       Code = "single_role"        // somebody else holds the role of one person
+	CodeSeats        Code = "no_seat_left"       // the tenant's seats are taken
+	CodeLastAdmin    Code = "last_admin"         // nobody would be left who administers the tenant
+	CodeSelfGrant    Code = "own_grant"          // people grant no roles to themselves
 	CodeReason       Code = "reason_required"    // the person has to say why
+	CodeStepUp       Code = "step_up_required"   // the person has to prove again who they are (RFC 9470)
+	CodeSecondPerson Code = "second_person"      // somebody else has to approve it first
+	CodeLicence      Code = "licence_required"   // the actor has not the licence that the action needs
 	CodeNotFound     Code = "not_found"          // there is no such resource
 	CodeUndecided    Code = "undecided"          // a store failed: not an answer
 	CodeNoMethod     Code = "no_method"          // the page does not take this method
@@ -26,16 +38,25 @@ const (
 // Decision is the answer to "may this actor do this to that?", with its reasons.
 // The zero Decision denies.
 type Decision struct {
-	Allowed bool
-	Code    Code
-	Scope   Base     // the scope that allowed it
-	Role    RoleName // the role that allowed it
-	Grant   string   // the id of the grant that was used
+	Allowed  bool
+	Code     Code
+	Scope    Scope         // the scope that allowed it; reaching nothing if it was denied
+	Role     RoleName      // the role that allowed it
+	Grant    string        // the id of the grant that was used
+	Forbid   string        // the name of the Forbid that denied it
+	Approver audit.ActorID // the second person, where the action needs one
 
 	policy *Policy
 	def    *definition
 	roles  roleSet // every role in force that allows it here
 	held   roleSet // every role in force
+
+	assurance audit.Assurance // that the action demands
+}
+
+// denied returns d as a denial for a reason that has nothing to do with roles.
+func (d Decision) denied(code Code) Decision {
+	return Decision{Code: code, Scope: Base(0), policy: d.policy, def: d.def, held: d.held, assurance: d.assurance}
 }
 
 // Policy returns the digest of the policy that decided, "" for the zero Decision.

@@ -6,40 +6,72 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 )
 
+// formFormat is the format number of the canonical form.
+const formFormat = 2
+
 // The canonical form of a policy: JSON of these types, lists sorted by name, maps by key as
 // encoding/json does. Their shape is part of every digest in the audit log.
 type (
 	policyForm struct {
-		Format  int          `json:"format"`
-		Actions []actionForm `json:"actions"`
-		Roles   []roleForm   `json:"roles"`
-		Own     string       `json:"own"`
-		Self    string       `json:"self"`
+		Format    int               `json:"format"`
+		Actions   []actionForm      `json:"actions"`
+		Roles     []roleForm        `json:"roles"`
+		Forbid    []forbidForm      `json:"forbid"`
+		Relations map[string]string `json:"relations"` // what each means
 	}
 	actionForm struct {
 		Name        audit.Action `json:"name"`
 		Object      string       `json:"object"`
-		Columns     [5]string    `json:"columns"`
+		Columns     columnsForm  `json:"columns"`
 		Verb        audit.Verb   `json:"verb"`
 		Category    Category     `json:"category"`
 		PHI         bool         `json:"phi"`
 		Destructive bool         `json:"destructive"`
 		Reason      bool         `json:"reason"`
+		StepUp      int64        `json:"step_up"` // seconds
+		TwoPerson   bool         `json:"two_person"`
 		Reveals     []phi.Class  `json:"reveals"`
+		Licence     Licence      `json:"licence"`
+	}
+	columnsForm struct {
+		ID       string `json:"id"`
+		Tenant   string `json:"tenant"`
+		Practice string `json:"practice"`
+		Location string `json:"location"`
+		Queue    string `json:"queue"`
+		Patient  string `json:"patient"`
+		Owner    string `json:"owner"`
+		Author   string `json:"author"`
+		Labels   string `json:"labels"`
 	}
 	roleForm struct {
-		Name  RoleName                  `json:"name"`
-		Label string                    `json:"label"`
-		Rank  int                       `json:"rank"`
-		Seat  bool                      `json:"seat"`
-		Kind  audit.Kind                `json:"kind"`
-		Allow map[audit.Action][]string `json:"allow"`
-		Sight map[phi.Class]phi.Level   `json:"sight"`
+		Name  RoleName                `json:"name"`
+		Label string                  `json:"label"`
+		Rank  int                     `json:"rank"`
+		Seat  bool                    `json:"seat"`
+		Kind  audit.Kind              `json:"kind"`
+		Allow []allowForm             `json:"allow"`
+		Sight map[phi.Class]phi.Level `json:"sight"`
+	}
+	allowForm struct {
+		Action audit.Action `json:"action"`
+		Scope  scopeForm    `json:"scope"`
+		Choice choiceKind   `json:"choice"` // "opt_in" or "opt_out" if it is left to tenants
+	}
+	forbidForm struct {
+		Name        string         `json:"name"`
+		Labels      []string       `json:"labels"`
+		Actions     []audit.Action `json:"actions"`
+		Kinds       []audit.Kind   `json:"kinds"`
+		Except      *scopeForm     `json:"except"`
+		ExceptRoles []RoleName     `json:"except_roles"`
+		Why         string         `json:"why"`
 	}
 	maskForm struct {
 		Format  int                                  `json:"format"`
@@ -48,10 +80,15 @@ type (
 	}
 )
 
-// digests returns the digests of the policy and of its mask table.
-func digests(p *Policy) (policy, mask string) {
-	pf := policyForm{Format: 1, Own: relationText(p.relations.Own), Self: relationText(p.relations.Self)}
+// seal computes the canonical form and the digests of the policy and of its mask table.
+func (p *Policy) seal() {
+	pf := policyForm{Format: formFormat, Relations: map[string]string{}}
 	mf := maskForm{Format: 1, Roles: map[RoleName]map[phi.Class]phi.Level{}, Reveals: map[audit.Action][]phi.Class{}}
+	for i, r := range p.relations {
+		if r != nil {
+			pf.Relations[p.related[i]] = r.Digest()
+		}
+	}
 	for _, d := range p.actions {
 		pf.Actions = append(pf.Actions, d.form())
 		if len(d.reveals) > 0 {
@@ -59,53 +96,114 @@ func digests(p *Policy) (policy, mask string) {
 		}
 	}
 	for i := range p.roles {
-		pf.Roles = append(pf.Roles, p.roles[i].form(p))
+		pf.Roles = append(pf.Roles, p.roles[i].form())
 		mf.Roles[p.roles[i].Name] = p.roles[i].Sight
+	}
+	for _, f := range p.forbid {
+		pf.Forbid = append(pf.Forbid, f.form())
 	}
 	slices.SortFunc(pf.Actions, func(a, b actionForm) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(pf.Roles, func(a, b roleForm) int { return cmp.Compare(a.Name, b.Name) })
-	return hash(pf), hash(mf)
+	slices.SortFunc(pf.Forbid, func(a, b forbidForm) int { return cmp.Compare(a.Name, b.Name) })
+	p.text = canonical(pf)
+	p.digest, p.mask = hash(p.text), hash(canonical(mf))
 }
 
 func (d *definition) form() actionForm {
-	c := d.columns
 	return actionForm{
-		Name: d.name, Object: d.object,
-		Columns: [5]string{c.ID, c.Tenant, c.Practice, c.Patient, c.Owner},
-		Verb:    d.verb, Category: d.category,
+		Name: d.name, Object: d.object, Columns: columnsForm(d.columns),
+		Verb: d.verb, Category: d.category,
 		PHI: d.phi, Destructive: d.destructive, Reason: d.reason,
-		Reveals: slices.Sorted(slices.Values(d.reveals)),
+		StepUp: int64(d.stepUp / time.Second), TwoPerson: d.twoPerson,
+		Reveals: sorted(d.reveals), Licence: d.licence,
 	}
 }
 
-func (r *role) form(p *Policy) roleForm {
-	f := roleForm{
-		Name: r.Name, Label: r.Label, Rank: r.Rank, Seat: r.Seat, Kind: r.Kind,
-		Allow: map[audit.Action][]string{}, Sight: r.Sight,
-	}
-	for i, set := range r.scopes {
-		for b := Tenant; b <= Self; b++ {
-			if set.has(b) {
-				f.Allow[p.actions[i].name] = append(f.Allow[p.actions[i].name], b.String())
-			}
+// form lists the role's permissions one by one, each once.
+func (r *role) form() roleForm {
+	f := roleForm{Name: r.Name, Label: r.Label, Rank: r.Rank, Seat: r.Seat, Kind: r.Kind, Allow: []allowForm{}, Sight: r.Sight}
+	for _, a := range r.Allow {
+		for _, action := range a.actions {
+			f.Allow = append(f.Allow, allowForm{action.Name(), scopeForm{ordered(a.scope)}, a.choice})
 		}
 	}
+	order := func(a, b allowForm) int {
+		return cmp.Or(cmp.Compare(a.Action, b.Action), cmp.Compare(a.Scope.String(), b.Scope.String()), cmp.Compare(a.Choice, b.Choice))
+	}
+	slices.SortFunc(f.Allow, order)
+	f.Allow = slices.CompactFunc(f.Allow, func(a, b allowForm) bool { return order(a, b) == 0 })
 	return f
 }
 
-func relationText(r Relation) string {
-	if r == nil {
-		return ""
+func (f Forbid) form() forbidForm {
+	out := forbidForm{
+		Name: f.Name, Labels: f.Labels.Names(), Actions: []audit.Action{},
+		Kinds: sorted(f.Kinds), ExceptRoles: sorted(f.ExceptRoles), Why: f.Why,
 	}
-	return r.Digest()
+	for _, a := range f.Actions {
+		out.Actions = append(out.Actions, a.Name())
+	}
+	out.Actions = sorted(out.Actions)
+	if f.Except != nil {
+		out.Except = &scopeForm{ordered(f.Except)}
+	}
+	return out
 }
 
-// hash returns the SHA-256 of v's JSON; the types above always have one.
-func hash(v any) string {
+// sorted returns a sorted copy without repetitions, never nil.
+func sorted[T cmp.Ordered](list []T) []T {
+	out := append([]T{}, list...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// scopeForm is a scope in JSON: its name, or {"all": […]}, {"any": […]}, {"not": …},
+// {"related": "name"}.
+type scopeForm struct{ Scope }
+
+func (f scopeForm) MarshalJSON() ([]byte, error) {
+	switch s := f.Scope.(type) {
+	case related:
+		return json.Marshal(map[string]string{"related": string(s)})
+	case *combined:
+		parts := make([]scopeForm, len(s.parts))
+		for i, p := range s.parts {
+			parts[i] = scopeForm{p}
+		}
+		if s.op == opNot {
+			return json.Marshal(map[op]scopeForm{opNot: parts[0]})
+		}
+		return json.Marshal(map[op][]scopeForm{s.op: parts})
+	}
+	return json.Marshal(scopeText(f.Scope))
+}
+
+// ordered returns a scope with the parts of combinations in order of their text, the innermost
+// first: however it was written, it has one form.
+func ordered(s Scope) Scope {
+	c, ok := s.(*combined)
+	if !ok {
+		return s
+	}
+	out := &combined{op: c.op, parts: make([]Scope, len(c.parts))}
+	for i, p := range c.parts {
+		out.parts[i] = ordered(p)
+	}
+	slices.SortStableFunc(out.parts, func(a, b Scope) int { return cmp.Compare(scopeText(a), scopeText(b)) })
+	return out
+}
+
+// canonical returns v's JSON; the types above always have one.
+func canonical(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return ""
+		return nil
 	}
+	return text
+}
+
+// hash returns the SHA-256 of a text as 64 hexadecimal digits.
+func hash(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

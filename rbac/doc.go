@@ -28,8 +28,8 @@
 // # The words
 //
 // A Resource says where it belongs (Attrs), from the row as stored. An Action is something
-// done to one type of resource, with its duties: PHI, Destructive, NeedReason, Reveals. A Role
-// allows actions in scopes and says how much of each class of data its holder sees. A Grant
+// done to one type of resource, with its duties: PHI, Destructive, NeedReason, StepUp,
+// TwoPerson, NeedLicence, Reveals. A Role allows actions in scopes and says how much of each class of data its holder sees. A Grant
 // gives a role to a person of a tenant, from and until; it is a row, and ending it keeps it as
 // evidence. A Relation tells who cares for whom. A Decision answers with its reasons; Granted
 // and Filter are proofs of one, which store methods can ask for.
@@ -37,12 +37,16 @@
 // # Scopes
 //
 // A person's own tenant is part of every decision and of every filter; there is no scope that
-// crosses tenants. Practice needs grants that list practices, and a grant without any reaches
-// none. Own asks Relations.Own about the record's patient. Self is what the person owns and,
-// for patients, what Relations.Self says is theirs; roles of patients and proxies go no
-// further. Several roles add up; what is seen of a record is the widest of the roles that
-// allow the action there, and of a list what holds for all its rows. Services and agents have
-// the roles granted to themselves and never those of the person they act for.
+// crosses tenants. Practice, Location and Queue need grants that list some: a grant of such a
+// role without any is refused, and so is a list for another role. Own asks Relations.Own
+// about the record's patient, and Supervisees, Proxy, Consented and Emergency ask theirs. Self
+// is what the person owns and, for patients, what Relations.Self says is theirs; roles of
+// patients and proxies go no further than that, Proxy, Author and Related. And, Or and Not
+// combine scopes; what a record does not say is reached by none of them. A Forbid takes
+// labelled records away, from checks and lists alike, whatever the roles. Several
+// roles add up; what is seen of a record is the widest of the roles that allow the action
+// there, and of a list what holds for all its rows. Services and agents have the roles granted
+// to themselves and never those of the person they act for.
 //
 // # What the host must do
 //

@@ -16,6 +16,11 @@ var (
 	// ErrReason: the action needs a reason and none was given. It is an ErrDenied that the
 	// person can mend.
 	ErrReason = fmt.Errorf("%w: a reason is needed", ErrDenied)
+	// ErrStepUp: the person has to prove again who they are; Decision.Challenge says how. It is
+	// an ErrDenied that the person can mend.
+	ErrStepUp = fmt.Errorf("%w: a fresh proof of identity is needed", ErrDenied)
+	// ErrSecondPerson: somebody else has to approve it first. It is an ErrDenied.
+	ErrSecondPerson = fmt.Errorf("%w: a second person has to approve", ErrDenied)
 	// ErrUndecided: it could not be found out or not be recorded: a store failed, there is no
 	// trail. Nothing may be done or shown.
 	ErrUndecided = errors.New("rbac: could not decide")
@@ -33,8 +38,8 @@ var (
 	ErrBadGrant = errors.New("rbac: grant refused")
 )
 
-// Denial is the error of a denied action. errors.Is finds ErrDenied in it, and ErrNothing or
-// ErrReason where that is why.
+// Denial is the error of a denied action. errors.Is finds ErrDenied in it, and ErrNothing,
+// ErrReason, ErrStepUp or ErrSecondPerson where that is why.
 type Denial struct{ Decision Decision }
 
 // Error returns a text without the code: what a caller shows is its own.
@@ -45,6 +50,10 @@ func (d *Denial) Unwrap() error {
 	switch d.Decision.Code {
 	case CodeReason:
 		return ErrReason
+	case CodeStepUp, CodeAssurance:
+		return ErrStepUp
+	case CodeSecondPerson:
+		return ErrSecondPerson
 	case CodeNothing:
 		return ErrNothing
 	}

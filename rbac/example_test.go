@@ -116,8 +116,8 @@ func ExampleVisible() {
 	ok, err := f.Match(signedIn("ana"), Chart{"c2", "clinic"})
 	fmt.Println(ok, err)
 	// Output:
-	// SELECT c.id FROM chart c WHERE (c.tenant = $1 AND (c.id <> '' AND c.id = ANY(CAST($2 AS text[]))))
-	// clinic {"c1"}
+	// SELECT c.id FROM chart c WHERE (c.tenant = $1 AND (c.id <> '' AND c.id = $2))
+	// clinic c1
 	// false <nil>
 }
 
@@ -129,7 +129,7 @@ func ExampleTableRelation() {
 	fmt.Println(care.SQL(args, "p.id", "clinic", "ana", time.Unix(1, 0)))
 	fmt.Println(args.Values()...)
 	// Output:
-	// p.id IN (SELECT patient FROM care_team WHERE tenant = ? AND therapist = ? AND (until_at IS NULL OR until_at = 0 OR until_at > ?))
+	// p.id IN (SELECT care_team.patient FROM care_team WHERE care_team.tenant = ? AND care_team.therapist = ? AND (care_team.until_at IS NULL OR care_team.until_at = 0 OR care_team.until_at > ?))
 	// clinic ana 1000000
 }
 
@@ -147,7 +147,7 @@ func ExampleMay() {
 func ExampleAuthorizer_Revoke() {
 	read, _, _, z := newChartHouse()
 	admin := signedIn("adam")
-	g, err := z.Grant(admin, rbac.Grant{Person: "ben", Role: "therapist", Until: time.Now().Add(24 * time.Hour), Why: "holiday cover"})
+	g, err := z.Grant(admin, rbac.Grant{Person: "ben", Role: "therapist", Until: time.Now().Add(24 * time.Hour), Why: "holiday_cover"})
 	fmt.Println(g.By, err)
 	holds, _ := rbac.Holds(signedIn("ben"), z, read)
 	fmt.Println(holds)
@@ -173,7 +173,7 @@ func ExampleCompile() {
 	// rbac: policy refused:
 	// action chart.purge: destructive without a reason
 	// action chart.purge: columns ID and Tenant are required
-	// role patient: a role of patients or proxies reaches no further than self
+	// role patient: a role of patients or proxies reaches no further than self, proxy, author and relations of its own
 	// action chart.purge: no role grants it
 }
 

@@ -38,6 +38,13 @@ func (f *faulty) Grants(ctx context.Context, t audit.Tenant, p audit.ActorID) ([
 	return f.Store.Grants(ctx, t, p)
 }
 
+func (f *faulty) Holders(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+	if err := f.fault(ctx, "Holders"); err != nil {
+		return nil, err
+	}
+	return f.Store.Holders(ctx, t, roles)
+}
+
 func (f *faulty) List(ctx context.Context, t audit.Tenant, after string) iter.Seq2[rbac.Grant, error] {
 	if err := f.fault(ctx, "List"); err != nil {
 		return func(yield func(rbac.Grant, error) bool) { yield(rbac.Grant{}, err) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 )
 
@@ -16,12 +15,12 @@ type Filter[R Resource] struct{ *filter }
 
 // filter is a Filter without its type.
 type filter struct {
-	s     *subject
-	def   *definition
-	q     question
-	nodes []node
-	allow Decision // evidence: the highest role that contributes
-	list  listRoles
+	s      *subject
+	def    *definition
+	q      question
+	groups []group
+	allow  Decision // evidence: the highest role that contributes
+	list   listRoles
 }
 
 // listRoles are the roles that contribute rows: all of the tenant's, or some.
@@ -45,38 +44,37 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 	if err != nil {
 		return nil, err
 	}
-	f, code := s.reach(d, now)
-	if code == CodeAllowed && d.reason && reasonFrom(ctx) == "" {
-		code = CodeReason
+	f, _ := s.reach(d, now)
+	if err := s.licensed(ctx, &f.allow, now); err != nil {
+		return nil, err
 	}
-	f.allow.Allowed, f.allow.Code = code == CodeAllowed, code
-	e := f.allow.event(ctx, nil)
-	e.Verb = audit.Execute
-	if err := audit.Decide(ctx, e); err != nil {
-		return nil, fmt.Errorf("%w: recording: %w", ErrUndecided, err)
-	}
-	if !f.allow.Allowed {
-		return nil, &Denial{f.allow}
+	if f.allow, err = z.conclude(ctx, f.allow, nil); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
 // reach collects the scopes in which s holds d. A code other than CodeAllowed is a denial.
 func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
-	dec, i := s.open(d, now)
-	f := &filter{s: s, def: d, allow: dec}
-	if dec.Code != "" {
-		return f, dec.Code
+	f := &filter{s: s, def: d}
+	i := s.begin(d, now, &f.allow)
+	if f.allow.Code != "" {
+		return f, f.allow.Code
 	}
 	f.q = s.question(now)
 	f.q.columns = &d.columns
-	for h := range s.held {
-		f.add(&s.held[h], i)
+	if s.policy.holders[i]&f.allow.held != 0 {
+		for h := range s.held {
+			f.add(&s.held[h], i)
+		}
 	}
-	if len(f.nodes) == 0 {
-		return f, CodeNothing
+	if len(f.groups) == 0 {
+		f.allow.Code = CodeNothing
 	}
-	return f, CodeAllowed
+	if len(f.groups) > 1 { // a role of the whole tenant does not stand behind rows that a Forbid takes from it
+		f.list.everywhere = 0
+	}
+	return f, f.allow.Code
 }
 
 // holds reports whether s holds d anywhere.
@@ -87,55 +85,34 @@ func (s *subject) holds(d *definition, now time.Time) bool {
 
 // add takes the scopes of one grant.
 func (f *filter) add(h *held, action int) {
-	p := f.s.z.policy
-	set := p.roles[h.role].scopes[action]
-	if set == 0 || !h.grant.InForce(f.q.now) {
+	p := f.s.policy
+	r := p.roles[h.role].rules[action]
+	if r == nil || !h.inForce(f.q.now.UnixMicro()) {
 		return
 	}
-	for b := Tenant; b <= Self; b++ {
-		n := node{b, h.practices}
-		if !set.has(b) || b == Practice && len(h.practices) == 0 {
+	for i := range r.clauses {
+		c := &r.clauses[i]
+		if !f.s.on.has(c.choice) || !c.node.reachable(&h.lists) {
 			continue
 		}
-		f.allow.allow(p, h, b)
-		if b == Tenant {
+		f.allow.allow(p, h, c.scope)
+		if c.node.everywhere() {
 			f.list.everywhere |= 1 << h.role
 		}
 		f.list.somewhere |= 1 << h.role
-		f.merge(n)
+		f.group(r, &h.lists).add(&c.node, &h.lists)
 	}
 }
 
-// merge adds a node, unless its rows are in already.
-func (f *filter) merge(n node) {
-	for i := range f.nodes {
-		if f.nodes[i].base != n.base {
-			continue
-		}
-		if n.base == Practice {
-			f.nodes[i].practices = union(f.nodes[i].practices, n.practices)
-		}
-		return
-	}
-	f.nodes = append(f.nodes, n)
-}
-
-// covers reports whether every role that contributed to was still does, with every practice.
-func (f *filter) covers(was *filter) bool {
-	if was.list.everywhere&^f.list.everywhere != 0 || was.list.somewhere&^f.list.somewhere != 0 {
-		return false
-	}
-	return f.list.everywhere != 0 || len(union(f.practices(), was.practices())) == len(f.practices())
-}
-
-// practices are those whose rows the filter lets through.
-func (f *filter) practices() []PracticeID {
-	for i := range f.nodes {
-		if f.nodes[i].base == Practice {
-			return f.nodes[i].practices
+// group returns the group that the scopes of a rule belong to.
+func (f *filter) group(r *rule, l *lists) *group {
+	for i := range f.groups {
+		if f.groups[i].sameBars(r, l) {
+			return &f.groups[i]
 		}
 	}
-	return nil
+	f.groups = append(f.groups, group{bars: r.bars, lists: l})
+	return &f.groups[len(f.groups)-1]
 }
 
 // SQL returns the filter as a condition for a WHERE clause, in parentheses, and its
@@ -166,16 +143,14 @@ func (f *filter) sql(d Dialect, alias string, firstArg int) (string, []any) {
 	}
 	args := &Args{dialect: d, next: firstArg}
 	tenant := prefix + f.q.columns.Tenant + " = " + args.Add(string(f.q.tenant))
-	var any []string
-	for i := range f.nodes {
-		if f.nodes[i].base == Tenant {
-			return "(" + tenant + ")", args.values
-		}
+	if len(f.groups) == 1 && f.groups[0].everything() && len(f.groups[0].bars) == 0 {
+		return "(" + tenant + ")", args.values
 	}
-	for i := range f.nodes {
-		any = append(any, f.nodes[i].sql(&f.q, args, prefix))
+	conditions := make([]string, 0, len(f.groups))
+	for i := range f.groups {
+		conditions = append(conditions, f.groups[i].sql(&f.q, args, prefix))
 	}
-	return "(" + tenant + " AND " + either(any) + ")", args.values
+	return "(" + tenant + " AND " + either(conditions) + ")", args.values
 }
 
 // Match reports whether the filter lets r through: the same rule for what does not come out
@@ -193,8 +168,8 @@ func (f *filter) match(ctx context.Context, a *Attrs) (bool, error) {
 		return false, nil
 	}
 	q := f.q
-	for i := range f.nodes {
-		ok, err := f.nodes[i].match(ctx, &q, a)
+	for i := range f.groups {
+		ok, err := f.groups[i].match(ctx, &q, a)
 		if err != nil {
 			return false, fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
 		}
@@ -211,7 +186,7 @@ func (f Filter[R]) Sight() phi.Sight {
 	if f.filter == nil {
 		return phi.Sight{}
 	}
-	return f.s.z.policy.listSight(f.list.everywhere, f.list.somewhere, f.def)
+	return f.s.policy.listSight(f.list.everywhere, f.list.somewhere, f.def)
 }
 
 // Context returns ctx with the list's sight: what phi reveals under it is added to the

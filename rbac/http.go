@@ -41,9 +41,9 @@ type HTTPOptions struct {
 //
 // What it answers, recorded before (but for strangers of an unknown tenant, see HTTPOptions):
 //
-//	401  not signed in, or not strongly enough for the action (RFC 9470)
-//	403  signed in, but not allowed: on lists and tenant-level actions, and on resources that
-//	     the actor may read
+//	401  not signed in, or not strongly or recently enough for the action (RFC 9470)
+//	403  signed in, but not allowed: on lists and tenant-level actions, on resources that the
+//	     actor may read, and where a second person has to approve
 //	404  everything else that is not allowed, and what does not exist: the same answer
 //	405  no such method
 //	422  the action needs a reason and there was none
@@ -136,9 +136,10 @@ func (m *Mux) Public(pattern, because string, h http.Handler) {
 // ActionSignedIn is the action under which requests to SignedIn routes are recorded.
 const ActionSignedIn audit.Action = "rbac.signed_in"
 
-// SignedIn serves pattern to everybody who is signed in, whatever their roles: signing out,
-// one's own sessions. It shows no PHI: there is no sight in its context. Like http.ServeMux
-// it panics on a bad or a second pattern.
+// SignedIn serves pattern to everybody who is signed in, whatever their roles: one's own
+// sessions, locking the screen. Behind a locked screen nobody is signed in, so unlocking and
+// signing out are Public. It shows no PHI: there is no sight in its context. Like
+// http.ServeMux it panics on a bad or a second pattern.
 func (m *Mux) SignedIn(pattern, because string, h http.Handler) {
 	if h == nil {
 		panic("rbac: nil handler")

@@ -18,12 +18,12 @@ func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*htt
 	ctx, err := m.z.Load(r.Context())
 	r = r.WithContext(ctx)
 	if err != nil {
-		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d}, err)
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.Policy(), def: d}, err)
 		return r, nil, false
 	}
 	s, err := m.z.subject(ctx, now)
 	if err != nil {
-		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.policy, def: d}, err)
+		m.undecided(w, r, Decision{Code: CodeUndecided, policy: m.z.Policy(), def: d}, err)
 		return r, nil, false
 	}
 	dec, _ := s.open(d, now)
@@ -39,10 +39,10 @@ func (m *Mux) enter(w http.ResponseWriter, r *http.Request, d *definition) (*htt
 
 // signedIn is the guard of a SignedIn route.
 func (m *Mux) signedIn(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	now, dec := m.z.now(), Decision{policy: m.z.policy, Code: CodeAnonymous}
+	now, dec := m.z.now(), Decision{policy: m.z.Policy(), Code: CodeAnonymous}
 	ctx, err := m.z.Load(r.Context())
 	if s := m.z.loaded(ctx, now); err == nil && s != nil {
-		dec.held = s.inForce(now)
+		dec.policy, dec.held = s.policy, s.inForce(now)
 	} // without grants nobody is kept from signing out: what asks for them later fails itself
 	if signedIn(actor(ctx)) {
 		dec.Allowed, dec.Code = true, CodeAllowed
@@ -71,7 +71,7 @@ func (s *subject) mayKnow(d *definition) bool {
 
 // reads reports whether f holds for an action that reads d's type of resource.
 func (s *subject) reads(d *definition, f func(*definition) bool) bool {
-	for _, other := range s.z.policy.actions {
+	for _, other := range s.policy.actions {
 		if other.resource == d.resource && other.verb == audit.Read && other != d && f(other) {
 			return true
 		}
@@ -101,6 +101,8 @@ func (m *Mux) status(ctx context.Context, s *subject, dec Decision, a *Attrs) in
 	switch {
 	case dec.Code == CodeReason:
 		return http.StatusUnprocessableEntity
+	case dec.Code == CodeSecondPerson:
+		return http.StatusForbidden // who is told may do it, but not alone
 	case dec.def.tenantLevel():
 		return http.StatusForbidden
 	}
@@ -131,7 +133,7 @@ func (m *Mux) deny(w http.ResponseWriter, r *http.Request, dec Decision, a *Attr
 
 // notLoaded answers for a resource that is not there as for one that is denied.
 func (m *Mux) notLoaded(w http.ResponseWriter, r *http.Request, s *subject, d *definition, err error) {
-	dec := Decision{Code: CodeNotFound, policy: m.z.policy, def: d, held: s.inForce(m.z.now())}
+	dec := Decision{Code: CodeNotFound, policy: s.policy, def: d, held: s.inForce(m.z.now())}
 	if !errors.Is(err, ErrNotFound) {
 		dec.Code = CodeUndecided
 		m.undecided(w, r, dec, err)
@@ -235,18 +237,16 @@ func (m *Mux) recheck(ctx context.Context, still func(ctx context.Context, s *su
 
 // refuse answers a recorded denial.
 func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, status int) {
-	switch dec.Code {
-	case CodeAnonymous:
+	if dec.Code == CodeAnonymous {
 		if m.o.SignIn != nil {
 			w.Header().Set("Cache-Control", "no-store")
 			m.o.SignIn(w, r)
 			return
 		}
 		status = http.StatusUnauthorized
-	case CodeAssurance:
-		kind := actor(r.Context()).Kind
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf(
-			`Bearer error="insufficient_user_authentication", acr_values="aal%d"`, m.z.phiAssurance(kind)))
+	}
+	if challenge, ok := dec.Challenge(); ok {
+		w.Header().Set("WWW-Authenticate", challenge.String())
 		status = http.StatusUnauthorized
 	}
 	m.fail(w, r, status, dec.Code)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,9 +52,10 @@ func (m *Mux) refuseRoute(w http.ResponseWriter, r *http.Request) {
 	m.unavailable(w, r, errRoute)
 }
 
-// writes reports whether the route's action changes stored data.
+// writes reports whether the route's action changes stored data, or something for good.
 func (rt Route) writes() bool {
-	return rt.Guard == "action" && (rt.Verb == audit.Create || rt.Verb == audit.Update || rt.Verb == audit.Delete)
+	return rt.Guard == "action" && (rt.Verb == audit.Create || rt.Verb == audit.Update || rt.Verb == audit.Delete ||
+		slices.Contains(rt.Duties, dutyDestructive))
 }
 
 // safe reports whether a method is safe (RFC 9110, section 9.2.1).
@@ -67,23 +69,10 @@ func safe(method string) bool {
 
 // describe returns the route of an action; an unlisted one has no verb.
 func (m *Mux) describe(guard string, d *definition) Route {
-	if _, ok := m.z.policy.index[d]; !ok {
+	if _, ok := m.z.Policy().index[d]; !ok {
 		return Route{Guard: guard}
 	}
-	rt := Route{Guard: guard, Action: d.name, Verb: d.verb, TenantLevel: d.tenantLevel()}
-	if d.phi {
-		rt.Duties = append(rt.Duties, "phi")
-	}
-	if d.destructive {
-		rt.Duties = append(rt.Duties, "destructive")
-	}
-	if d.reason {
-		rt.Duties = append(rt.Duties, "reason")
-	}
-	for _, c := range d.reveals {
-		rt.Duties = append(rt.Duties, "reveals:"+string(c))
-	}
-	return rt
+	return Route{Guard: guard, Action: d.name, Verb: d.verb, TenantLevel: d.tenantLevel(), Duties: d.duties()}
 }
 
 // ServeHTTP loads the actor's grants once and serves the route. What is no route of its own
@@ -148,7 +137,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	}
 	ctx := r.Context()
 	if !s.mayKnow(a.def) {
-		m.deny(w, r, Decision{Code: CodeNoPermission, policy: m.z.policy, def: a.def, held: s.inForce(m.z.now())}, nil, a.def.tenantLevel())
+		m.deny(w, r, Decision{Code: CodeNoPermission, policy: s.policy, def: a.def, held: s.inForce(m.z.now())}, nil, a.def.tenantLevel())
 		return Granted[R]{}, r, false
 	}
 	res, err := g.load(ctx, r)
@@ -168,7 +157,8 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	ctx = phi.WithSight(ctx, dec.Sight())
 	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, err := s.decide(ctx, a.def, &attrs, now)
-		return again.Allowed && dec.roles&^again.roles == 0, err // fewer roles may see less
+		// fewer roles, or another policy, may see less
+		return again.Allowed && again.policy == dec.policy && dec.roles&^again.roles == 0, err
 	})
 	if err != nil {
 		m.unavailable(w, r, err)
@@ -200,14 +190,15 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	if !m.durable(w, r) {
 		return nil, r, false
 	}
-	err = m.recheck(ctx, func(_ context.Context, s *subject, now time.Time) (bool, error) {
+	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, _ := s.reach(d, now)
-		return again.covers(f), nil
+		err := s.licensed(ctx, &again.allow, now)
+		return again.allow.Allowed && again.covers(f), err
 	})
 	if err != nil {
 		m.unavailable(w, r, err)
 		return nil, r, false
 	}
-	sight := m.z.policy.listSight(f.list.everywhere, f.list.somewhere, d)
+	sight := f.s.policy.listSight(f.list.everywhere, f.list.somewhere, d)
 	return f, r.WithContext(phi.WithSight(ctx, sight)), true
 }

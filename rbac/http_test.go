@@ -217,6 +217,83 @@ func TestStepUpIsAsked(t *testing.T) {
 	require.Zero(t, s.loads)
 }
 
+// fresh says who proved who they are just now, and approvers who approved; errors are theirs.
+type fresh struct {
+	people map[audit.ActorID]bool
+	err    error
+}
+
+func (f *fresh) StepUp(ctx context.Context, _ audit.Action, _ audit.Object, within time.Duration) (bool, error) {
+	a, _ := audit.ActorFrom(ctx)
+	return within > 0 && !f.people[a.ID], f.err
+}
+
+func (f *fresh) Approved(ctx context.Context, _ audit.Action, _ audit.Object) (audit.ActorID, error) {
+	a, _ := audit.ActorFrom(ctx)
+	if f.people[a.ID] {
+		return "boss", f.err
+	}
+	return "", f.err
+}
+
+func (f *fresh) Licensed(_ context.Context, _ audit.Tenant, person audit.ActorID, _ rbac.Licence, _ time.Time) (bool, error) {
+	return f.people[person], f.err
+}
+
+// TestOwedDutiesOverHTTP: what a person can mend is told to who may do it otherwise, and to
+// nobody else; what cannot be found out is neither allowed nor denied.
+func TestOwedDutiesOverHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	cols := rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}
+	read := rbac.Define[patient]("patient.read", cols, rbac.Verb(audit.Read))
+	export := rbac.Define[patient]("patient.export", cols, rbac.Verb(audit.Execute), rbac.StepUp(5*time.Minute))
+	purge := rbac.Define[patient]("patient.purge", cols, rbac.Verb(audit.Delete), rbac.TwoPerson())
+	sign := rbac.Define[patient]("patient.sign", cols, rbac.Verb(audit.Update), rbac.NeedLicence(rbac.NPI))
+	policy, err := rbac.Compile(rbac.Rules{
+		Actions:   []rbac.AnyAction{read, export, purge, sign},
+		Roles:     []rbac.Role{{Name: "therapist", Label: "Therapist", Allow: []rbac.Allow{rbac.In(rbac.Own, read, export, purge, sign)}}},
+		Relations: rbac.Relations{Own: s.own},
+	})
+	require.NoError(t, err)
+	for _, missing := range []rbac.Options{{}, {StepUps: &fresh{}}, {StepUps: &fresh{}, Approvals: &fresh{}}, {Approvals: &fresh{}, Licences: &fresh{}}} {
+		_, err := rbac.New(policy, s.store, s.rec, &missing)
+		require.Error(t, err)
+	}
+	f := &fresh{people: map[audit.ActorID]bool{}}
+	s.z, err = rbac.New(policy, s.store, s.rec, &rbac.Options{StepUps: f, Approvals: f, Licences: f})
+	require.NoError(t, err)
+	s.mux = rbac.NewMux(s.z, nil)
+	patients := rbac.For(s.mux, s.load)
+	for name, a := range map[string]rbac.Action[patient]{"export": export, "purge": purge, "sign": sign} {
+		patients.Handle("POST /patients/{id}/"+name, a, func(http.ResponseWriter, *http.Request, rbac.Granted[patient]) {})
+	}
+	require.NoError(t, s.mux.Err())
+	s.grant(t, "zoe", "therapist") // and nobody in her care
+	for name, want := range map[string]int{"export": 401, "purge": 403, "sign": 403} {
+		s.rec.take()
+		w := s.ask(t, ptr(staff("ana")), "POST", "/patients/p1/"+name, nil)
+		require.Equal(t, want, w.Code, name)
+		challenge := ""
+		if want == 401 {
+			challenge = `Bearer error="insufficient_user_authentication", max_age=300`
+		}
+		require.Equal(t, challenge, w.Header().Get("WWW-Authenticate"))
+		require.Equal(t, audit.Failure, s.rec.take()[0].Outcome)
+		w = s.ask(t, ptr(staff("zoe")), "POST", "/patients/p1/"+name, nil)
+		require.Equal(t, 404, w.Code, name)
+		require.Empty(t, w.Header().Get("WWW-Authenticate"))
+
+		f.people["ana"] = true
+		require.Equal(t, 200, s.ask(t, ptr(staff("ana")), "POST", "/patients/p1/"+name, nil).Code, name)
+		f.err = errors.New("connection refused")
+		s.rec.take()
+		require.Equal(t, 503, s.ask(t, ptr(staff("ana")), "POST", "/patients/p1/"+name, nil).Code, name)
+		require.Equal(t, audit.MajorFailure, s.rec.take()[0].Outcome)
+		f.err, f.people = nil, map[audit.ActorID]bool{}
+	}
+}
+
 func TestResourceIsNotLoadedForWhoHasNoBusiness(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -442,5 +519,5 @@ func TestDenialMatrix(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	s.served = func(*http.Request) { t.Error("a handler ran") }
-	rbactest.DenialMatrix(t, rbactest.Matrix{Mux: s.mux, Tenant: clinic, Fill: map[string]string{"id": "p1"}})
+	rbactest.DenialMatrix(t, rbactest.Matrix{Mux: s.mux, Store: s.store, Tenant: clinic, Fill: map[string]string{"id": "p1"}})
 }

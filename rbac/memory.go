@@ -30,6 +30,11 @@ func (m *Memory) Grants(ctx context.Context, t audit.Tenant, person audit.ActorI
 	return m.list(ctx, func(g Grant) bool { return g.Tenant == t && g.Person == person && g.Ended.IsZero() })
 }
 
+// Holders returns the grants of a tenant to some roles that were not ended.
+func (m *Memory) Holders(ctx context.Context, t audit.Tenant, roles []RoleName) ([]Grant, error) {
+	return m.list(ctx, func(g Grant) bool { return g.Tenant == t && slices.Contains(roles, g.Role) && g.Ended.IsZero() })
+}
+
 // List yields all grants of a tenant after an ID.
 func (m *Memory) List(ctx context.Context, t audit.Tenant, after string) iter.Seq2[Grant, error] {
 	return func(yield func(Grant, error) bool) {
@@ -55,8 +60,7 @@ func (m *Memory) list(ctx context.Context, keep func(Grant) bool) ([]Grant, erro
 	var out []Grant
 	for _, g := range m.grants {
 		if keep(g) {
-			g.Practices = slices.Clone(g.Practices)
-			out = append(out, g)
+			out = append(out, g.clone())
 		}
 	}
 	slices.SortFunc(out, func(a, b Grant) int { return cmp.Compare(a.ID, b.ID) })
@@ -89,8 +93,8 @@ func (m *Memory) Apply(ctx context.Context, t audit.Tenant, ifVersion int64, c C
 		if _, twice := staged[g.ID]; taken || twice {
 			return ErrGrantExists
 		}
-		g.Tenant, g.Practices = t, slices.Clone(g.Practices)
-		staged[g.ID] = g
+		g.Tenant = t
+		staged[g.ID] = g.clone()
 	}
 	for _, e := range c.End {
 		g, ok := m.grants[e.ID]

@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,6 +35,11 @@ func isActionName(s string) bool {
 		}
 	}
 	return len(words) > 1 && len(s) <= audit.MaxName
+}
+
+// compareText orders by pairs of texts: each first against the one two places on.
+func compareText(a1, b1, a2, b2 string) int {
+	return cmp.Or(cmp.Compare(a1, b1), cmp.Compare(a2, b2))
 }
 
 // isIdentifier reports whether s is an SQL identifier that needs no quotes.

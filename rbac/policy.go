@@ -26,28 +26,56 @@ func (s roleSet) each(f func(i int)) {
 	}
 }
 
-// scopeSet is a set of base scopes.
-type scopeSet uint8
-
-func (s scopeSet) has(b Base) bool { return s&(1<<b) != 0 }
-
-// role is a compiled role: for each action, by index, in which scopes it is granted.
+// role is a compiled role: for each action, by index, what it may do with it, nil for nothing.
 type role struct {
 	Role
-	scopes []scopeSet
-	sight  phi.Sight // of Role.Sight
+	rules []*rule
+	sight phi.Sight // of Role.Sight
+}
+
+// find returns the index of an action in the policy. The definition remembers the index that it
+// had last, in whatever policy, to spare the look-up.
+func (p *Policy) find(d *definition) (int, bool) {
+	if d == nil {
+		return 0, false
+	}
+	if i := int(d.last.Load()); i < len(p.actions) && p.actions[i] == d {
+		return i, true
+	}
+	i, ok := p.index[d]
+	if ok {
+		d.last.Store(int32(i)) // at most 1<<31 actions fit into no memory
+	}
+	return i, ok
+}
+
+// uses reports whether a permission of the role is about the list that a grant gives for
+// Practice, Location or Queue.
+func (r *role) uses(b Base) bool {
+	f := leafPractice + leaf(b-Practice)
+	return slices.ContainsFunc(r.rules, func(rule *rule) bool {
+		return rule != nil && (slices.ContainsFunc(rule.clauses, func(c clause) bool { return c.node.uses(f) }) ||
+			slices.ContainsFunc(rule.bars, func(b bar) bool { return b.except != nil && b.except.uses(f) }))
+	})
 }
 
 // Policy is a compiled set of rules, shared by all tenants. It is immutable and safe for
-// concurrent use; a new policy is a new Authorizer. The zero Policy denies everything.
+// concurrent use; Authorizer.Swap puts a new one in force. The zero Policy denies everything.
 type Policy struct {
 	actions   []*definition
 	index     map[*definition]int
 	roles     []role
 	byName    map[RoleName]int
-	relations Relations
+	holders   []roleSet // by action: the roles that may do it somewhere
+	relations []Relation
+	related   []string // the names of relations
+	forbid    []Forbid
+	choices   map[permission]int
+	defaults  choices
+	text      []byte // the canonical form
 	digest    string
 	mask      string
+	notices   []string
 }
 
 // Digest returns the SHA-256 of the whole policy as 64 hexadecimal digits: actions with
@@ -58,6 +86,14 @@ func (p *Policy) Digest() string { return p.digest }
 // MaskDigest returns the SHA-256 of who sees how much of which class, as 64 hexadecimal
 // digits.
 func (p *Policy) MaskDigest() string { return p.mask }
+
+// JSON returns the policy in its canonical form, which Digest is the SHA-256 of: evidence of
+// what was in force, and what ReadPolicy reads.
+func (p *Policy) JSON() []byte { return slices.Clone(p.text) }
+
+// Notices returns what is worth a second look and no mistake: a role that another contains, a
+// destructive action without a step-up, a label that no resource carries.
+func (p *Policy) Notices() []string { return slices.Clone(p.notices) }
 
 // Roles returns the roles, highest rank first.
 func (p *Policy) Roles() []Role {
@@ -175,7 +211,7 @@ func candidates[R Resource](p *Policy, actions []Action[R]) []*definition {
 }
 
 // union returns the sorted union of two sorted lists, in fresh memory.
-func union(a, b []PracticeID) []PracticeID {
+func union(a, b []string) []string {
 	out := slices.Concat(a, b)
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -2,8 +2,10 @@ package rbac
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,16 +15,44 @@ import (
 // Relation says which people have to do with which patients. It has two readings that must
 // agree: a question about one pair, and a condition for lists. rbacsql.Relation derives both
 // from one TableRelation; MemoryRelation is for tests and examples.
+//
+// Care, supervision, proxies, consents and emergency grants are all relations: whatever holds
+// for a page holds for the lists.
 type Relation interface {
 	// Has reports whether, in tenant t at now, subject has the relation to patient. An error
 	// means that it could not be found out: the caller denies.
 	Has(ctx context.Context, t audit.Tenant, subject audit.ActorID, patient audit.Patient, now time.Time) (bool, error)
 	// SQL returns a condition on column, which holds a patient of tenant t: true for the
-	// patients to whom subject has the relation at now. Every value goes through args.
+	// patients to whom subject has the relation at now, false or NULL for others. Every value
+	// goes through args.
 	SQL(args *Args, column string, t audit.Tenant, subject audit.ActorID, now time.Time) string
 	// Digest returns what the relation means, as text without values or handles, for the
 	// policy's digest: two relations with the same text mean the same.
 	Digest() string
+}
+
+// maxRelations is how many relations a policy can have.
+const maxRelations = 16
+
+// The indexes of the basic relations in Policy.relations; the others follow in order of name.
+const (
+	relOwn = iota
+	relSupervisees
+	relSelf
+	relProxy
+	relConsent
+	relEmergency
+	relOthers
+)
+
+// list returns the relations by index, nil for those that are not declared, and their names.
+func (r Relations) list() (relations []Relation, names []string) {
+	relations = []Relation{r.Own, r.Supervisees, r.Self, r.Proxy, r.Consent, r.Emergency}
+	names = []string{"own", "supervisees", "self", "proxy", "consent", "emergency"}
+	for _, name := range slices.Sorted(maps.Keys(r.Others)) {
+		relations, names = append(relations, r.Others[name]), append(names, name)
+	}
+	return relations, names
 }
 
 // TableRelation is a relation kept in a table of the host, one row per pair and period:
@@ -36,45 +66,84 @@ type TableRelation struct {
 	Object  string // required: the patient
 	From    string // optional
 	Until   string // optional
+
+	// Kind names a text column that says what sort of relation a row is, and Kinds the values
+	// that count: the authority of a proxy, the purpose of a consent. Both or neither.
+	Kind  string
+	Kinds []string
+
+	// Through says that Subject does not hold the person who asks but somebody to whom that
+	// person is related: a care table with Through a table of supervision (Subject the
+	// supervisor, Object the supervisee) is Relations.Supervisees. It has no Through itself.
+	Through *TableRelation
 }
 
-// Validate reports a name that is missing or no identifier.
+// Validate reports a name that is missing or no identifier, Kind without Kinds or the other
+// way round, and a Through of a Through.
 func (r TableRelation) Validate() error {
 	if r.Table == "" || r.Tenant == "" || r.Subject == "" || r.Object == "" {
 		return errors.New("rbac: relation: table, tenant, subject and object are required")
 	}
-	for _, name := range []string{r.Table, r.Tenant, r.Subject, r.Object, r.From, r.Until} {
+	for _, name := range []string{r.Table, r.Tenant, r.Subject, r.Object, r.From, r.Until, r.Kind} {
 		if name != "" && !isIdentifier(name) {
 			return errors.New("rbac: relation: a name is no identifier")
 		}
 	}
-	return nil
+	if (r.Kind == "") != (len(r.Kinds) == 0) || slices.ContainsFunc(r.Kinds, func(k string) bool { return !validID(k) }) {
+		return errors.New("rbac: relation: kind and kinds belong together, and no kind is empty")
+	}
+	switch {
+	case r.Through == nil:
+		return nil
+	case r.Through.Through != nil:
+		return errors.New("rbac: relation: through goes one step")
+	}
+	return r.Through.Validate()
 }
 
 // Digest returns the declaration as text.
-func (r TableRelation) Digest() string { return fmt.Sprintf("table%q", r) }
+func (r TableRelation) Digest() string {
+	text, err := json.Marshal(r) // strings and pointers to the same always have a JSON form
+	if err != nil {
+		return ""
+	}
+	return "table" + string(text)
+}
 
 // SQL returns the relation as a semi-join on column: the only rendering of the declaration.
+// Every column is written with its table, so that a wrong name is an error, never a column of
+// the statement around it.
 func (r TableRelation) SQL(args *Args, column string, t audit.Tenant, subject audit.ActorID, now time.Time) string {
-	return column + " IN (SELECT " + r.Object + " FROM " + r.Table + " WHERE " + r.where(args, t, subject, now) + ")"
+	return column + " IN (SELECT " + r.col(r.Object) + " FROM " + r.Table + " WHERE " + r.where(args, t, subject, now) + ")"
 }
 
 // Question returns a statement that yields one row if subject has the relation to patient,
 // none otherwise: the same conditions as SQL.
 func (r TableRelation) Question(args *Args, t audit.Tenant, subject audit.ActorID, patient audit.Patient, now time.Time) string {
 	return "SELECT 1 FROM " + r.Table + " WHERE " + r.where(args, t, subject, now) +
-		" AND " + r.Object + " = " + args.Add(string(patient)) + " LIMIT 1"
+		" AND " + r.col(r.Object) + " = " + args.Add(string(patient)) + " LIMIT 1"
 }
+
+func (r TableRelation) col(name string) string { return r.Table + "." + name }
 
 func (r TableRelation) where(args *Args, t audit.Tenant, subject audit.ActorID, now time.Time) string {
 	var b strings.Builder
-	b.WriteString(r.Tenant + " = " + args.Add(string(t)))
-	b.WriteString(" AND " + r.Subject + " = " + args.Add(string(subject)))
+	b.WriteString(r.col(r.Tenant) + " = " + args.Add(string(t)) + " AND ")
+	if r.Through != nil {
+		b.WriteString(r.Through.SQL(args, r.col(r.Subject), t, subject, now))
+	} else {
+		b.WriteString(r.col(r.Subject) + " = " + args.Add(string(subject)))
+	}
 	if r.From != "" {
-		b.WriteString(" AND (" + r.From + " IS NULL OR " + r.From + " <= " + args.Add(now.UnixMicro()) + ")")
+		from := r.col(r.From)
+		b.WriteString(" AND (" + from + " IS NULL OR " + from + " <= " + args.Add(now.UnixMicro()) + ")")
 	}
 	if r.Until != "" {
-		b.WriteString(" AND (" + r.Until + " IS NULL OR " + r.Until + " = 0 OR " + r.Until + " > " + args.Add(now.UnixMicro()) + ")")
+		until := r.col(r.Until)
+		b.WriteString(" AND (" + until + " IS NULL OR " + until + " = 0 OR " + until + " > " + args.Add(now.UnixMicro()) + ")")
+	}
+	if r.Kind != "" {
+		b.WriteString(" AND " + args.Among(r.col(r.Kind), r.Kinds))
 	}
 	return b.String()
 }

@@ -14,25 +14,39 @@ type Resource interface {
 }
 
 // Attrs says where a resource belongs. Write it with field names: fields are added.
-// An empty field never matches a scope.
+// An empty field never matches a scope, nor the Not of one.
 type Attrs struct {
 	ID       string        // the host's opaque id; may be empty for what is about to be created
 	Tenant   audit.Tenant  // required: a resource of no tenant is denied to everybody
 	Practice PracticeID    // the practice it belongs to
+	Location LocationID    // the site it belongs to
+	Queue    QueueID       // the inbox, task list or step of a workflow in which it is now
 	Patient  audit.Patient // whom it is about
 	Owner    audit.ActorID // whose it is: the person of an account, of a session, of a schedule
+	Author   audit.ActorID // who wrote it
+	Labels   Labels        // what makes it more than ordinarily sensitive
 }
 
 // Columns names the columns of the host's table that hold the same attributes, so that one
 // rule can be read as a check and as a WHERE clause. An empty name says that this type has no
 // such attribute: scopes that need it cannot be granted (Compile refuses), and Check ignores
-// what Attrs says there. Names are SQL identifiers without quotes.
+// what Attrs says there, but for Labels, which always count. Names are SQL identifiers without
+// quotes. Ids are text columns that compare byte by byte; Labels is an integer of 64 bits.
 type Columns struct {
 	ID       string // required
 	Tenant   string // required
 	Practice string
+	Location string
+	Queue    string
 	Patient  string
 	Owner    string
+	Author   string
+	Labels   string
+}
+
+// names returns every column, empty ones included.
+func (c Columns) names() []string {
+	return []string{c.ID, c.Tenant, c.Practice, c.Location, c.Queue, c.Patient, c.Owner, c.Author, c.Labels}
 }
 
 // InTenant is the resource of an action that has no row: opening the team page, changing

@@ -1,17 +1,18 @@
 package rbac
 
 import (
-	"context"
 	"slices"
-	"time"
-
-	"github.com/wardkit/wardkit/audit"
+	"strings"
 )
 
-// Scope says which resources a permission reaches. The set is closed: each scope has one
-// meaning in Go and one in SQL, both in this package, made from the same node.
+// Scope says which resources a permission reaches: a Base, a relation of the host by Related,
+// or And, Or and Not of scopes. The set is closed: each scope has one meaning in Go and one in
+// SQL, both in this package, made from the same node.
+//
+// A scope never crosses tenants. What a scope would have to know and the record does not say
+// (an empty attribute, a grant without a list) is not reached, by the scope nor by its Not.
 type Scope interface {
-	// String returns the scope's name as events carry it.
+	// String returns the scope as events carry it: "own", "all(own,not(author))".
 	String() string
 	scope()
 }
@@ -26,119 +27,97 @@ const (
 	Tenant
 	// Practice reaches the resources of the practices that the grant lists.
 	Practice
+	// Location reaches the resources of the locations that the grant lists.
+	Location
+	// Queue reaches the resources that are in a queue or step of a workflow that the grant
+	// lists: a prescreening answer that waits for licensed staff.
+	Queue
 	// Own reaches the resources of the patients in the actor's care, as Relations.Own says.
 	Own
+	// Supervisees reaches the resources of the patients in the care of the people whom the
+	// actor supervises, as Relations.Supervisees says.
+	Supervisees
 	// Self reaches what belongs to the actor (Attrs.Owner) and, where Relations.Self is
 	// declared, what is about the patient whose account it is.
 	Self
+	// Proxy reaches the resources of the patients for whom the actor may act, as
+	// Relations.Proxy says: a parent, a guardian, an agent under a power of attorney.
+	Proxy
+	// Author reaches what the actor wrote (Attrs.Author).
+	Author
+	// Consented reaches the resources of the patients whose consent in force names the actor,
+	// as Relations.Consent says.
+	Consented
+	// Emergency reaches the resources of the patients for whom the actor holds an open
+	// emergency grant, as Relations.Emergency says.
+	Emergency
 )
 
-// String returns "tenant", "practice", "own" or "self".
+// lastBase is the greatest Base.
+const lastBase = Emergency
+
+// String returns the name: "tenant", "practice" and so on, "nothing" for the zero Base.
 func (b Base) String() string {
-	switch b {
-	case Tenant:
-		return "tenant"
-	case Practice:
-		return "practice"
-	case Own:
-		return "own"
-	case Self:
-		return "self"
+	if b > lastBase {
+		b = 0
 	}
-	return "nothing"
+	return [lastBase + 1]string{
+		"nothing", "tenant", "practice", "location", "queue", "own", "supervisees", "self",
+		"proxy", "author", "consented", "emergency",
+	}[b]
 }
 
-func (b Base) scope() {}
+func (Base) scope() {}
 
-// node is one scope of one grant: the only place where a scope's meaning is written down,
-// once in Go (match) and once in SQL (sql). Both assume that the tenant was compared before.
-type node struct {
-	base      Base
-	practices []PracticeID // of the grant, sorted, none empty; for Practice only
-}
+// related is a relation of the host by name.
+type related string
 
-// question is what nodes are asked about one resource, with the answers of relations kept, so
-// that each is asked once.
-type question struct {
-	relations *Relations
-	columns   *Columns
-	tenant    audit.Tenant
-	actor     audit.ActorID
-	now       time.Time
-	own, self answer
-}
+func (r related) String() string { return "related(" + string(r) + ")" }
+func (related) scope()           {}
 
-// answer is what a relation said.
-type answer uint8
+// Related reaches the resources of the patients to whom the actor has the relation of this
+// name in Relations.Others: an authority of a proxy, a study, an on-call roster.
+func Related(name string) Scope { return related(name) }
+
+// op is how a combined scope combines.
+type op string
 
 const (
-	unasked answer = iota
-	no
-	yes
+	opAll op = "all"
+	opAny op = "any"
+	opNot op = "not"
 )
 
-// match reports whether the resource lies in the node's scope.
-func (n *node) match(ctx context.Context, q *question, a *Attrs) (bool, error) {
-	switch n.base {
-	case Tenant:
-		return true, nil
-	case Practice:
-		return q.columns.Practice != "" && a.Practice != "" && slices.Contains(n.practices, a.Practice), nil
-	case Own:
-		return q.related(ctx, q.relations.Own, &q.own, a)
-	case Self:
-		if q.columns.Owner != "" && a.Owner != "" && a.Owner == q.actor {
-			return true, nil
-		}
-		return q.related(ctx, q.relations.Self, &q.self, a)
-	}
-	return false, nil
+// combined is a scope made of scopes. It is used by pointer, so that scopes can be compared.
+type combined struct {
+	op    op
+	parts []Scope
 }
 
-func (q *question) related(ctx context.Context, r Relation, known *answer, a *Attrs) (bool, error) {
-	if r == nil || q.columns.Patient == "" || a.Patient == "" {
-		return false, nil
+func (c *combined) scope() {}
+
+func (c *combined) String() string {
+	parts := make([]string, len(c.parts))
+	for i, p := range c.parts {
+		parts[i] = scopeText(p)
 	}
-	if *known == unasked {
-		has, err := r.Has(ctx, q.tenant, q.actor, a.Patient, q.now)
-		if err != nil {
-			return false, err
-		}
-		*known = no
-		if has {
-			*known = yes
-		}
-	}
-	return *known == yes, nil
+	return string(c.op) + "(" + strings.Join(parts, ",") + ")"
 }
 
-// sql returns the same as a condition on the columns, "" if no row can match.
-func (n *node) sql(q *question, args *Args, prefix string) string {
-	switch n.base {
-	case Tenant:
-		return always
-	case Practice:
-		if q.columns.Practice == "" || len(n.practices) == 0 {
-			return ""
-		}
-		return args.Among(prefix+q.columns.Practice, texts(n.practices))
-	case Own:
-		return q.relatedSQL(q.relations.Own, args, prefix)
-	case Self:
-		var any []string
-		if q.columns.Owner != "" {
-			any = append(any, prefix+q.columns.Owner+" = "+args.Add(string(q.actor)))
-		}
-		any = append(any, q.relatedSQL(q.relations.Self, args, prefix))
-		return either(any)
-	}
-	return ""
-}
+// And reaches what every one of the scopes reaches.
+func And(scopes ...Scope) Scope { return &combined{opAll, slices.Clone(scopes)} }
 
-func (q *question) relatedSQL(r Relation, args *Args, prefix string) string {
-	if r == nil || q.columns.Patient == "" {
-		return ""
+// Or reaches what any of the scopes reaches. A role that is given two scopes for an action
+// has their Or.
+func Or(scopes ...Scope) Scope { return &combined{opAny, slices.Clone(scopes)} }
+
+// Not reaches what s could reach and does not. Not(Author) is everything that somebody else
+// wrote, and nothing of which the author is not known.
+func Not(s Scope) Scope { return &combined{opNot, []Scope{s}} }
+
+func scopeText(s Scope) string {
+	if s == nil {
+		return Base(0).String()
 	}
-	column := prefix + q.columns.Patient
-	return "(" + column + " <> '' AND " + r.SQL(args, column, q.tenant, q.actor, q.now) + ")"
+	return s.String()
 }

@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,8 +53,12 @@ func (a *Args) Add(v any) string {
 }
 
 // Among returns a condition that column is one of list, as one argument whatever its length,
-// so that the statement's text stays the same and can stay prepared.
+// so that the statement's text stays the same and can stay prepared. A list of one is compared
+// plainly: an index then yields its rows in their order, which PostgreSQL does not do for a list.
 func (a *Args) Among(column string, list []string) string {
+	if len(list) == 1 {
+		return column + " = " + a.Add(list[0])
+	}
 	if a.dialect == SQLite {
 		text, err := json.Marshal(list) // a list of strings always has a JSON form
 		if err != nil {
@@ -81,30 +86,20 @@ func arrayLiteral(list []string) string {
 	return b.String()
 }
 
-// either joins conditions by OR, leaving out empty ones; none at all can never be met.
+// either joins conditions by OR, leaving out those that cannot be met, which have no
+// arguments; none at all can never be met.
 func either(conditions []string) string {
-	var kept []string
-	for _, c := range conditions {
-		if c == always {
-			return always
-		}
-		if c != "" {
-			kept = append(kept, c)
-		}
-	}
-	switch len(kept) {
-	case 0:
+	kept := slices.DeleteFunc(conditions, func(c string) bool { return c == never })
+	if len(kept) == 0 {
 		return never
-	case 1:
-		return kept[0]
 	}
-	return "(" + strings.Join(kept, " OR ") + ")"
+	return join(" OR ", kept)
 }
 
-func texts(ids []PracticeID) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = string(id)
+// join joins conditions, in parentheses if there are several.
+func join(by string, conditions []string) string {
+	if len(conditions) == 1 {
+		return conditions[0]
 	}
-	return out
+	return "(" + strings.Join(conditions, by) + ")"
 }

@@ -11,7 +11,7 @@ import (
 // is in force, is the Authorizer's business. Nothing it returns may come from a cache that
 // outlives the call: after Apply has returned, every Grants on every server sees its effect.
 //
-// It keeps copies of what it is given and hands out copies, Practices included. A call whose
+// It keeps copies of what it is given and hands out copies, lists included. A call whose
 // context has ended is an error, never an empty answer. It is safe for concurrent use.
 //
 // rbacsql keeps it in SQLite or PostgreSQL, NewMemory in memory; rbactest proves others.
@@ -19,6 +19,10 @@ type Store interface {
 	// Grants returns the grants of person in tenant t that were not ended, in order of ID:
 	// one indexed read. Nobody there: an empty slice and no error.
 	Grants(ctx context.Context, t audit.Tenant, person audit.ActorID) ([]Grant, error)
+
+	// Holders returns the grants of tenant t to one of the roles that were not ended, in order
+	// of ID: an indexed read. No roles, or nobody holds one: an empty slice and no error.
+	Holders(ctx context.Context, t audit.Tenant, roles []RoleName) ([]Grant, error)
 
 	// List yields all grants of tenant t, ended ones included, in order of ID, starting after
 	// the ID after ("" for the start). An error ends the sequence.

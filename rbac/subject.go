@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -13,24 +14,33 @@ import (
 // subject is who asks, with the grants as one read returned them.
 type subject struct {
 	z         *Authorizer
-	known     bool // somebody is signed in
+	policy    *Policy // as it was when the grants were read: one for the whole request
+	known     bool    // somebody is signed in
 	tenant    audit.Tenant
 	id        audit.ActorID
 	kind      audit.Kind
 	assurance audit.Assurance
-	held      []held // highest rank first
-	read      time.Time
+	held      []held          // highest rank first
+	on        choices         // of the tenant
+	suspended bool            // and holds nothing therefore
+	read      int64           // when, in microseconds
+	carrier   context.Context // the context that Load made for it: what carries nobody else's actor
 }
 
 // maxAge is how long grants that were read are used, should a context outlive its request.
 const maxAge = 30 * time.Second
 
-// held is one grant whose role the policy knows and the actor may use.
+// held is one grant whose role the policy knows and the actor may use. It counts from
+// (inclusive) until (exclusive), in microseconds.
 type held struct {
-	grant     Grant
-	role      int
-	practices []PracticeID
+	id          string
+	from, until int64
+	role        int
+	lists       lists
 }
+
+// inForce is Grant.InForce for what was not ended.
+func (h *held) inForce(us int64) bool { return h.from <= us && us < h.until }
 
 type subjectKey struct{}
 
@@ -49,7 +59,8 @@ func (z *Authorizer) Load(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return ctx, err
 	}
-	return context.WithValue(ctx, subjectKey{}, s), nil
+	s.carrier = context.WithValue(ctx, subjectKey{}, s)
+	return s.carrier, nil
 }
 
 // loaded returns the subject in ctx, if z loaded it, not long ago, for the actor that ctx
@@ -59,12 +70,16 @@ func (z *Authorizer) loaded(ctx context.Context, now time.Time) *subject {
 	if !ok || s.z != z {
 		return nil
 	}
-	a := actor(ctx)
-	same := s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
-	if !same || now.Sub(s.read) > maxAge {
+	if ctx != s.carrier && !s.is(ctx) || now.UnixMicro()-s.read > maxAge.Microseconds() {
 		return nil
 	}
 	return s
+}
+
+// is reports whether s was read for the actor that ctx carries.
+func (s *subject) is(ctx context.Context) bool {
+	a, _ := audit.ActorFrom(ctx)
+	return s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
 }
 
 // subject returns the subject in ctx, or reads it.
@@ -77,11 +92,12 @@ func (z *Authorizer) subject(ctx context.Context, now time.Time) (*subject, erro
 
 // read loads the actor's grants: the only place where a decision reads the store.
 func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) {
-	if z == nil || z.policy == nil {
+	p := z.Policy()
+	if p == nil {
 		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
 	}
 	a := actor(ctx)
-	s := &subject{z: z, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now}
+	s := &subject{z: z, policy: p, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now.UnixMicro()}
 	if !s.known {
 		return s, nil
 	}
@@ -89,13 +105,32 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
 	}
+	if s.on, err = z.chosen(ctx, p, a.Tenant); err != nil {
+		return nil, err
+	}
 	for _, g := range grants {
 		s.add(g)
+		s.suspended = s.suspended || g.Role == Suspended && g.Tenant == s.tenant && g.Person == s.id && g.InForce(now)
+	}
+	if s.suspended {
+		s.held = nil
 	}
 	slices.SortStableFunc(s.held, func(a, b held) int {
-		return cmp.Compare(z.policy.roles[b.role].Rank, z.policy.roles[a.role].Rank)
+		return cmp.Compare(p.roles[b.role].Rank, p.roles[a.role].Rank)
 	})
 	return s, nil
+}
+
+// chosen returns what the tenant switched on of what the policy leaves to it.
+func (z *Authorizer) chosen(ctx context.Context, p *Policy, t audit.Tenant) (choices, error) {
+	if z.o.Toggles == nil || len(p.choices) == 0 {
+		return p.defaults, nil
+	}
+	chosen, err := z.o.Toggles.Toggles(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading a tenant's toggles: %w", ErrUndecided, err)
+	}
+	return p.chosen(chosen), nil
 }
 
 // signedIn reports whether a is somebody.
@@ -106,20 +141,38 @@ func signedIn(a audit.Actor) bool {
 // add takes a grant, unless it is somebody else's, names a role that the policy does not
 // have, or one that is not for this kind of actor.
 func (s *subject) add(g Grant) {
-	i, ok := s.z.policy.byName[g.Role]
-	if !ok || g.Tenant != s.tenant || g.Person != s.id || s.z.policy.roles[i].Kind != s.kind {
+	i, ok := s.policy.byName[g.Role]
+	if !ok || g.Tenant != s.tenant || g.Person != s.id || s.policy.roles[i].Kind != s.kind || !g.Ended.IsZero() {
 		return
 	}
-	practices := slices.DeleteFunc(slices.Clone(g.Practices), func(p PracticeID) bool { return !validID(string(p)) })
-	slices.Sort(practices)
-	s.held = append(s.held, held{g, i, slices.Compact(practices)})
+	until := int64(math.MaxInt64)
+	if !g.Until.IsZero() {
+		until = g.Until.UnixMicro()
+	}
+	s.held = append(s.held, held{g.ID, g.From.UnixMicro(), until, i, lists{tidy(g.Practices), tidy(g.Locations), tidy(g.Queues)}})
+}
+
+// tidy returns a list of ids sorted, each once, without those that are none.
+func tidy[T ~string](ids []T) []string {
+	if len(ids) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if validID(string(id)) {
+			out = append(out, string(id))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // inForce returns the roles whose grants count at now.
 func (s *subject) inForce(now time.Time) roleSet {
 	var set roleSet
+	us := now.UnixMicro()
 	for i := range s.held {
-		if s.held[i].grant.InForce(now) {
+		if s.held[i].inForce(us) {
 			set |= 1 << s.held[i].role
 		}
 	}

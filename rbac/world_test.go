@@ -2,6 +2,7 @@ package rbac_test
 
 import (
 	"errors"
+	"flag"
 	"testing"
 	"time"
 
@@ -13,21 +14,24 @@ import (
 	"github.com/wardkit/wardkit/rbac/rbactest"
 )
 
-// TestCheckAgreesWithANaiveEvaluator asks random questions of random worlds.
+var requests = flag.Int("rbac.requests", 60_000, "how many random requests TestCheckAgreesWithANaiveEvaluator makes")
+
+// TestCheckAgreesWithANaiveEvaluator asks random questions of random worlds: rows of other
+// tenants, ids that contain each other, every scope and combination, forbids, toggles.
 func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 	t.Parallel()
-	seeds, rows := uint64(12), 120
+	n := *requests
 	if testing.Short() {
-		seeds, rows = 3, 40
+		n = 10_000
 	}
-	allowed, denied := 0, 0
-	for seed := range seeds {
-		w := world.New(seed, rows)
-		p, err := rbac.Compile(w.Rules(world.Relation(w.Own), world.Relation(w.Self)))
+	asked, forbidden := map[bool]int{}, 0
+	for seed := uint64(0); asked[true]+asked[false] < n; seed++ {
+		w := world.New(seed, 60)
+		p, err := rbac.Compile(w.Rules(w.Relations()))
 		require.NoError(t, err)
 		store := rbac.NewMemory()
 		require.NoError(t, w.Fill(t.Context(), store))
-		z, err := rbac.New(p, store, audit.Discard{}, &rbac.Options{Now: func() time.Time { return w.Now }})
+		z, err := rbac.New(p, store, audit.Discard{}, &rbac.Options{Now: func() time.Time { return w.Now }, Toggles: w})
 		require.NoError(t, err)
 		for _, a := range w.Actors {
 			ctx, err := z.Load(rbactest.As(t.Context(), a, audit.Discard{}))
@@ -46,16 +50,16 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 					if d.Allowed != want || match != want {
 						t.Fatalf("seed %d: %+v, %s, %+v: check %v, match %v, naive %v", seed, a, action, r, d.Allowed, match, want)
 					}
-					if want {
-						allowed++
-					} else {
-						denied++
+					asked[want]++
+					if d.Code == rbac.CodeForbidden {
+						forbidden++
 					}
 				}
 			}
 		}
 	}
-	t.Logf("%d allowed, %d denied", allowed, denied)
-	require.Greater(t, allowed, 1000)
-	require.Greater(t, denied, 1000)
+	t.Logf("%d allowed, %d denied, %d of them forbidden", asked[true], asked[false], forbidden)
+	require.Greater(t, asked[true], n/50)
+	require.Greater(t, asked[false], n/50)
+	require.Greater(t, forbidden, n/500)
 }

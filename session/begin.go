@@ -21,17 +21,27 @@ const (
 	maxReason  = 64
 )
 
-// begin makes the session of a new sign-in.
-func (m *Manager) begin(ctx context.Context, a audit.Actor, now time.Time) (Session, error) {
+// begin makes the session of a new sign-in, and says how many of them may be at once.
+func (m *Manager) begin(ctx context.Context, a audit.Actor, now time.Time) (s Session, limit int, err error) {
 	if err := checkActor(a); err != nil {
-		return Session{}, err
+		return Session{}, 0, err
 	}
-	s := Session{
+	p, err := m.policy(ctx, a.Tenant)
+	if err != nil {
+		return Session{}, 0, err
+	}
+	l, err := limits(p, a.Kind)
+	if err != nil {
+		return Session{}, 0, err
+	}
+	l = l.at(a.Assurance)
+	s = Session{
 		ID: audit.NewID(now), Tenant: a.Tenant, Person: a.ID, Kind: a.Kind,
 		OnBehalfOf: a.OnBehalfOf, Organization: a.Organization,
 		AuthTime: a.AuthTime.UTC().Round(0).Truncate(time.Microsecond), Methods: a.Methods,
 		Assurance: a.Assurance, PhishingResistant: a.PhishingResistant,
-		Device: device(ctx, a), Created: now, LastSeen: now,
+		Device: device(ctx, a), Created: now, Since: now, LastSeen: now,
+		IdleEnds: now.Add(l.Idle), Ends: now.Add(l.Absolute), Version: 1,
 	}
 	if a.AuthTime.IsZero() || s.AuthTime.After(now) {
 		s.AuthTime = now
@@ -39,14 +49,7 @@ func (m *Manager) begin(ctx context.Context, a audit.Actor, now time.Time) (Sess
 	if s.Kind != audit.KindPatient && s.Kind != audit.KindProxy {
 		s.Origin = origin(ctx, a)
 	}
-	l, err := m.limits(ctx, s)
-	if err != nil {
-		return Session{}, err
-	}
-	l = l.at(s.Assurance)
-	s.Ends = now.Add(l.Absolute)
-	s.IdleEnds = now.Add(l.Idle)
-	return s.Clone(), nil
+	return s.Clone(), l.Sessions, nil
 }
 
 // checkActor refuses an actor that cannot have a session.

@@ -3,50 +3,73 @@ package session
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
+
+	"github.com/wardkit/wardkit/audit"
 )
 
-// look reads the session of a key, one indexed read, and judges it by the time it has then:
-// a slow store makes a session end earlier, not later.
-func (m *Manager) look(ctx context.Context, k Key) (s Session, l Limits, now time.Time, state State, err error) {
-	s, err = m.get(ctx, k)
+// look reads the session of a key and the policy that holds for it, one indexed read, and
+// judges it by the time it has then, and by where the request came from: a slow store makes
+// a session end earlier, not later.
+func (m *Manager) look(ctx context.Context, k Key, from netip.Addr) (f Found, now time.Time, state State, err error) {
+	f, err = m.get(ctx, k)
 	if errors.Is(err, ErrNotFound) {
-		return Session{}, l, now, StateInvalid, nil
-	}
-	if err == nil {
-		l, err = m.limits(ctx, s)
+		return Found{}, now, StateInvalid, nil
 	}
 	if err != nil {
-		return Session{}, l, now, StateNone, err
+		return Found{}, now, StateNone, err
 	}
-	s, now = l.narrow(s), m.clock.now()
-	return s, l, now, l.judge(s, now), nil
+	if f.Policy == nil {
+		f.Policy = &m.opt.Policy
+	}
+	l, err := limits(f.Policy, f.Session.Kind)
+	if err != nil {
+		return Found{}, now, StateNone, err
+	}
+	f.Session, now = l.narrow(f.Session), m.clock.now()
+	if state = l.judge(f.Session, now); state != StateLive {
+		return f, now, state, nil
+	}
+	switch ok, err := m.allowed(ctx, &f.Session, from); {
+	case err != nil:
+		return Found{}, now, StateNone, err
+	case !ok:
+		state = StateBlocked
+	case !f.Session.Locked.IsZero():
+		state = StateLocked
+	}
+	return f, now, state, nil
 }
 
-// use is look that counts as activity: once per grain it writes that the session was seen,
-// on the condition that it is still live.
-func (m *Manager) use(ctx context.Context, k Key) (Session, State, error) {
-	s, l, now, state, err := m.look(ctx, k)
-	if state == StateExpired && s.Ended.IsZero() {
-		m.bury(ctx, s)
+// active says that what look found was used: once per grain it writes that the session was
+// seen, on the condition that it is still live. A token that has a successor is not worth a
+// write. One that is refused here because of where the request came from is recorded.
+func (m *Manager) active(ctx context.Context, k Key, from netip.Addr, f Found, now time.Time, state State) (Found, State, error) {
+	s := &f.Session
+	switch {
+	case state == StateExpired && s.Ended.IsZero() && !s.Superseded:
+		m.bury(ctx, *s)
+	case state == StateBlocked:
+		return f, state, m.recordBlocked(ctx, s, from)
 	}
-	if err != nil || state != StateLive {
-		return s, state, err
+	if state != StateLive || s.Superseded {
+		return f, state, nil
 	}
-	l = l.at(s.Assurance)
+	l := f.Policy.For(s.Kind).at(s.Assurance)
 	if now.Sub(s.LastSeen) < l.Grain() {
-		return s, StateLive, nil
+		return f, StateLive, nil
 	}
 	idle := earlier(now.Add(l.Idle), s.Ends)
 	live, err := m.touch(ctx, k, now, idle)
 	if err != nil {
-		return Session{}, StateNone, err
+		return Found{}, StateNone, err
 	}
 	if !live { // ended, or over, since it was read
-		return s, StateEnded, nil
+		return f, StateEnded, nil
 	}
 	s.LastSeen, s.IdleEnds = now, idle
-	return s, StateLive, nil
+	return f, StateLive, nil
 }
 
 // bury writes down that a session was found expired, once: neither longer limits nor a
@@ -58,13 +81,25 @@ func (m *Manager) bury(ctx context.Context, s Session) {
 	}
 }
 
-// limits asks for the limits in force for s.
-func (m *Manager) limits(ctx context.Context, s Session) (Limits, error) {
-	l, err := m.opt.Limits(ctx, s.Tenant, s.Kind)
-	if err == nil {
-		err = l.Validate()
+// policy reads what holds in t now.
+func (m *Manager) policy(ctx context.Context, t audit.Tenant) (*Policy, error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	p, err := m.store.GetPolicy(ctx, t)
+	if errors.Is(err, ErrNotFound) {
+		return &m.opt.Policy, nil
 	}
 	if err != nil {
+		return nil, unavailable(err)
+	}
+	return p, nil
+}
+
+// limits are those of p for people of kind k. A store that returns what Validate refuses
+// leaves nobody signed in.
+func limits(p *Policy, k audit.Kind) (Limits, error) {
+	l := p.For(k)
+	if err := l.Validate(); err != nil {
 		return Limits{}, unavailable(err)
 	}
 	return l, nil

@@ -6,7 +6,7 @@ import (
 )
 
 // Why a request is not signed in. ErrNoSession is the root: errors.Is(err, ErrNoSession)
-// holds for all four and means "anonymous", which is not a failure of the server.
+// holds for all of them and means "anonymous", which is not a failure of the server.
 var (
 	// ErrNoSession: no token was presented.
 	ErrNoSession = errors.New("session: not signed in")
@@ -16,6 +16,10 @@ var (
 	ErrEnded = fmt.Errorf("%w: the session was ended", ErrNoSession)
 	// ErrInvalid: the token is malformed or nobody knows it.
 	ErrInvalid = fmt.Errorf("%w: the token is not valid", ErrNoSession)
+	// ErrLocked: the session is locked. The person who locked it may unlock it or sign out.
+	ErrLocked = fmt.Errorf("%w: the session is locked", ErrNoSession)
+	// ErrBlocked: the session lives, but not for requests from this network.
+	ErrBlocked = fmt.Errorf("%w: not from this network", ErrNoSession)
 )
 
 // Why a request is refused whatever it carries.
@@ -37,8 +41,16 @@ var (
 	ErrDenied = errors.New("session: denied")
 	// ErrUnrecorded: what was done could not be recorded. It wraps the recorder's error.
 	ErrUnrecorded = errors.New("session: not recorded")
+	// ErrStale: the person did not prove anything since the session knows, or too long ago.
+	ErrStale = errors.New("session: the proof is not fresh")
+	// ErrNotLocked: there is nothing to unlock.
+	ErrNotLocked = errors.New("session: the session is not locked")
+	// ErrNotRunning: Run does not run in this process.
+	ErrNotRunning = errors.New("session: Run is not running")
 	// ErrLimits: limits that Limits.Validate refuses.
 	ErrLimits = errors.New("session: limits")
+	// ErrPolicy: a policy that Policy.Validate refuses, or that cannot be read back.
+	ErrPolicy = errors.New("session: policy")
 )
 
 // What stores answer.
@@ -47,4 +59,6 @@ var (
 	ErrExists = errors.New("session: the session exists already")
 	// ErrNotFound: there is no such session, or it has ended already.
 	ErrNotFound = errors.New("session: no such session")
+	// ErrConflict: somebody else changed the session or the policy first.
+	ErrConflict = errors.New("session: changed meanwhile")
 )

@@ -37,22 +37,24 @@ func Example() {
 		}
 		sessions.SetCookie(w, token)
 	})
+	var field string // what the page puts first into its forms
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		a, _ := audit.ActorFrom(r.Context())
 		fmt.Fprintf(w, "%s %s", a.Kind, a.ID)
+		field = session.CSRFField + "=" + session.CSRF(r.Context())
 	})
 	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {
-		s, _ := session.From(r.Context())
-		if err := sessions.EndAll(r.Context(), s.Tenant, s.Person, session.ReasonSignOut); err != nil {
+		if err := sessions.SignOut(r.Context()); err != nil {
 			http.Error(w, "", http.StatusServiceUnavailable)
 			return
 		}
-		sessions.ClearCookie(w)
+		sessions.SignedOut(w)
 	})
 	handler := sessions.Handler(mux) // in a host: audithttp.Hold around it
 
 	ask := func(method, path, cookie string) *http.Response {
-		r := httptest.NewRequest(method, path, nil)
+		r := httptest.NewRequest(method, path, strings.NewReader(field))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Cookie", cookie)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
@@ -62,11 +64,12 @@ func Example() {
 	cookie, attributes, _ := strings.Cut(line, ";")
 	fmt.Println(attributes)
 	fmt.Println(body(ask("GET", "/", cookie)))
-	ask("POST", "/sign-out", cookie)
+	fmt.Println(ask("POST", "/sign-out", cookie).Header.Get("Clear-Site-Data"))
 	fmt.Println(body(ask("GET", "/", cookie)))
 	// Output:
 	//  Path=/; Secure; HttpOnly; SameSite=Lax
 	// staff staff-17
+	// "cache", "storage"
 	// anonymous
 }
 
@@ -108,11 +111,15 @@ func ExampleStatus() {
 func ExampleManager_Check() {
 	sessions, _ := session.New(session.NewMemory(), audit.Discard{}, session.RemoteAddr, nil)
 	token, _ := sessions.Start(context.Background(), who())
-	r := httptest.NewRequest(http.MethodPost, "https://clinic.example.com/notes", nil)
+	r := httptest.NewRequest(http.MethodGet, "https://clinic.example.com/notes", nil)
 	r.Header.Set("Cookie", "__Host-session="+token)
 
 	s, err := sessions.Check(r)
 	fmt.Println(s.Person, s.Assurance == audit.AAL2, err)
+
+	r.Method = http.MethodPost
+	_, err = sessions.Check(r)
+	fmt.Println(err)
 
 	r.Header.Set("Sec-Fetch-Site", "cross-site") // what a browser adds on another site's page
 	_, err = sessions.Check(r)
@@ -122,6 +129,7 @@ func ExampleManager_Check() {
 	fmt.Println(errors.Is(err, session.ErrNoSession), err)
 	// Output:
 	// staff-17 true <nil>
+	// session: the request does not carry its session's identifier
 	// session: cross-origin request
 	// true session: not signed in
 }
@@ -149,17 +157,14 @@ func ExampleManager_List() {
 	// Output: Firefox on Windows
 }
 
-// Limits are asked for at each request, so a change is in force on the next one.
+// The policy is read with each request, so a change is in force on the next one.
 func ExampleLimits() {
-	limits := session.DefaultLimits()
+	ctx, store := context.Background(), session.NewMemory()
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	sessions, _ := session.New(session.NewMemory(), audit.Discard{}, session.RemoteAddr, &session.Options{
+	sessions, _ := session.New(store, audit.Discard{}, session.RemoteAddr, &session.Options{
 		Now: func() time.Time { return now },
-		Limits: func(context.Context, audit.Tenant, audit.Kind) (session.Limits, error) {
-			return limits, nil // in a host: what the tenant's settings say
-		},
 	})
-	token, _ := sessions.Start(context.Background(), who())
+	token, _ := sessions.Start(ctx, who())
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Cookie", "__Host-session="+token)
 
@@ -167,7 +172,9 @@ func ExampleLimits() {
 	s, _ := sessions.Check(r)
 	fmt.Println("left:", s.Left(now))
 
-	limits.Idle = 5 * time.Minute
+	policy := session.DefaultPolicy()
+	policy.Version, policy.Limits.Idle = 1, 5*time.Minute
+	_ = store.SavePolicy(ctx, "clinic-1", policy)
 	now = now.Add(6 * time.Minute)
 	_, err := sessions.Check(r)
 	fmt.Println(err)
@@ -187,19 +194,6 @@ func ExampleTrustedProxy() {
 	r.Header.Set("X-Forwarded-For", "203.0.113.66, 192.0.2.7") // the first was forged by the client
 	fmt.Println(client(r))
 	// Output: 192.0.2.7
-}
-
-func ExampleSecurityHeaders() {
-	page := session.SecurityHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `<script nonce=%q>…</script>`, session.Nonce(r.Context()))
-	}), nil)
-	w := httptest.NewRecorder()
-	page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://clinic.example.com/", nil))
-	fmt.Println(w.Header().Get("Strict-Transport-Security"))
-	fmt.Println(w.Header().Get("Cache-Control"), w.Header().Get("X-Frame-Options"))
-	// Output:
-	// max-age=63072000; includeSubDomains
-	// no-store DENY
 }
 
 // A token cannot be printed by accident.

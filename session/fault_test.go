@@ -68,11 +68,65 @@ func TestStoreFaults(t *testing.T) {
 				_, err := list(audit.WithActor(t.Context(), staff(ann)), d)
 				return err
 			}},
+			"start, asking for the tag":    {"Route", started},
+			"start, asking for the policy": {"GetPolicy", started},
+			"reauthenticate": {"Rotate", func(t *testing.T, d *desk, token string) error {
+				ctx := d.in(t, token)
+				d.clock.Add(time.Second)
+				next, err := d.Reauthenticated(ctx, d.again(ann), session.Confirm(export, patient17))
+				require.Empty(t, next)
+				require.Empty(t, d.log.Find("session.reauthenticate"))
+				return err
+			}},
+			"confirm": {"Put", func(t *testing.T, d *desk, token string) error {
+				ctx := d.in(t, token)
+				d.clock.Add(time.Second)
+				next, err := d.Reauthenticated(ctx, d.again(ann), session.Confirm(export, patient17))
+				require.Empty(t, next)
+				require.Zero(t, d.store.count("Rotate"))
+				return err
+			}},
+			"rotate": {"Rotate", func(t *testing.T, d *desk, token string) error {
+				next, err := d.Rotate(d.in(t, token))
+				require.Empty(t, next)
+				return err
+			}},
+			"step up": {"Consume", func(t *testing.T, d *desk, token string) error {
+				owed, err := d.StepUp(d.in(t, token), export, patient17, time.Nanosecond)
+				require.True(t, owed)
+				return err
+			}},
+			"lock":     {"Lock", func(t *testing.T, d *desk, token string) error { return d.Lock(d.in(t, token)) }},
+			"sign out": {"Revoke", func(t *testing.T, d *desk, token string) error { return d.SignOut(d.in(t, token)) }},
+			"policy": {"GetPolicy", func(t *testing.T, d *desk, _ string) error {
+				_, err := d.Policy(t.Context(), clinic)
+				return err
+			}},
+			"save policy, reading": {"GetPolicy", func(t *testing.T, d *desk, _ string) error {
+				return d.SavePolicy(audit.WithActor(t.Context(), staff(ann)), clinic, risky())
+			}},
+			"save policy, writing": {"SavePolicy", func(t *testing.T, d *desk, _ string) error {
+				p := risky()
+				p.Version = 1
+				err := d.SavePolicy(audit.WithActor(t.Context(), staff(ann)), clinic, p)
+				e, _ := d.log.Last("session.policy")
+				require.Equal(t, "unavailable", e.Code, "the log says that it did not happen")
+				return err
+			}},
+			"list, reading the policy": {"GetPolicy", func(t *testing.T, d *desk, _ string) error {
+				_, err := list(audit.WithActor(t.Context(), staff(ann)), d)
+				return err
+			}},
+			"purge": {"Purge", func(t *testing.T, d *desk, _ string) error {
+				_, err := d.Purge(t.Context())
+				return err
+			}},
 			"health": {"Get", func(t *testing.T, d *desk, _ string) error { return d.Health(t.Context()) }},
 		} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				d := newDesk(t, session.NewMemory(), impatient(kind))
+				save(t, d.store.Store, risky())
 				token := d.start(t, staff(ann))
 				d.store.breaks(c.method, fault)
 				err := c.run(t, d, token)
@@ -81,9 +135,39 @@ func TestStoreFaults(t *testing.T) {
 				require.NotErrorIs(t, err, session.ErrNoSession, "a failure is not the same as signed out")
 
 				d.store.breaks(c.method, nil)
-				require.NoError(t, d.Health(t.Context()), "it recovers")
+				require.ErrorIs(t, d.Health(t.Context()), session.ErrNotRunning, "it recovers")
 			})
 		}
+	}
+}
+
+func started(t *testing.T, d *desk, _ string) error {
+	token, err := d.Start(t.Context(), staff(bob))
+	require.Empty(t, token)
+	require.Zero(t, d.store.count("Create")-1)
+	return err
+}
+
+// Whatever failed in the middle of a change of token, the session goes on under the old one,
+// and no confirmation is left that anybody could use.
+func TestFailedReauthenticationLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"Put", "Rotate"} {
+		d := newDesk(t, session.NewMemory())
+		save(t, d.store.Store, risky())
+		token := d.start(t, staff(ann))
+		d.clock.Add(time.Second)
+		ctx := d.in(t, token)
+		d.store.breaks(method, errors.New("down"))
+		_, err := d.Reauthenticated(ctx, d.again(ann), session.Area("settings"), session.Confirm(export, patient17))
+		require.ErrorIs(t, err, session.ErrUnavailable)
+		d.store.breaks(method, nil)
+		require.EqualValues(t, 1, d.is(t, token).Version)
+		require.True(t, d.owed(t, token, export, patient17, 0))
+		require.True(t, d.owed(t, token, "settings.edit", patient17, 0))
+		next, err := d.Reauthenticated(d.in(t, token), d.again(ann))
+		require.NoError(t, err)
+		require.True(t, d.owed(t, next, export, patient17, 0), "the next token does not find it either")
 	}
 }
 

@@ -167,16 +167,16 @@ func (f *faulty) gate(ctx context.Context, method string) error {
 	return err
 }
 
-func (f *faulty) Create(ctx context.Context, r session.Record) error {
+func (f *faulty) Create(ctx context.Context, r session.Record, limit int) ([]string, error) {
 	if err := f.gate(ctx, "Create"); err != nil {
-		return err
+		return nil, err
 	}
-	return f.Store.Create(ctx, r)
+	return f.Store.Create(ctx, r, limit)
 }
 
-func (f *faulty) Get(ctx context.Context, k session.Key) (session.Session, error) {
+func (f *faulty) Get(ctx context.Context, k session.Key) (session.Found, error) {
 	if err := f.gate(ctx, "Get"); err != nil {
-		return session.Session{}, err
+		return session.Found{}, err
 	}
 	return f.Store.Get(ctx, k)
 }
@@ -200,6 +200,62 @@ func (f *faulty) List(ctx context.Context, t audit.Tenant, person audit.ActorID,
 		return func(yield func(session.Session, error) bool) { yield(session.Session{}, err) }
 	}
 	return f.Store.List(ctx, t, person, now)
+}
+
+func (f *faulty) Rotate(ctx context.Context, old session.Key, next session.Record, until time.Time) error {
+	if err := f.gate(ctx, "Rotate"); err != nil {
+		return err
+	}
+	return f.Store.Rotate(ctx, old, next, until)
+}
+
+func (f *faulty) Lock(ctx context.Context, which session.Selection, at time.Time) (int, error) {
+	if err := f.gate(ctx, "Lock"); err != nil {
+		return 0, err
+	}
+	return f.Store.Lock(ctx, which, at)
+}
+
+func (f *faulty) Put(ctx context.Context, p session.Proof) error {
+	if err := f.gate(ctx, "Put"); err != nil {
+		return err
+	}
+	return f.Store.Put(ctx, p)
+}
+
+func (f *faulty) Consume(ctx context.Context, t audit.Tenant, k session.Key, now time.Time) (bool, error) {
+	if err := f.gate(ctx, "Consume"); err != nil {
+		return false, err
+	}
+	return f.Store.Consume(ctx, t, k, now)
+}
+
+func (f *faulty) GetPolicy(ctx context.Context, t audit.Tenant) (*session.Policy, error) {
+	if err := f.gate(ctx, "GetPolicy"); err != nil {
+		return nil, err
+	}
+	return f.Store.GetPolicy(ctx, t)
+}
+
+func (f *faulty) SavePolicy(ctx context.Context, t audit.Tenant, p session.Policy) error {
+	if err := f.gate(ctx, "SavePolicy"); err != nil {
+		return err
+	}
+	return f.Store.SavePolicy(ctx, t, p)
+}
+
+func (f *faulty) Route(ctx context.Context, t audit.Tenant, person audit.ActorID) ([16]byte, error) {
+	if err := f.gate(ctx, "Route"); err != nil {
+		return [16]byte{}, err
+	}
+	return f.Store.Route(ctx, t, person)
+}
+
+func (f *faulty) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := f.gate(ctx, "Purge"); err != nil {
+		return 0, err
+	}
+	return f.Store.Purge(ctx, before, limit)
 }
 
 // stores runs f once for each kind of store, each with a fresh one per call of open.

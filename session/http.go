@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -25,25 +26,31 @@ type RefuseFunc func(w http.ResponseWriter, r *http.Request, status int, code st
 // actor is anonymous; with one that is dead, malformed or unknown too, its cookie is cleared,
 // and Status tells the difference. Not let through, and audited, are: 400, more than one
 // token; 403, a cross-origin request of a browser with a method other than GET, HEAD and
-// OPTIONS, before anything is read; 503, a store that fails or does not answer. A response
-// that lasts dies with its session, through audit.OnRecheck.
+// OPTIONS, before anything is read, and one with the session's cookie but without its
+// identifier, see CSRF; 503, a store that fails or does not answer. A response that lasts
+// dies with its session, through audit.OnRecheck.
 //
-// A live session costs one read, and at most once per grain one write.
+// A live session costs one read, and at most once per grain one write. Its responses say in
+// LeftHeader how long it lasts. What is below Options.Path Handler answers itself.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, cookie, err := m.visit(r)
+		if m.serve(w, r) {
+			return
+		}
+		v, err := m.visit(r, true)
 		if err != nil {
 			m.refuse(w, r, v, err)
 			return
 		}
-		if cookie && v.state != StateLive && v.session.Reason != ReasonReplaced {
-			m.ClearCookie(w) // one that was replaced may meet its successor on the way
+		if v.browser && v.dead() {
+			m.ClearCookie(w)
 		}
 		if v.state == StateLive {
 			if err := audit.OnRecheck(v.Context, v.recheck); err != nil && !errors.Is(err, audit.ErrNoTrail) {
 				m.refuse(w, r, v, err)
 				return
 			}
+			v.tell(w)
 		}
 		next.ServeHTTP(w, r.WithContext(audit.WithActor(v, v.actor(m, r))))
 	})
@@ -51,38 +58,49 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 
 // Check is Handler as a function, for hosts whose framework wants to be asked: it applies
 // the same rules, counts as activity, and returns the live session. An error that wraps
-// ErrNoSession means anonymous: ErrExpired, ErrEnded and ErrInvalid say why. ErrCrossOrigin
-// and ErrAmbiguous mean to refuse the request, ErrUnavailable and everything else to fail it.
-// Check records nothing, clears no cookie and puts nothing into a context.
+// ErrNoSession means anonymous: ErrExpired, ErrEnded and ErrInvalid say why. ErrCrossOrigin,
+// ErrCSRF and ErrAmbiguous mean to refuse the request, ErrUnavailable and everything else to
+// fail it. Check records nothing, clears no cookie, sets no header and puts nothing into a
+// context; what lies below Options.Path, Handler has to answer.
 func (m *Manager) Check(r *http.Request) (Session, error) {
-	v, _, err := m.visit(r)
+	v, err := m.visit(r, true)
 	if err == nil {
 		err = v.state.Err()
 	}
 	if err != nil {
 		return Session{}, err
 	}
-	return v.session.Clone(), nil
+	return v.Session.Clone(), nil
 }
 
-// visit looks at a request: what it presents and what that is worth.
-func (m *Manager) visit(r *http.Request) (v *visit, cookie bool, err error) {
+// visit looks at a request: what it presents and what that is worth. With used it counts as
+// activity, unless it is refused.
+func (m *Manager) visit(r *http.Request, used bool) (v *visit, err error) {
 	v = &visit{Context: r.Context(), manager: m, origin: m.client(r)}
 	if m.cross.check(r) != nil {
-		return v, false, ErrCrossOrigin
+		return v, ErrCrossOrigin
 	}
-	token, some, cookie, err := presented(r, m.opt.CookieName)
+	token, some, browser, err := presented(r, m.opt.CookieName)
+	v.browser = browser
 	if err != nil || !some {
-		return v, cookie, err
+		return v, err
 	}
 	k, ok := parseKey(token)
 	if !ok {
 		v.state = StateInvalid
-		return v, cookie, nil
+		return v, nil
 	}
 	v.key = k
-	v.session, v.state, err = m.use(r.Context(), k)
-	return v, cookie, err
+	v.Found, v.now, v.state, err = m.look(v.Context, k, v.origin)
+	switch {
+	case err != nil:
+		return v, err
+	case m.forged(r, v):
+		return v, ErrCSRF
+	case used:
+		v.Found, v.state, err = m.active(v.Context, k, v.origin, v.Found, v.now, v.state)
+	}
+	return v, err
 }
 
 // visit is the context of one request.
@@ -91,8 +109,11 @@ type visit struct {
 	manager *Manager
 	origin  netip.Addr
 	key     Key
-	session Session
+	Found
 	state   State
+	now     time.Time // when state was judged
+	browser bool      // the token came in a cookie
+	line    [1]string // of LeftHeader
 }
 
 type visitKey struct{}
@@ -105,13 +126,33 @@ func (v *visit) Value(key any) any {
 	return v.Context.Value(key)
 }
 
+// stands reports whether the token belongs to a session that goes on, whether or not it acts
+// for anybody now.
+func (v *visit) stands() bool {
+	switch v.state {
+	case StateNone, StateExpired, StateEnded, StateInvalid:
+		return false
+	}
+	return true
+}
+
+// dead reports whether the browser should forget its cookie. One that was replaced may meet
+// its successor on the way, and would take it along.
+func (v *visit) dead() bool {
+	s := &v.Session
+	return !v.stands() && !s.Superseded && s.Reason != ReasonReplaced && s.Reason != ReasonSwitched
+}
+
 func (v *visit) actor(m *Manager, r *http.Request) audit.Actor {
 	if v.state == StateLive {
-		return v.session.Actor(v.origin)
+		return v.Session.Actor(v.origin)
 	}
-	var t audit.Tenant
-	if m.opt.Tenant != nil {
-		t = m.opt.Tenant(r)
+	t := v.Session.Tenant
+	if !v.stands() {
+		t = ""
+		if m.opt.Tenant != nil {
+			t = m.opt.Tenant(r)
+		}
 	}
 	a := audit.Anonymous(t, v.origin)
 	a.Device = DeviceLabel(r.UserAgent())
@@ -120,7 +161,7 @@ func (v *visit) actor(m *Manager, r *http.Request) audit.Actor {
 
 // recheck is asked again and again while a response lasts. It does not count as activity.
 func (v *visit) recheck(ctx context.Context) error {
-	_, _, _, state, err := v.manager.look(ctx, v.key)
+	_, _, state, err := v.manager.look(ctx, v.key, v.origin)
 	if err != nil {
 		return err
 	}
@@ -134,7 +175,7 @@ func From(ctx context.Context) (Session, bool) {
 	if !ok || v.state != StateLive {
 		return Session{}, false
 	}
-	return v.session.Clone(), true
+	return v.Session.Clone(), true
 }
 
 // Status returns what became of the token that the request presented; StateNone outside
@@ -152,6 +193,8 @@ func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, v *visit, err e
 	switch {
 	case errors.Is(err, ErrCrossOrigin):
 		status, code, outcome = http.StatusForbidden, "cross_origin", audit.Failure
+	case errors.Is(err, ErrCSRF):
+		status, code, outcome = http.StatusForbidden, "csrf", audit.Failure
 	case errors.Is(err, ErrAmbiguous):
 		status, code, outcome = http.StatusBadRequest, "two_tokens", audit.Failure
 	}

@@ -33,15 +33,12 @@ func RemoteAddr(r *http.Request) netip.Addr {
 // append to the header or replace it.
 func TrustedProxy(trusted ...netip.Prefix) ClientAddr {
 	trusted = slices.Clone(trusted)
-	proxy := func(a netip.Addr) bool {
-		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Bits() > 0 && p.Contains(a) })
-	}
 	return func(r *http.Request) netip.Addr {
 		client := RemoteAddr(r)
 		lines := r.Header["X-Forwarded-For"]
 		for i := len(lines) - 1; i >= 0; i-- {
 			for rest, more := lines[i], true; more; {
-				if !proxy(client) {
+				if !within(trusted, client) {
 					return client
 				}
 				var entry string

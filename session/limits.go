@@ -30,6 +30,9 @@ type Limits struct {
 	// Absolute ends a session so long after sign-in, used or not; at most 24 hours (NIST SP
 	// 800-63B-4, section 2.2.3).
 	Absolute time.Duration
+	// Sessions is how many sessions a person may have at once, up to 1,000; signing in once
+	// more ends the oldest. 0 is no limit. A lower number acts at each person's next sign-in.
+	Sessions int
 	// InsecureLong allows an Idle above one hour and an Absolute above 24 hours, up to 30
 	// days. What NIST demands of assurance level 3 holds all the same.
 	InsecureLong bool
@@ -56,6 +59,8 @@ func (l Limits) Validate() error {
 		return fmt.Errorf("%w: absolute is above %v", ErrLimits, absolute)
 	case l.Absolute < l.Idle:
 		return fmt.Errorf("%w: absolute is below idle", ErrLimits)
+	case l.Sessions < 0, l.Sessions > maxSessions:
+		return fmt.Errorf("%w: sessions at once are 0 to %d", ErrLimits, maxSessions)
 	}
 	return nil
 }
@@ -81,7 +86,7 @@ func (l Limits) at(level audit.Assurance) Limits {
 // say now: shortening acts at once, lengthening never revives anything.
 func (l Limits) narrow(s Session) Session {
 	l = l.at(s.Assurance)
-	s.Ends = earlier(s.Ends, s.Created.Add(l.Absolute))
+	s.Ends = earlier(s.Ends, s.Since.Add(l.Absolute))
 	s.IdleEnds = earlier(earlier(s.IdleEnds, s.LastSeen.Add(l.Idle)), s.Ends)
 	return s
 }
@@ -93,7 +98,7 @@ func (l Limits) judge(s Session, now time.Time) State {
 	switch {
 	case s.Reason == ReasonExpired:
 		return StateExpired
-	case !s.Ended.IsZero():
+	case !s.Ended.IsZero(), s.Superseded && !now.Before(s.Ends):
 		return StateEnded
 	case !now.Before(s.IdleEnds), !now.Before(s.Ends), s.LastSeen.Sub(now) > l.at(s.Assurance).Grain():
 		return StateExpired

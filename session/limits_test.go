@@ -1,8 +1,6 @@
 package session_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -100,12 +98,17 @@ func TestCoarseTouch(t *testing.T) {
 	require.ErrorIs(t, d.state(token), session.ErrExpired)
 }
 
-// limits that can be changed while sessions run.
-func live(l *session.Limits) func(*session.Options) {
-	return func(o *session.Options) {
-		o.Limits = func(context.Context, audit.Tenant, audit.Kind) (session.Limits, error) { return *l, nil }
+// save makes p the policy of clinic-1, without a manager.
+func save(t testing.TB, store session.Store, p session.Policy) {
+	t.Helper()
+	p.Version = 1
+	if have, err := store.GetPolicy(t.Context(), clinic); err == nil {
+		p.Version = have.Version + 1
 	}
+	require.NoError(t, store.SavePolicy(t.Context(), clinic, p))
 }
+
+func limits(l session.Limits) session.Policy { return session.Policy{Limits: l} }
 
 func TestShortenedLimitsActOnTheNextRequest(t *testing.T) {
 	t.Parallel()
@@ -116,64 +119,58 @@ func TestShortenedLimitsActOnTheNextRequest(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				limits := session.DefaultLimits()
-				d := newDesk(t, open(t), live(&limits))
+				d := newDesk(t, open(t))
 				token := d.start(t, staff(ann))
 				d.clock.Add(10 * time.Minute)
-				limits = shorter
+				save(t, d.store, limits(shorter))
 				require.ErrorIs(t, d.state(token), session.ErrExpired)
 
-				limits = session.DefaultLimits()
+				save(t, d.store, session.DefaultPolicy())
 				require.ErrorIs(t, d.state(token), session.ErrExpired, "longer limits revive nothing")
 			})
 		}
 	})
 }
 
-func TestLimitsAreAskedForTenantAndKind(t *testing.T) {
+func TestLimitsAreOfTenantAndKind(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, session.NewMemory(), func(o *session.Options) {
-		o.Limits = func(_ context.Context, tenant audit.Tenant, k audit.Kind) (session.Limits, error) {
-			l := session.DefaultLimits()
-			if tenant == clinic && k == audit.KindPatient {
-				l.Idle = 5 * time.Minute
-			}
-			return l, nil
-		}
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		d := newDesk(t, open(t))
+		p := session.DefaultPolicy()
+		p.Kinds = map[audit.Kind]session.Limits{audit.KindPatient: {Idle: 5 * time.Minute, Absolute: time.Hour}}
+		save(t, d.store, p)
+		patient, elsewhere := staff("patient-17"), staff("patient-17")
+		patient.Kind, elsewhere.Kind, elsewhere.Tenant = audit.KindPatient, audit.KindPatient, "clinic-2"
+		hers, his, theirs := d.start(t, staff(ann)), d.start(t, patient), d.start(t, elsewhere)
+		d.clock.Add(6 * time.Minute)
+		require.NoError(t, d.state(hers))
+		require.ErrorIs(t, d.state(his), session.ErrExpired)
+		require.NoError(t, d.state(theirs), "another tenant's policy")
 	})
-	patient := staff("patient-17")
-	patient.Kind = audit.KindPatient
-	hers, his := d.start(t, staff(ann)), d.start(t, patient)
-	d.clock.Add(6 * time.Minute)
-	require.NoError(t, d.state(hers))
-	require.ErrorIs(t, d.state(his), session.ErrExpired)
 }
 
-func TestUnusableLimitsClose(t *testing.T) {
+func TestUnusablePolicyCloses(t *testing.T) {
 	t.Parallel()
-	limits, failure := session.DefaultLimits(), error(nil)
-	d := newDesk(t, session.NewMemory(), func(o *session.Options) {
-		o.Limits = func(context.Context, audit.Tenant, audit.Kind) (session.Limits, error) { return limits, failure }
-	})
+	d := newDesk(t, session.NewMemory())
 	token := d.start(t, staff(ann))
-
-	limits = session.Limits{}
+	require.NoError(t, d.store.SavePolicy(t.Context(), clinic, session.Policy{Version: 1}))
 	require.ErrorIs(t, d.state(token), session.ErrUnavailable)
 	require.ErrorIs(t, d.state(token), session.ErrLimits)
 	_, err := d.Start(t.Context(), staff(bob))
 	require.ErrorIs(t, err, session.ErrUnavailable)
 
-	limits, failure = session.DefaultLimits(), errors.New("settings are down")
-	require.ErrorIs(t, d.state(token), failure)
-	require.ErrorIs(t, d.state(token), session.ErrUnavailable)
+	o := session.Options{Policy: session.Policy{Limits: session.Limits{Idle: 2 * time.Hour, Absolute: 3 * time.Hour}}}
+	_, err = session.New(session.NewMemory(), d.log, session.RemoteAddr, &o)
+	require.ErrorIs(t, err, session.ErrPolicy)
+	require.ErrorIs(t, err, session.ErrLimits)
 }
 
 // NIST SP 800-63B-4, section 2.3.3: assurance level 3 lasts 12 hours at most, whatever the
 // tenant allows.
 func TestAssurance3IsShorter(t *testing.T) {
 	t.Parallel()
-	limits := session.Limits{Idle: 20 * time.Hour, Absolute: 100 * time.Hour, InsecureLong: true}
-	d := newDesk(t, session.NewMemory(), live(&limits))
+	d := newDesk(t, session.NewMemory())
+	save(t, d.store, limits(session.Limits{Idle: 20 * time.Hour, Absolute: 100 * time.Hour, InsecureLong: true}))
 	strong := staff(ann)
 	strong.Assurance = audit.AAL3
 	token, other := d.start(t, strong), d.start(t, staff(bob))
@@ -183,7 +180,7 @@ func TestAssurance3IsShorter(t *testing.T) {
 	require.ErrorIs(t, d.state(token), session.ErrExpired)
 	require.NoError(t, d.state(other))
 
-	limits = session.Limits{Idle: time.Hour, Absolute: 24 * time.Hour}
+	save(t, d.store, limits(session.Limits{Idle: time.Hour, Absolute: 24 * time.Hour}))
 	token = d.start(t, strong)
 	d.clock.Add(15 * time.Minute)
 	require.ErrorIs(t, d.state(token), session.ErrExpired)

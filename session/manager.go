@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -18,6 +19,8 @@ type Manager struct {
 	clock  clock
 	cross  guard
 	local  bool // the store never waits for anything
+
+	running atomic.Int64 // calls of Run
 }
 
 // New returns a Manager. All three arguments are required: the store, the recorder of what
@@ -47,9 +50,11 @@ func New(store Store, rec audit.Recorder, client ClientAddr, o *Options) (*Manag
 // kept. The start is recorded durably before the token is handed out; where that fails the
 // session is ended again and the error wraps ErrUnrecorded.
 //
-// The token is always new, whatever the client presented before. If ctx carries a live
-// session (the same browser signs in again) and a is a person, that session ends with
-// ReasonReplaced.
+// The token is always new, whatever the client presented before. If ctx carries a session
+// that is live or locked (the same browser signs in again) and a is a person, that session
+// ends, with ReasonReplaced, or with ReasonSwitched where it was somebody else's. If the
+// person has more sessions then than the policy allows, the oldest end with ReasonLimit; each
+// end is recorded.
 //
 // The actor needs an ID, a tenant, an assurance of at least AAL1 and a kind other than
 // anonymous and system, otherwise the error wraps ErrActor. A zero AuthTime is now, a future
@@ -57,23 +62,47 @@ func New(store Store, rec audit.Recorder, client ClientAddr, o *Options) (*Manag
 // Emergency are ignored.
 func (m *Manager) Start(ctx context.Context, a audit.Actor) (token string, err error) {
 	now := m.clock.now()
-	s, err := m.begin(ctx, a, now)
+	s, limit, err := m.begin(ctx, a, now)
 	if err != nil {
 		return "", err
 	}
-	t := NewToken()
-	if err := m.create(ctx, Record{t.Key(), s}); err != nil {
+	t, err := m.token(ctx, s.Tenant, s.Person)
+	if err != nil {
 		return "", err
+	}
+	evicted, err := m.create(ctx, Record{t.Key(), s}, limit)
+	if err != nil {
+		return "", err
+	}
+	if err := m.recordEvicted(ctx, s, evicted); err != nil {
+		return "", m.undo(ctx, s, err)
 	}
 	if err := m.record(ctx, startEvent(s, origin(ctx, a))); err != nil {
 		return "", m.undo(ctx, s, err)
 	}
-	if old, ok := From(ctx); ok && isPerson(s.Kind) {
-		if err := m.end(ctx, old.Tenant, old.Person, old.ID, ReasonReplaced); err != nil && !errors.Is(err, ErrNotFound) {
-			return "", m.undo(ctx, s, err)
-		}
+	if err := m.replace(ctx, s); err != nil {
+		return "", m.undo(ctx, s, err)
 	}
 	return t.Reveal(), nil
+}
+
+// replace ends the session that the same browser had before s, locked or not.
+func (m *Manager) replace(ctx context.Context, s Session) error {
+	v, err := m.visited(ctx, StateLive, StateLocked, StateBlocked)
+	if err != nil || !isPerson(s.Kind) {
+		return nil
+	}
+	old, reason := &v.Session, ReasonReplaced
+	if old.Person != s.Person || old.Tenant != s.Tenant {
+		reason = ReasonSwitched
+	}
+	if v.state != StateLive { // nobody acts in ctx
+		ctx = audit.WithActor(ctx, s.Actor(v.origin))
+	}
+	if err := m.end(ctx, old.Tenant, old.Person, old.ID, reason); !isNotFound(err) {
+		return err
+	}
+	return nil
 }
 
 // End ends the session of token. A token that is dead, unknown or malformed is no error:
@@ -83,13 +112,14 @@ func (m *Manager) End(ctx context.Context, token, reason string) error {
 	if !ok {
 		return nil
 	}
-	s, err := m.get(ctx, k)
+	f, err := m.get(ctx, k)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	s := f.Session
 	err = m.end(ctx, s.Tenant, s.Person, s.ID, reason)
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -140,6 +170,11 @@ func (m *Manager) List(ctx context.Context, t audit.Tenant, person audit.ActorID
 		if !name(string(person)) {
 			return
 		}
+		p, err := m.policy(ctx, t)
+		if err != nil {
+			yield(Session{}, err)
+			return
+		}
 		now := m.clock.now()
 		ctx, cancel := m.bound(ctx)
 		defer cancel()
@@ -148,12 +183,12 @@ func (m *Manager) List(ctx context.Context, t audit.Tenant, person audit.ActorID
 				yield(Session{}, unavailable(err))
 				return
 			}
-			limits, err := m.limits(ctx, s)
+			l, err := limits(p, s.Kind)
 			if err != nil {
 				yield(Session{}, err)
 				return
 			}
-			if s = limits.narrow(s); limits.judge(s, now) == StateLive && !yield(s, nil) {
+			if s = l.narrow(s); l.judge(s, now) == StateLive && !yield(s.Clone(), nil) {
 				return
 			}
 		}

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -20,12 +21,15 @@ const shards = 64
 // everybody out when they restart. It is sharded, so that requests do not wait for each
 // other.
 type Memory struct {
-	seed   maphash.Seed
-	rows   [shards]rowShard
-	owners [shards]ownerShard
+	seed     maphash.Seed
+	rows     [shards]rowShard
+	owners   [shards]ownerShard
+	proofs   proofs
+	policies policies
 }
 
 // A lock of a person's shard is taken before one of a row's, never the other way round.
+// Whoever changes a row, but for Touch, has locked its person's shard.
 type (
 	rowShard struct {
 		mu   sync.RWMutex
@@ -33,7 +37,7 @@ type (
 	}
 	ownerShard struct {
 		mu    sync.Mutex
-		owned map[owner]map[string][32]byte // by session id
+		owned map[owner]map[[32]byte]struct{} // the hashes of a person's rows
 	}
 	owner struct {
 		tenant audit.Tenant
@@ -46,54 +50,84 @@ func NewMemory() *Memory {
 	m := &Memory{seed: maphash.MakeSeed()}
 	for i := range shards {
 		m.rows[i].rows = map[[32]byte]*Session{}
-		m.owners[i].owned = map[owner]map[string][32]byte{}
+		m.owners[i].owned = map[owner]map[[32]byte]struct{}{}
 	}
+	m.proofs.until = map[proofKey]time.Time{}
+	m.policies.saved = map[audit.Tenant]*Policy{}
 	return m
 }
 
 var _ Store = (*Memory)(nil)
 
 // Create implements Store. It forgets the person's sessions that are long over.
-func (m *Memory) Create(ctx context.Context, r Record) error {
+func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]string, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
-	s := r.Session.Clone()
-	who := owner{s.Tenant, s.Person}
-	people := m.people(who)
-	people.mu.Lock()
-	defer people.mu.Unlock()
-	m.forget(people.owned[who], s.Created)
-	if _, taken := people.owned[who][s.ID]; taken {
-		return fmt.Errorf("memory: %w", ErrExists)
+	who := owner{r.Session.Tenant, r.Session.Person}
+	defer m.lock(who)()
+	m.forget(who, r.Session.Created)
+	for hash := range m.hashes(who) {
+		if s := m.row(hash); s.ID == r.Session.ID {
+			return nil, fmt.Errorf("memory: %w", ErrExists)
+		}
 	}
+	if !m.insert(who, r) {
+		return nil, fmt.Errorf("memory: %w", ErrExists)
+	}
+	if limit <= 0 {
+		return nil, nil
+	}
+	return m.evict(who, r.Session, limit), nil
+}
+
+// insert adds a row and reports whether its key was free.
+func (m *Memory) insert(who owner, r Record) bool {
 	shard := m.shard(r.Key.Hash)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	if _, taken := shard.rows[r.Key.Hash]; taken {
-		return fmt.Errorf("memory: %w", ErrExists)
+		return false
 	}
+	s := r.Session.Clone()
 	shard.rows[r.Key.Hash] = &s
+	people := m.people(who)
 	if people.owned[who] == nil {
-		people.owned[who] = map[string][32]byte{}
+		people.owned[who] = map[[32]byte]struct{}{}
 	}
-	people.owned[who][s.ID] = r.Key.Hash
-	return nil
+	people.owned[who][r.Key.Hash] = struct{}{}
+	return true
+}
+
+// evict ends the oldest sessions beside fresh until limit are live.
+func (m *Memory) evict(who owner, fresh Session, limit int) (evicted []string) {
+	old := slices.DeleteFunc(m.list(who, fresh.Created), func(s Session) bool { return s.ID == fresh.ID })
+	slices.Reverse(old)
+	for _, s := range old[:max(0, len(old)+1-limit)] {
+		m.change(Selection{s.Tenant, s.Person, s.ID, ""}, func(s *Session) bool {
+			return end(s, fresh.Created, ReasonLimit)
+		})
+		evicted = append(evicted, s.ID)
+	}
+	return evicted
 }
 
 // Get implements Store.
-func (m *Memory) Get(ctx context.Context, k Key) (Session, error) {
+func (m *Memory) Get(ctx context.Context, k Key) (Found, error) {
 	if err := ctx.Err(); err != nil {
-		return Session{}, err
+		return Found{}, err
 	}
 	shard := m.shard(k.Hash)
 	shard.mu.RLock()
-	defer shard.mu.RUnlock()
 	s, ok := shard.rows[k.Hash]
 	if !ok {
-		return Session{}, ErrNotFound
+		shard.mu.RUnlock()
+		return Found{}, ErrNotFound
 	}
-	return s.Clone(), nil
+	f := Found{Session: *s} // its slices are never written to
+	shard.mu.RUnlock()
+	f.Policy = m.policies.get(f.Session.Tenant)
+	return f, nil
 }
 
 // Touch implements Store.
@@ -122,31 +156,54 @@ func (m *Memory) Revoke(ctx context.Context, which Selection, at time.Time, reas
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	who := owner{which.Tenant, which.Person}
-	people := m.people(who)
-	people.mu.Lock()
-	defer people.mu.Unlock()
-	for id, hash := range people.owned[who] {
-		if which.ID != "" && id != which.ID || which.Except != "" && id == which.Except {
-			continue
-		}
-		if m.revoke(hash, at, reason) {
-			n++
-		}
-	}
-	return n, nil
+	defer m.lock(owner{which.Tenant, which.Person})()
+	return m.change(which, func(s *Session) bool { return end(s, at, reason) }), nil
 }
 
-func (m *Memory) revoke(hash [32]byte, at time.Time, reason string) bool {
-	shard := m.shard(hash)
+// Lock implements Store.
+func (m *Memory) Lock(ctx context.Context, which Selection, at time.Time) (n int, err error) {
+	if at.IsZero() {
+		return 0, errors.New("session: locking at the zero time")
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	defer m.lock(owner{which.Tenant, which.Person})()
+	return m.change(which, func(s *Session) bool {
+		if !s.Ended.IsZero() || !s.Locked.IsZero() {
+			return false
+		}
+		s.Locked = at
+		s.Version++
+		return true
+	}), nil
+}
+
+// Rotate implements Store.
+func (m *Memory) Rotate(ctx context.Context, old Key, next Record, until time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n := next.Session
+	who := owner{n.Tenant, n.Person}
+	defer m.lock(who)()
+	if _, his := m.people(who).owned[who][old.Hash]; !his {
+		return fmt.Errorf("memory: %w", ErrConflict)
+	}
+	s := m.row(old.Hash)
+	if s.ID != n.ID || s.Superseded || s.Version != n.Version-1 || !live(&s, n.LastSeen) {
+		return fmt.Errorf("memory: %w", ErrConflict)
+	}
+	if !m.insert(who, next) {
+		return fmt.Errorf("memory: %w", ErrExists)
+	}
+	shard := m.shard(old.Hash)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	s, ok := shard.rows[hash]
-	if !ok || !s.Ended.IsZero() {
-		return false
-	}
-	s.Ended, s.Reason = at, reason
-	return true
+	row := shard.rows[old.Hash]
+	row.Superseded = true
+	row.Ends, row.IdleEnds = earlier(row.Ends, until), earlier(row.IdleEnds, until)
+	return nil
 }
 
 // List implements Store.
@@ -156,7 +213,11 @@ func (m *Memory) List(ctx context.Context, t audit.Tenant, person audit.ActorID,
 			yield(Session{}, err)
 			return
 		}
-		for _, s := range m.list(owner{t, person}, now) {
+		who := owner{t, person}
+		unlock := m.lock(who)
+		all := m.list(who, now)
+		unlock()
+		for _, s := range all {
 			if !yield(s, nil) {
 				return
 			}
@@ -164,18 +225,19 @@ func (m *Memory) List(ctx context.Context, t audit.Tenant, person audit.ActorID,
 	}
 }
 
+// Route implements Store.
+func (m *Memory) Route(ctx context.Context, _ audit.Tenant, _ audit.ActorID) (route [16]byte, err error) {
+	rand.Read(route[:]) // never fails (crypto/rand)
+	return route, ctx.Err()
+}
+
+// list returns the person's live sessions, newest first. The person is locked.
 func (m *Memory) list(who owner, now time.Time) []Session {
-	people := m.people(who)
-	people.mu.Lock()
-	defer people.mu.Unlock()
 	var all []Session
-	for _, hash := range people.owned[who] {
-		shard := m.shard(hash)
-		shard.mu.RLock()
-		if s := shard.rows[hash]; live(s, now) {
-			all = append(all, s.Clone())
+	for hash := range m.hashes(who) {
+		if s := m.row(hash); live(&s, now) && !s.Superseded {
+			all = append(all, s)
 		}
-		shard.mu.RUnlock()
 	}
 	slices.SortFunc(all, func(a, b Session) int {
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
@@ -183,17 +245,69 @@ func (m *Memory) list(who owner, now time.Time) []Session {
 	return all
 }
 
-// forget drops sessions that ended before, so that memory does not grow with every sign-in.
-func (m *Memory) forget(owned map[string][32]byte, before time.Time) {
-	for id, hash := range owned {
+// change applies f to the selected rows and counts the sessions that it changed. The person
+// is locked.
+func (m *Memory) change(which Selection, f func(*Session) bool) (n int) {
+	for hash := range m.hashes(owner{which.Tenant, which.Person}) {
 		shard := m.shard(hash)
 		shard.mu.Lock()
-		if shard.rows[hash].Ends.Before(before) {
-			delete(shard.rows, hash)
-			delete(owned, id)
+		s := shard.rows[hash]
+		selected := (which.ID == "" || s.ID == which.ID) && (which.Except == "" || s.ID != which.Except)
+		if selected && f(s) && !s.Superseded {
+			n++
 		}
 		shard.mu.Unlock()
 	}
+	return n
+}
+
+// end ends a row that has not ended.
+func end(s *Session, at time.Time, reason string) bool {
+	if !s.Ended.IsZero() {
+		return false
+	}
+	s.Ended, s.Reason = at, reason
+	return true
+}
+
+// forget drops rows that were over before, so that memory does not grow with every sign-in.
+// The person is locked.
+func (m *Memory) forget(who owner, before time.Time) (n int) {
+	for hash := range m.hashes(who) {
+		if m.row(hash).Ends.Before(before) {
+			m.remove(who, hash)
+			n++
+		}
+	}
+	return n
+}
+
+func (m *Memory) remove(who owner, hash [32]byte) {
+	shard, people := m.shard(hash), m.people(who)
+	shard.mu.Lock()
+	delete(shard.rows, hash)
+	shard.mu.Unlock()
+	if delete(people.owned[who], hash); len(people.owned[who]) == 0 {
+		delete(people.owned, who)
+	}
+}
+
+// row returns a copy of a row that is there.
+func (m *Memory) row(hash [32]byte) Session {
+	shard := m.shard(hash)
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	return *shard.rows[hash]
+}
+
+// hashes are the person's rows. The person is locked.
+func (m *Memory) hashes(who owner) map[[32]byte]struct{} { return m.people(who).owned[who] }
+
+// lock locks the person's shard and returns how to unlock it.
+func (m *Memory) lock(who owner) (unlock func()) {
+	people := m.people(who)
+	people.mu.Lock()
+	return people.mu.Unlock
 }
 
 func (m *Memory) shard(hash [32]byte) *rowShard { return &m.rows[hash[0]%shards] }

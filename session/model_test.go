@@ -22,6 +22,10 @@ type promise struct {
 	created, used time.Time
 	ended         bool // by somebody
 	dead          bool // found dead once
+	evictable     bool // had to make room, perhaps
+	locked        bool
+	old           string    // the token before
+	oldUntil      time.Time // and until when it works
 	leastIdle     time.Duration
 	leastAbsolute time.Duration
 	promised      time.Duration // absolute limit at sign-in
@@ -35,29 +39,29 @@ func TestModel(t *testing.T) {
 	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
 		steps := 600
 		if testing.Short() {
-			steps = 150
+			steps = 300
 		}
+		var expired, ended, locked, old int
 		for seed := range uint64(3) {
-			limits := session.DefaultLimits()
 			store := open(t)
-			a, b := newDesk(t, store, live(&limits)), newDesk(t, store, live(&limits))
-			b.clock, b.Manager = a.clock, other(t, b, a.clock, &limits)
-			w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 11)), desks: []*desk{a, b}, clock: a.clock, limits: &limits}
+			a, b := newDesk(t, store), newDesk(t, store)
+			b.clock, b.Manager = a.clock, other(t, b, a.clock)
+			w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 11)), desks: []*desk{a, b}, clock: a.clock, limits: session.DefaultLimits()}
 			for range steps {
 				w.step()
 			}
 			require.Greater(t, w.alive, steps/20, "the walk has to meet live sessions")
-			require.Greater(t, w.expired, 0)
-			require.Greater(t, w.endedSeen, 0)
+			expired, ended, locked, old = expired+w.expired, ended+w.endedSeen, locked+w.lockedSeen, old+w.oldSeen
+		}
+		for met, n := range map[string]int{"expired": expired, "ended": ended, "locked": locked, "old": old} {
+			require.Greater(t, n, 0, "no walk met a token that was %s", met)
 		}
 	})
 }
 
 // other is b's server with a's clock.
-func other(t *testing.T, b *desk, c *clock, l *session.Limits) *session.Manager {
-	o := &session.Options{Now: c.Now}
-	live(l)(o)
-	m, err := session.New(b.store, b.log, session.RemoteAddr, o)
+func other(t *testing.T, b *desk, c *clock) *session.Manager {
+	m, err := session.New(b.store, b.log, session.RemoteAddr, &session.Options{Now: c.Now})
 	require.NoError(t, err)
 	return m
 }
@@ -67,10 +71,10 @@ type world struct {
 	rng    *rand.Rand
 	desks  []*desk
 	clock  *clock
-	limits *session.Limits
+	limits session.Limits
 	all    []*promise
 
-	alive, expired, endedSeen int
+	alive, expired, endedSeen, lockedSeen, oldSeen int
 }
 
 func (w *world) desk() *desk { return w.desks[w.rng.IntN(len(w.desks))] }
@@ -85,8 +89,14 @@ func (w *world) step() {
 	switch n := w.rng.IntN(100); {
 	case n < 8 || len(w.all) == 0:
 		w.start()
-	case n < 85:
+	case n < 65:
 		w.request(w.one())
+	case n < 75:
+		w.prove(w.one())
+	case n < 80:
+		w.lock(w.one())
+	case n < 85:
+		w.presentOld(w.one())
 	case n < 88:
 		p := w.one()
 		require.NoError(w.t, w.desk().End(w.t.Context(), p.token, session.ReasonSignOut))
@@ -109,6 +119,17 @@ func (w *world) start() {
 	}
 	token, err := w.desk().Start(w.t.Context(), who)
 	require.NoError(w.t, err)
+	if n := w.limits.Sessions; n > 0 {
+		for _, q := range w.all {
+			q.evictable = q.evictable || q.tenant == who.Tenant && q.person == who.ID
+		}
+		have := 0
+		for _, err := range w.desk().List(audit.WithActor(w.t.Context(), who), who.Tenant, who.ID) {
+			require.NoError(w.t, err)
+			have++
+		}
+		require.LessOrEqual(w.t, have, n, "more at once than the policy allows")
+	}
 	s, err := w.desk().Check(get(token))
 	require.NoError(w.t, err)
 	now := w.clock.Now()
@@ -128,13 +149,19 @@ func (w *world) request(p *promise) {
 		require.False(w.t, p.dead, "alive although it was found dead before")
 		require.Less(w.t, now.Sub(p.used), w.limits.Idle, "alive past the idle limit")
 		require.Less(w.t, now.Sub(p.created), w.limits.Absolute, "alive past the absolute limit")
+		require.False(w.t, p.locked, "alive although it is locked")
 		p.used = now
 		return
 	}
 	switch {
+	case errors.Is(err, session.ErrLocked):
+		w.lockedSeen++
+		require.True(w.t, p.locked && !p.ended && !p.dead)
+		require.Less(w.t, now.Sub(p.used), w.limits.Idle, "locked past the idle limit")
+		return
 	case errors.Is(err, session.ErrEnded):
 		w.endedSeen++
-		require.True(w.t, p.ended, "ended by nobody")
+		require.True(w.t, p.ended || p.evictable, "ended by nobody")
 	case errors.Is(err, session.ErrInvalid):
 		require.GreaterOrEqual(w.t, now.Sub(p.created), p.promised, "forgotten too early")
 	default:
@@ -145,6 +172,69 @@ func (w *world) request(p *promise) {
 		require.False(w.t, early && !p.dead && !p.ended, "expired more than a grain early")
 	}
 	p.dead = true
+}
+
+// prove asks the person of p again, in a page of theirs: to go on, or to unlock.
+func (w *world) prove(p *promise) {
+	d := w.desk()
+	_, ctx := serve(d, get(p.token))
+	again := staff(p.person)
+	again.Tenant, again.AuthTime = p.tenant, w.clock.Now()
+	call := d.Reauthenticated
+	if p.locked {
+		call = d.Unlock
+	}
+	token, err := call(ctx, again, session.Area("settings"))
+	if p.ended || p.dead {
+		require.ErrorIs(w.t, err, session.ErrNoSession, "nobody proves their way back in")
+	}
+	if err != nil {
+		require.ErrorIs(w.t, err, session.ErrNoSession)
+		w.request(p)
+		return
+	}
+	now := w.clock.Now()
+	if p.locked {
+		p.old = "" // it stays locked
+	} else {
+		p.old, p.oldUntil = p.token, now.Add(10*time.Second)
+	}
+	p.token, p.locked, p.created, p.used = token, false, now, now
+	p.leastIdle, p.leastAbsolute, p.promised = w.limits.Idle, w.limits.Absolute, w.limits.Absolute
+}
+
+// lock locks the session, if it is there.
+func (w *world) lock(p *promise) {
+	w.request(p)
+	d := w.desk()
+	_, ctx := serve(d, get(p.token))
+	err := d.Lock(ctx)
+	if p.ended || p.dead {
+		require.ErrorIs(w.t, err, session.ErrNoSession)
+		return
+	}
+	require.NoError(w.t, err)
+	p.locked = true
+}
+
+// presentOld presents the token before: it works for its ten seconds, and never when the
+// session does not.
+func (w *world) presentOld(p *promise) {
+	if w.rng.IntN(4) > 0 { // a fresh one
+		w.prove(p)
+		w.clock.Add(time.Duration(w.rng.IntN(15)) * time.Second)
+	}
+	if p.old == "" {
+		return
+	}
+	err := w.desk().state(p.old)
+	if err == nil {
+		w.oldSeen++
+		require.True(w.t, w.clock.Now().Before(p.oldUntil), "the old token works for too long")
+		require.False(w.t, p.ended || p.dead || p.locked, "the old token outlives its session")
+		return
+	}
+	require.ErrorIs(w.t, err, session.ErrNoSession)
 }
 
 func (w *world) endMany() {
@@ -166,9 +256,11 @@ func (w *world) endOne(p *promise) {
 	who := staff("staff-admin")
 	who.Tenant = p.tenant
 	err := w.desk().EndOne(audit.WithActor(w.t.Context(), who), p.tenant, p.person, p.id, "ended_by_admin")
-	if p.ended || p.dead {
+	switch {
+	case p.ended, p.dead:
 		require.ErrorIs(w.t, err, session.ErrNotFound)
-	} else {
+	case p.evictable && errors.Is(err, session.ErrNotFound):
+	default:
 		require.NoError(w.t, err)
 	}
 	p.ended = true
@@ -187,7 +279,7 @@ func (w *world) list() {
 		require.False(w.t, listed[s.ID])
 		listed[s.ID] = true
 	}
-	require.Equal(w.t, !p.ended && !p.dead, listed[p.id])
+	require.Equal(w.t, !p.ended && !p.dead, listed[p.id], "locked or not, it is in the list")
 	for _, q := range w.all {
 		if q.ended || q.dead || q.tenant != p.tenant || q.person != p.person {
 			require.False(w.t, listed[q.id])
@@ -201,8 +293,16 @@ func (w *world) change() {
 		{Idle: 5 * time.Minute, Absolute: 20 * time.Minute},
 		{Idle: time.Hour, Absolute: 24 * time.Hour},
 		{Idle: time.Minute, Absolute: time.Hour},
+		{Idle: 15 * time.Minute, Absolute: 12 * time.Hour, Sessions: 2},
 	}
-	*w.limits = choices[w.rng.IntN(len(choices))]
+	w.limits = choices[w.rng.IntN(len(choices))]
+	save(w.t, w.desks[0].store, limits(w.limits))
+	other := limits(w.limits)
+	if have, err := w.desks[0].store.GetPolicy(w.t.Context(), "clinic-2"); err == nil {
+		other.Version = have.Version
+	}
+	other.Version++
+	require.NoError(w.t, w.desks[0].store.SavePolicy(w.t.Context(), "clinic-2", other))
 	for _, p := range w.all {
 		p.leastIdle = min(p.leastIdle, w.limits.Idle)
 		p.leastAbsolute = min(p.leastAbsolute, w.limits.Absolute)

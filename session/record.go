@@ -113,3 +113,26 @@ func startEvent(s Session, from netip.Addr) audit.Event {
 		Objects: []audit.Object{{Type: "session", ID: s.ID}},
 	}
 }
+
+// recordEvicted records the sessions that had to make room for s, each as an end of its own.
+func (m *Manager) recordEvicted(ctx context.Context, s Session, ids []string) error {
+	for _, id := range ids {
+		err := m.record(ctx, audit.Event{
+			Tenant: s.Tenant, Action: "session.end", Verb: audit.Execute, Actor: s.Actor(s.Origin),
+			Objects: []audit.Object{{Type: "session", ID: id}, {Type: "person", ID: string(s.Person)}},
+			Detail:  map[string]string{"reason": ReasonLimit},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordBlocked records that a session was presented from where its tenant does not allow it.
+func (m *Manager) recordBlocked(ctx context.Context, s *Session, from netip.Addr) error {
+	return m.record(ctx, audit.Event{
+		Tenant: s.Tenant, Action: "session.check", Verb: audit.Execute, Actor: s.Actor(from),
+		Outcome: audit.Failure, Code: "network", Objects: []audit.Object{{Type: "session", ID: s.ID}},
+	})
+}

@@ -28,12 +28,24 @@ type Session struct {
 	Device string     // short label such as "Firefox on Windows"
 
 	Created  time.Time
+	Since    time.Time // what the absolute limit counts from: Created, or the last full proof since
 	LastSeen time.Time // up to one grain behind, see Limits.Grain
 	IdleEnds time.Time // unless there is activity before
 	Ends     time.Time // whatever happens
 
+	Version    int64     // raised by one with each change of token and each lock; 1 at sign-in
+	Superseded bool      // the session has another token by now; this one works until Ends
+	Locked     time.Time // zero while it is not locked; locked it acts for nobody
+	Fresh      []Fresh   // areas that are unlocked, at most one entry for each
+
 	Ended  time.Time // zero while it lasts
 	Reason string    // code, why it ended: ReasonSignOut …
+}
+
+// Fresh says that a person proved afresh who they are and may enter an area until a time.
+type Fresh struct {
+	Area  string // see Duty.Area
+	Until time.Time
 }
 
 // Reasons for the end of a session. Hosts may use codes of their own: 1 to 64 lower-case
@@ -42,6 +54,8 @@ const (
 	ReasonSignOut    = "sign_out"
 	ReasonExpired    = "expired"    // found past its limits when it was presented
 	ReasonReplaced   = "replaced"   // the same browser signed in again
+	ReasonLimit      = "limit"      // the person signed in on more devices than the policy allows
+	ReasonSwitched   = "switched"   // somebody else signed in on the same browser
 	ReasonUnrecorded = "unrecorded" // its start could not be recorded; the token was never handed out
 	ReasonOther      = "other"      // stands for an empty or unusable reason
 )
@@ -67,7 +81,7 @@ func (s Session) Left(now time.Time) time.Duration {
 
 // Clone returns a copy that shares no memory with s.
 func (s Session) Clone() Session {
-	s.Methods = slices.Clone(s.Methods)
+	s.Methods, s.Fresh = slices.Clone(s.Methods), slices.Clone(s.Fresh)
 	return s
 }
 
@@ -81,9 +95,11 @@ const (
 	StateExpired              // over by time: say so on the sign-in page
 	StateEnded                // signed out, replaced, or ended by somebody else
 	StateInvalid              // malformed or unknown token
+	StateLocked               // the person locked the screen: acts for nobody until unlocked
+	StateBlocked              // alive, but the tenant does not allow it from this network
 )
 
-// String returns "none", "live", "expired", "ended" or "invalid".
+// String returns "none", "live", "expired", "ended", "invalid", "locked" or "blocked".
 func (s State) String() string {
 	switch s {
 	case StateNone:
@@ -96,6 +112,10 @@ func (s State) String() string {
 		return "ended"
 	case StateInvalid:
 		return "invalid"
+	case StateLocked:
+		return "locked"
+	case StateBlocked:
+		return "blocked"
 	}
 	return "unknown"
 }
@@ -112,6 +132,10 @@ func (s State) Err() error {
 		return ErrEnded
 	case StateInvalid:
 		return ErrInvalid
+	case StateLocked:
+		return ErrLocked
+	case StateBlocked:
+		return ErrBlocked
 	}
 	return ErrNoSession
 }

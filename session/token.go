@@ -22,8 +22,16 @@ type Token struct{ reveal func() string }
 
 // NewToken returns a fresh random token.
 func NewToken() Token {
+	var route [16]byte
+	rand.Read(route[:]) // never fails (crypto/rand)
+	return newToken(route)
+}
+
+// newToken returns a fresh random token with the routing tag given.
+func newToken(route [16]byte) Token {
 	var b [tokenBytes]byte
-	rand.Read(b[:]) // never fails (crypto/rand)
+	copy(b[:], route[:])
+	rand.Read(b[len(route):]) // never fails (crypto/rand)
 	s := tokenPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 	return Token{func() string { return s }}
 }

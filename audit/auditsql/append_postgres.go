@@ -16,6 +16,9 @@ import (
 // well; the last parameter turns a known ID into an error.
 const landRows = `SELECT 1 WHERE audit_land($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
+// landOne is the same for a single event.
+const landOne = `SELECT 1 WHERE audit_land_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
 // stateExists is the SQLSTATE of that error.
 const stateExists = "WA001"
 
@@ -23,7 +26,7 @@ const stateExists = "WA001"
 // where the transaction is not database/sql's; hosts have no use for them.
 type Statement struct {
 	Text string
-	Args []any // bytes, strings and booleans
+	Args []any // bytes, strings, integers and booleans
 	Rows int64 // how many rows it must report; another number means that an ID is there already
 }
 
@@ -31,6 +34,12 @@ type Statement struct {
 // their own rows. fresh says that no ID was ever used, which only one can tell who chose them.
 // strict makes a known ID an error, for a statement that is a transaction of its own.
 func (s *Store) landing(list []item, fresh, strict bool) Statement {
+	if len(list) == 1 {
+		it := &list[0]
+		return Statement{landOne, []any{
+			it.tenant, it.id, it.recorded, it.outcome, it.leaf, it.body, keyBytes(it.keys), s.macs.make(it), orNull(it.sealed), fresh, strict,
+		}, 1}
+	}
 	c := s.carve(list)
 	return Statement{landRows, []any{
 		c.data, c.n.done(), c.recorded.done(), c.outcome.done(),

@@ -8,6 +8,9 @@ import (
 const (
 	insertEntry   = `INSERT INTO audit_entry (place, recorded, outcome, id, leaf, body, sealed) VALUES `
 	insertPending = `INSERT INTO audit_pending (entries, oldest, data) VALUES (?, ?, ?)`
+	reserveOne    = `UPDATE audit_tenant SET given = given + ? WHERE tenant = ? AND given + ? <= ? RETURNING no, given - ?`
+	entryWidth    = 7
+	ignoreKnown   = ` ON CONFLICT DO NOTHING`
 )
 
 // landSQLite writes entries at their places: SQLite has one writer at a time, so the order of
@@ -21,7 +24,7 @@ func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
 	if err != nil {
 		return err
 	}
-	values := make([]any, 0, 7*len(list))
+	values := make([]any, 0, entryWidth*len(list))
 	waiting := make([]placed, len(list))
 	for i := range list {
 		it := &list[i]
@@ -31,7 +34,7 @@ func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
 		values = append(values, place, it.recorded, it.outcome, it.id, it.leaf, it.body, orNull(it.sealed))
 		waiting[i] = placed{place, it.recorded, it.keys}
 	}
-	n, err := s.insertRows(ctx, tx, insertEntry, values, 7, " ON CONFLICT DO NOTHING")
+	n, err := s.insertRows(ctx, tx, insertEntry, values, entryWidth, ignoreKnown)
 	if err != nil {
 		return err
 	}
@@ -57,9 +60,8 @@ func (s *Store) reserve(ctx context.Context, tx runner, list []item) (hs heads, 
 		return hs, false, err
 	}
 	h := &head{tenant: tenants[0], given: -1}
-	const query = `UPDATE audit_tenant SET given = given + ? WHERE tenant = ? AND given + ? <= ? RETURNING no, given - ?`
 	n := len(list)
-	if err := scanOne(ctx, tx, []any{&h.no, &h.given}, query, n, h.tenant, n, maxIndex, n); err != nil {
+	if err := scanOne(ctx, tx, []any{&h.no, &h.given}, reserveOne, n, h.tenant, n, maxIndex, n); err != nil {
 		return nil, false, err
 	}
 	if h.given < 0 {

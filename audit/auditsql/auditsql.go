@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -67,11 +68,11 @@ func Postgres(db *sql.DB, key []byte, further ...[]byte) (*Store, error) {
 func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
 	bare, err := sqlkit.Open(db, d)
 	if err != nil {
-		return nil, fmt.Errorf("auditsql: %w", err)
+		return nil, &setupError{err}
 	}
 	kit, err := sqlkit.Open(db, d)
 	if err != nil {
-		return nil, fmt.Errorf("auditsql: %w", err)
+		return nil, &setupError{err}
 	}
 	kit.KeepStatements(`UPDATE audit_tenant SET given = given WHERE no = 0`)
 	s := &Store{db: kit, bare: bare, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4}}
@@ -87,7 +88,7 @@ func (s *Store) postgres() bool { return s.db.Dialect() == sqlkit.Postgres }
 // tables. What was refused before waits again, and is judged with the keys of now.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.bare.Migrate(ctx, "audit", migrations, "migrations"); err != nil {
-		return err
+		return &setupError{err}
 	}
 	if err := s.adoptKey(ctx); err != nil {
 		return keyError(err)
@@ -95,6 +96,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.importAll(ctx, math.MaxInt); err != nil {
 		return fmt.Errorf("auditsql: importing events: %w", err)
 	}
+	s.db.Keep(ctx, `SELECT 1`, synchronous, reserveOne, insertEntry+sqlkit.List(entryWidth)+ignoreKnown, insertPending)
 	return nil
 }
 
@@ -104,10 +106,20 @@ func (s *Store) Migrate(ctx context.Context) error {
 // It returns ErrWrongKey for a database that was set up with none of the keys of Postgres.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.bare.Check(ctx); err != nil {
-		return fmt.Errorf("auditsql: %w", err)
+		return &setupError{err}
 	}
 	return keyError(s.checkKey(ctx))
 }
+
+// setupError is an error for whoever sets up the program, who has not heard of the packages
+// that it came through.
+type setupError struct{ err error }
+
+func (e *setupError) Error() string {
+	return "auditsql: " + strings.ReplaceAll(e.err.Error(), "sqlkit: ", "")
+}
+
+func (e *setupError) Unwrap() error { return e.err }
 
 func keyError(err error) error {
 	if err == nil || errors.Is(err, ErrWrongKey) {
@@ -125,9 +137,11 @@ func (s *Store) durable(ctx context.Context, tx runner) error {
 	return durableSQLite(ctx, tx)
 }
 
+const synchronous = `PRAGMA synchronous`
+
 func durableSQLite(ctx context.Context, tx runner) error {
 	var level int // 2 is FULL, 3 is EXTRA
-	if err := scanOne(ctx, tx, []any{&level}, "PRAGMA synchronous"); err != nil {
+	if err := scanOne(ctx, tx, []any{&level}, synchronous); err != nil {
 		return err
 	}
 	if level < 2 {

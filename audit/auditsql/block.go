@@ -3,7 +3,6 @@ package auditsql
 import (
 	"cmp"
 	"encoding/binary"
-	"slices"
 )
 
 // pair says that the entry at a place is found by a key.
@@ -64,18 +63,13 @@ func encodeBlock(pairs []pair, size int) (data []byte, n int) {
 func decodeBlock(pairs []pair, data []byte) ([]pair, bool) {
 	start := len(pairs)
 	for len(data) > 0 {
-		if len(data) < 8 {
+		key, count, rest, ok := section(data)
+		if !ok {
 			return nil, false
 		}
-		p := pair{key: int64(binary.BigEndian.Uint64(data))}
-		data = data[8:]
-		count, n := binary.Uvarint(data)
-		if n <= 0 || count == 0 || count > uint64(len(data)) {
-			return nil, false
-		}
-		data = data[n:]
-		for range count {
-			distance, n := binary.Uvarint(data)
+		p := pair{key: key}
+		for data = rest; count > 0; count-- {
+			distance, n := uvarint(data)
 			if n <= 0 || distance > uint64(maxPlace-p.place) {
 				return nil, false
 			}
@@ -89,19 +83,90 @@ func decodeBlock(pairs []pair, data []byte) ([]pair, bool) {
 	return pairs, len(pairs) > start
 }
 
+// section reads the key and the number of places that the next ones of a block are of.
+func section(data []byte) (key int64, count uint64, rest []byte, ok bool) {
+	if len(data) < 8 {
+		return 0, 0, nil, false
+	}
+	count, n := binary.Uvarint(data[8:])
+	if n <= 0 || count == 0 || count > uint64(len(data)) {
+		return 0, 0, nil, false
+	}
+	return int64(binary.BigEndian.Uint64(data)), count, data[8+n:], true
+}
+
+// skipPlaces returns what is behind so many varints.
+func skipPlaces(data []byte, count uint64) ([]byte, bool) {
+	for i, b := range data {
+		if b < 0x80 {
+			if count--; count == 0 {
+				return data[i+1:], true
+			}
+		}
+	}
+	return nil, false
+}
+
+// uvarint is binary.Uvarint, quicker for the one byte that most distances are.
+func uvarint(data []byte) (uint64, int) {
+	if len(data) > 0 && data[0] < 0x80 {
+		return uint64(data[0]), 1
+	}
+	return binary.Uvarint(data)
+}
+
 // maxPlace is the highest place there is.
 const maxPlace = maxTenant<<indexBits | maxIndex
 
-// placesIn returns the places that a block has for a key within reach, ascending. first tells
-// that the block before may have more of them; older that some are before the reach.
-func placesIn(pairs []pair, key int64, r reach) (places []int64, first, older bool) {
-	at, _ := slices.BinarySearchFunc(pairs, pair{key, r.from}, comparePairs)
-	first = at == 0
-	older = at > 0 && pairs[at-1].key == key && pairs[at-1].place>>indexBits == r.from>>indexBits
-	for ; at < len(pairs) && pairs[at].key == key && pairs[at].place < r.below; at++ {
-		places = append(places, pairs[at].place)
+// posting is what a block of a run has for a key within a reach.
+type posting struct {
+	run, key int64
+	places   []int64 // ascending
+	first    bool    // the block before may have more of them
+	older    bool    // some are before the reach
+}
+
+// read fills in what a block has. It reports false for a damaged one, as far as it looks: up to
+// the end of the key.
+func (f *posting) read(data []byte, r reach) bool {
+	for begin := true; len(data) > 0; begin = false {
+		key, count, rest, ok := section(data)
+		switch {
+		case !ok:
+			return false
+		case key > f.key:
+			return true
+		case key < f.key:
+			data, ok = skipPlaces(rest, count)
+		default:
+			data, ok = f.readPlaces(rest, count, r, begin)
+		}
+		if !ok {
+			return false
+		}
 	}
-	return places, first && len(places) > 0, older
+	return true
+}
+
+// readPlaces reads those of the key; begin says that the block begins with them.
+func (f *posting) readPlaces(data []byte, count uint64, r reach, begin bool) ([]byte, bool) {
+	place := int64(0)
+	for i := range count {
+		distance, n := uvarint(data)
+		if n <= 0 || distance > uint64(maxPlace-place) || i > 0 && distance == 0 {
+			return nil, false
+		}
+		place, data = place+int64(distance), data[n:]
+		switch {
+		case place >= r.below:
+		case place < r.from:
+			f.older = place>>indexBits == r.from>>indexBits
+		default:
+			f.first = f.first || begin && i == 0
+			f.places = append(f.places, place)
+		}
+	}
+	return data, true
 }
 
 // merged returns all pairs of ascending lists in ascending order, up to and including last.

@@ -76,6 +76,7 @@ type Planned struct {
 func (s *Store) Planned() []Planned {
 	one, oneArgs := s.searchQuery([]int64{1}, 1<<41)
 	two, twoArgs := s.searchQuery([]int64{1, -2}, 1<<41)
+	narrow, narrowArgs := s.narrowQuery([]int64{1, -2}, reach{1 << 40, 2 << 40}, 100)
 	near, nearArgs := s.rowsQuery([]int64{1<<40 + 9, 1<<40 + 8})
 	far, farArgs := s.rowsQuery([]int64{1<<40 + 900, 1<<40 + 700, 1<<40 + 8})
 	all := []Planned{
@@ -84,8 +85,8 @@ func (s *Store) Planned() []Planned {
 		{"near rows", near, nearArgs},
 		{"far rows", far, farArgs},
 		{"head", selectReach, []any{"clinic-17"}},
-		{"marks of a period", s.marksOfPeriod(), []any{1, 2, 1, 3}},
-		{"marks one by one", marksOneByOne, []any{1 << 40, 2 << 40, 3, 1 << 40, 2 << 40, 4}},
+		{"period", s.periodQuery(), []any{"clinic-17", 2, 3, 4, 5, 6}},
+		{"other keys", narrow, narrowArgs},
 		{"by ID", s.selectStored(2), []any{"clinic-17", make([]byte, 16), make([]byte, 16)}},
 		{"block of a pair", blockAt, []any{1, 2, 3}},
 		{"blocks after a pair", blocksAfter, []any{1, 2, 3, 6}},

@@ -1,7 +1,9 @@
 package auditsql
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -56,122 +58,92 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	if err != nil {
 		return err
 	}
-	l := leadOf(f)
-	for n := min(max(limit, 1), maxChunk); ; n = min(4*n, maxChunk) {
-		places, done, err := s.candidates(ctx, l.keys, r, n)
+	w := newWanted(f, limit)
+	for n := w.start(limit); ; n = min(4*n, maxChunk) {
+		places, done, err := s.candidates(ctx, w.lead().keys, r, n)
 		if err != nil {
 			return err
 		}
-		rows, err := s.rows(ctx, places)
-		if err != nil {
+		if !done {
+			r.below = places[len(places)-1]
+		}
+		if places, err = s.narrow(ctx, w, places); err != nil {
 			return err
 		}
-		for i := range rows {
-			e, ok, err := rows[i].selected(f, l)
-			if err != nil {
-				return err
-			}
-			if ok && !visit(e) {
-				return nil
-			}
+		more, err := s.visit(ctx, w, places, visit)
+		if err != nil || !more || done {
+			return err
 		}
-		if done {
-			return nil
-		}
-		r.below = places[len(places)-1]
 	}
 }
 
-// selected returns the entry if f selects it. What the columns rule out is not unpacked.
-func (r *row) selected(f *audit.Filter, l *lead) (audit.Entry, bool, error) {
+// visit reads entries, first as many as are asked for and then more and more, and visits those
+// that are wanted.
+func (s *Store) visit(ctx context.Context, w *wanted, places []int64, visit func(audit.Entry) bool) (more bool, err error) {
+	for len(places) > 0 {
+		n := min(w.piece, len(places))
+		entries, err := s.entries(ctx, w, places[:n])
+		if err != nil {
+			return false, err
+		}
+		for i := range entries {
+			if entries[i].Body != nil && !visit(entries[i]) {
+				return false, nil
+			}
+		}
+		places, w.piece = places[n:], min(4*w.piece, maxChunk)
+	}
+	return true, nil
+}
+
+// selected returns the entry if it is wanted. What the columns rule out is not unpacked.
+func (r *row) selected(w *wanted) (audit.Entry, error) {
+	f := w.filter
 	at := sqlkit.Time(r.recorded)
 	if !f.From.IsZero() && at.Before(f.From) || !f.To.IsZero() && !at.Before(f.To) {
-		return audit.Entry{}, false, nil
+		return audit.Entry{}, nil
 	}
 	e, facts, err := r.entry(f.Tenant)
-	if err == nil && !l.explains(&facts, &e) {
+	if err == nil && !w.lead().explains(&facts, &e) {
 		err = audit.ErrDamaged
 	}
-	if err != nil {
-		return audit.Entry{}, false, err
+	if err != nil || !facts.match(f, &e) {
+		return audit.Entry{}, err
 	}
-	return e, facts.match(f, &e), nil
+	return e, nil
 }
 
-// lead is the condition of a filter that is searched for; the others are asked of each entry
-// that is found. Without keys every entry is.
-type lead struct {
-	keys []int64
-	only audit.Filter // the condition alone
-}
-
-// leadOf chooses the condition that selects the fewest events in general.
-func leadOf(f *audit.Filter) *lead {
-	tenant := string(f.Tenant)
-	l := &lead{only: audit.Filter{Tenant: f.Tenant}}
-	switch {
-	case f.ObjectID != "":
-		l.only.ObjectType, l.only.ObjectID = f.ObjectType, f.ObjectID
-		l.keys = []int64{keyOf(byObject, tenant, f.ObjectType, f.ObjectID)}
-	case f.Patient != "":
-		l.only.Patient = f.Patient
-		l.keys = []int64{keyOf(byPatient, tenant, string(f.Patient))}
-	case len(f.Actors) > 0:
-		l.only.Actors = f.Actors
-		l.keys = keysOfValues(byActor, tenant, f.Actors)
-	case f.ObjectType != "":
-		l.only.ObjectType = f.ObjectType
-		l.keys = []int64{keyOf(byType, tenant, f.ObjectType)}
-	case len(f.Actions) > 0:
-		l.only.Actions = f.Actions
-		l.keys = keysOfValues(byAction, tenant, f.Actions)
-	}
-	return l
-}
-
-func keysOfValues[T ~string](d dimension, tenant string, values []T) []int64 {
-	keys := make([]int64, len(values))
-	for i, v := range values {
-		keys[i] = keyOf(d, tenant, string(v))
-	}
-	return each(keys)
-}
-
-// explains reports whether the search could lead to the event: it has one of the values or,
-// which hardly ever happens, another value with the same key. If not, somebody changed the
-// tables.
-func (l *lead) explains(f *facts, e *audit.Entry) bool {
-	if len(l.keys) == 0 || f.match(&l.only, e) {
-		return true
-	}
-	found := f.entry(e.Tenant)
-	return slices.ContainsFunc(keysOf(&found), func(k int64) bool { return slices.Contains(l.keys, k) })
-}
-
-// rows reads the entries at all of these descending places. One that is missing was removed
-// by somebody.
-func (s *Store) rows(ctx context.Context, places []int64) ([]row, error) {
-	if len(places) == 0 {
-		return nil, nil
-	}
-	out := make([]row, 0, len(places))
+// entries reads those at all of these descending places; one that is not wanted is left
+// empty. One that is missing was removed by somebody.
+func (s *Store) entries(ctx context.Context, w *wanted, places []int64) ([]audit.Entry, error) {
+	out := make([]audit.Entry, len(places))
+	found := 0
 	query, args := s.rowsQuery(places)
 	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
 		var r row
-		err := rows.Scan(r.dest()...)
-		out = append(out, r)
+		var id, leaf, body sql.RawBytes // valid until the next row
+		if err := rows.Scan(&r.place, &r.recorded, &r.outcome, &id, &leaf, &body); err != nil {
+			return err
+		}
+		r.id, r.leaf, r.body = id, leaf, body
+		at, ok := placeAmong(places, r.place)
+		if !ok {
+			return audit.ErrDamaged
+		}
+		found++
+		var err error
+		out[at], err = r.selected(w)
 		return err
 	}, query, args...)
-	if err != nil {
-		return nil, err
+	if err == nil && found != len(places) {
+		err = audit.ErrDamaged
 	}
-	slices.SortFunc(out, func(a, b row) int { return int(min(max(b.place-a.place, -1), 1)) })
-	for i := range places {
-		if i >= len(out) || out[i].place != places[i] {
-			return nil, audit.ErrDamaged
-		}
-	}
-	return out, nil
+	return out, err
+}
+
+// placeAmong searches descending places.
+func placeAmong(places []int64, place int64) (int, bool) {
+	return slices.BinarySearchFunc(places, place, func(a, b int64) int { return cmp.Compare(b, a) })
 }
 
 func (s *Store) rowsQuery(places []int64) (string, []any) {
@@ -190,7 +162,7 @@ func (s *Store) rowsQuery(places []int64) (string, []any) {
 	// A few sizes of statement; the last place fills up.
 	size := 8
 	for size < n {
-		size *= 4
+		size *= 2
 	}
 	args := make([]any, size)
 	for i := range args {

@@ -14,37 +14,52 @@ type reach struct{ from, below int64 }
 // reachOf returns where to look for what f selects below an index; an empty range for a tenant
 // without entries.
 func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reach, error) {
-	var h head
-	err := scanOne(ctx, s.db, []any{&h.no, &h.size, &h.late, &h.low, &h.high},
-		selectReach, string(f.Tenant))
-	r := reach{placeOf(h.no, 0), placeOf(h.no, min(max(below, 0), h.size))}
-	if err != nil || h.size == 0 || f.From.IsZero() && f.To.IsZero() {
-		return r, err
+	if f.From.IsZero() && f.To.IsZero() {
+		var no, size int64
+		err := scanOne(ctx, s.db, []any{&no, &size}, selectReach, string(f.Tenant))
+		return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size))}, err
 	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	from, to := int64(math.MinInt64), int64(never)
 	if !f.From.IsZero() {
 		from = sqlkit.Micros(f.From)
 	}
 	if !f.To.IsZero() {
-		to = sqlkit.Micros(f.To)
+		to = min(sqlkit.Micros(f.To), never)
 	}
-	return s.inPeriod(ctx, &h, r, from, to)
+	return s.inPeriod(ctx, string(f.Tenant), max(below, 0), from, to)
 }
 
-const selectReach = `SELECT no, size, late, low, high FROM audit_tenant WHERE tenant = ?`
+const selectReach = `SELECT no, size FROM audit_tenant WHERE tenant = ?`
 
-// marksOfPeriod searches the last mark before a time and the first one after another.
-func (s *Store) marksOfPeriod() string {
-	no := s.numberOf("m")
-	return `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE ` + no + ` = ? AND m.latest < ? ORDER BY m.latest DESC, m.place DESC LIMIT 1), -1),
-		COALESCE((SELECT m.place FROM audit_mark m WHERE ` + no + ` = ? AND m.latest >= ? ORDER BY m.latest, m.place LIMIT 1), -1)`
+// never is after every Recorded and far from the end of the integers.
+const never = 1 << 60
+
+// periodQuery narrows the range of a tenant's places below an index by marks, and looks from
+// both of its ends for marks with something in the period.
+func (s *Store) periodQuery() string {
+	no, least := s.numberOf("m"), "MIN"
+	if s.postgres() {
+		least = "LEAST"
+	}
+	return `WITH h AS MATERIALIZED (
+			SELECT no, size, late, low, no * ` + placesOfTenant + ` AS start FROM audit_tenant WHERE tenant = ?
+		), w AS MATERIALIZED (
+			SELECT h.no, h.size, h.low,
+				COALESCE((SELECT m.place + 256 FROM audit_mark m WHERE ` + no + ` = h.no + 0 AND m.latest < ? ORDER BY m.latest DESC, m.place DESC LIMIT 1), h.start) AS first,
+				` + least + `(h.start + h.size, h.start + ?, COALESCE((SELECT m.place + 256 FROM audit_mark m
+					WHERE ` + no + ` = h.no + 0 AND m.latest >= ? + h.late ORDER BY m.latest, m.place LIMIT 1), h.start + h.size)) AS below
+			FROM h
+		)
+		SELECT w.no, w.size, w.low, w.first, w.below,
+			COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= w.first AND m.place < w.below AND m.high >= ? ORDER BY m.place LIMIT 1), -1),
+			COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= w.first AND m.place < w.below AND m.low < ? ORDER BY m.place DESC LIMIT 1), -1)
+		FROM w`
 }
 
-// marksOneByOne looks from both ends of a range for marks with something in a period.
-const marksOneByOne = `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.high >= ? ORDER BY m.place LIMIT 1), -1),
-	COALESCE((SELECT m.place FROM audit_mark m WHERE m.place >= ? AND m.place < ? AND m.low < ? ORDER BY m.place DESC LIMIT 1), -1)`
+// placesOfTenant is 2^40, see placeOf.
+const placesOfTenant = `1099511627776`
 
-// inPeriod narrows the range to a period.
+// inPeriod is the range of a period.
 //
 // Entries are in the order of their commits, and Recorded nearly is, too, so a period is
 // nearly a range of places; marks say of which. A mark is about 256 entries of a tenant: the
@@ -57,27 +72,21 @@ const marksOneByOne = `SELECT COALESCE((SELECT m.place FROM audit_mark m WHERE m
 //
 // A clock that was wrong once makes these bounds wide. From there, marks are looked at one by
 // one until one has something in the period. The entries after the last mark are in the head.
-func (s *Store) inPeriod(ctx context.Context, h *head, r reach, from, to int64) (reach, error) {
-	var first, last int64
-	if err := scanOne(ctx, s.db, []any{&first, &last}, s.marksOfPeriod(), h.no, from, h.no, to+min(h.late, math.MaxInt64-max(to, 0))); err != nil {
+func (s *Store) inPeriod(ctx context.Context, tenant string, index, from, to int64) (reach, error) {
+	var no, size, low, first, last int64
+	var r reach
+	err := scanOne(ctx, s.db, []any{&no, &size, &low, &r.from, &r.below, &first, &last}, s.periodQuery(),
+		tenant, from, min(index, maxIndex), to, from, to)
+	if err != nil {
 		return r, err
 	}
-	if first >= 0 {
-		r.from = max(r.from, first+markEvery)
-	}
-	if last >= 0 {
-		r.below = min(r.below, last+markEvery)
-	}
-	if err := scanOne(ctx, s.db, []any{&first, &last}, marksOneByOne, r.from, r.below, from, r.from, r.below, to); err != nil {
-		return r, err
-	}
-	tail := placeOf(h.no, h.size-h.size%markEvery)
+	tail := placeOf(no, size-size%markEvery)
 	if first < 0 {
 		first = tail
 	}
 	r.from = max(r.from, first)
 	switch {
-	case r.below > tail && h.low < to: // the last entries may be in the period
+	case r.below > tail && low < to: // the last entries may be in the period
 	case last >= 0:
 		r.below = min(r.below, last+markEvery)
 	default:

@@ -2,9 +2,11 @@ package auditsql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -62,19 +64,13 @@ func (s *Store) writeBlocks(ctx context.Context, tx runner, run int64, blocks []
 const (
 	searchSQLite = `SELECT r.no, k.key, (SELECT b.data FROM audit_block b WHERE b.run = r.no AND (b.key, b.place) < (k.key, ?)
 			ORDER BY b.key DESC, b.place DESC LIMIT 1) AS data
-		FROM audit_run r CROSS JOIN (SELECT ? AS key`
-	searchSQLiteEnd = `) k WHERE r.state = 1 ORDER BY r.level, r.no DESC`
+		FROM audit_run r CROSS JOIN `
+	searchSQLiteEnd = ` WHERE r.state = 1 ORDER BY r.level, r.no DESC`
 	searchPostgres  = `SELECT r.no, k.key, b.data
 		FROM audit_run r CROSS JOIN unnest($2::bigint[]) AS k (key) CROSS JOIN LATERAL (
 			SELECT data FROM audit_block WHERE run = r.no AND (key, place) < (k.key, $1) ORDER BY key DESC, place DESC LIMIT 1) AS b
 		WHERE r.state = 1 AND position(int8send(k.key) IN b.data) > 0 ORDER BY r.level, r.no DESC`
 )
-
-// hit is what the search tells of one run and key: a block that has the key.
-type hit struct {
-	run, key int64
-	data     []byte
-}
 
 // candidates returns the next places in the reach that have one of the keys, in descending
 // order, at most n. done tells that there are no more.
@@ -85,19 +81,17 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 		}
 		return places, len(places) < n, nil
 	}
-	hits, err := s.search(ctx, keys, r.below)
+	query, args := s.searchQuery(keys, r.below)
+	found, _, err := s.postings(ctx, r, query, args)
 	if err != nil {
 		return nil, false, err
 	}
-	for start := 0; start < len(hits) && len(places) < n; {
+	for start := 0; start < len(found) && len(places) < n; {
 		end := start + 1
-		for end < len(hits) && hits[end].run == hits[start].run {
+		for end < len(found) && found[end].run == found[start].run {
 			end++
 		}
-		some, cut, older, ok := oneRun(hits[start:end], r)
-		if !ok {
-			return nil, false, audit.ErrDamaged
-		}
+		some, cut, older := oneRun(found[start:end], r)
 		places = append(places, some...)
 		if len(places) > n {
 			return places[:n], false, nil
@@ -112,58 +106,63 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 
 // oneRun returns the places of one run in descending order. cut tells that the run has more
 // of them, below these; older that it has some before the reach, as all older runs.
-func oneRun(hits []hit, r reach) (places []int64, cut, older, ok bool) {
+func oneRun(found []posting, r reach) (places []int64, cut, older bool) {
 	floor := r.from
-	for _, h := range hits {
-		pairs, ok := decodeBlock(nil, h.data)
-		if !ok {
-			return nil, false, false, false
+	for _, f := range found {
+		if f.first {
+			cut, floor = true, max(floor, f.places[0])
 		}
-		some, first, old := placesIn(pairs, h.key, r)
-		if first {
-			cut, floor = true, max(floor, some[0])
-		}
-		places, older = append(places, some...), older || old
+		places, older = append(places, f.places...), older || f.older
 	}
-	slices.SortFunc(places, func(a, b int64) int { return int(min(max(b-a, -1), 1)) })
+	slices.SortFunc(places, func(a, b int64) int { return cmp.Compare(b, a) })
 	places = slices.Compact(places)
-	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older, true
+	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older
 }
 
-// searchQuery is the statement of search.
+// searchQuery is the statement of candidates.
 func (s *Store) searchQuery(keys []int64, below int64) (string, []any) {
-	query, args := searchPostgres, []any{below, nil}
 	if s.postgres() {
-		var list numbers
-		for _, k := range keys {
-			list.add(k)
-		}
-		args[1] = list.done()
-	} else {
-		query, args = searchSQLite, args[:1]
-		for i, k := range keys {
-			if i > 0 {
-				query += ` UNION ALL SELECT ?`
-			}
-			args = append(args, k)
-		}
-		query += searchSQLiteEnd
+		return searchPostgres, []any{below, keyList(keys)}
 	}
-	return query, args
+	list, args := keyRows(keys)
+	return searchSQLite + list + searchSQLiteEnd, append([]any{below}, args...)
 }
 
-func (s *Store) search(ctx context.Context, keys []int64, below int64) ([]hit, error) {
-	query, args := s.searchQuery(keys, below)
-	var hits []hit
-	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
-		var h hit
+// keyList is an array of PostgreSQL.
+func keyList(keys []int64) string {
+	var list numbers
+	for _, k := range keys {
+		list.add(k)
+	}
+	return list.done()
+}
+
+// keyRows is the same as rows of SQLite.
+func keyRows(keys []int64) (string, []any) {
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		args[i] = k
+	}
+	return `(SELECT ? AS key` + strings.Repeat(` UNION ALL SELECT ?`, len(keys)-1) + `) k`, args
+}
+
+// postings reads blocks, and from each what it has of a key, and counts the rows.
+func (s *Store) postings(ctx context.Context, r reach, query string, args []any) (found []posting, n int, err error) {
+	err = scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
+		n++
+		var f posting
 		var data sql.RawBytes
-		err := rows.Scan(&h.run, &h.key, &data)
-		if err == nil && bytes.Contains(data, keyBytes([]int64{h.key})) {
-			h.data = bytes.Clone(data)
-			hits = append(hits, h)
+		if err := rows.Scan(&f.run, &f.key, &data); err != nil {
+			return err
 		}
-		return err
+		if !bytes.Contains(data, keyBytes([]int64{f.key})) {
+			return nil
+		}
+		if !f.read(data, r) {
+			return audit.ErrDamaged
+		}
+		found = append(found, f)
+		return nil
 	}, query, args...)
-	return hits, err
+	return found, n, err
 }

@@ -49,7 +49,8 @@ func TestMigrationsAreComplete(t *testing.T) {
 	require.NoError(t, fstest.TestFS(auditsql.Migrations(),
 		"migrations/sqlite/0001_audit.sql", "migrations/postgres/0001_audit.sql",
 		"migrations/sqlite/0002_order.sql", "migrations/postgres/0002_order.sql",
-		"migrations/sqlite/0003_guards.sql", "migrations/postgres/0003_guards.sql"))
+		"migrations/sqlite/0003_guards.sql", "migrations/postgres/0003_guards.sql",
+		"migrations/postgres/0004_one.sql"))
 }
 
 func TestNoPool(t *testing.T) {

@@ -26,7 +26,7 @@ func count(ctx context.Context, s audit.Store) error {
 		if err := settle(ctx, s); err != nil {
 			return err
 		}
-		for i, f := range filters() {
+		for _, f := range filters() {
 			f.Tenant = clinic
 			listed, err := page(ctx, s, f, audit.Newest, 1000)
 			if err != nil {
@@ -37,7 +37,7 @@ func count(ctx context.Context, s audit.Store) error {
 				return err
 			}
 			if n != len(listed) {
-				return fmt.Errorf("filter %d: %d entries were listed and %d counted", i, len(listed), n)
+				return fmt.Errorf("%s: %d entries were listed and %d counted", nameOf(&f), len(listed), n)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func selects(ctx context.Context, s audit.Store, list []audit.Entry, filters ...
 	for _, e := range known {
 		index[e.ID] = e.Index
 	}
-	for i, f := range filters {
+	for _, f := range filters {
 		f.Tenant = clinic
 		got, err := page(ctx, s, f, audit.Newest, len(list)+1)
 		if err != nil {
@@ -53,10 +53,36 @@ func selects(ctx context.Context, s audit.Store, list []audit.Entry, filters ...
 		want := slices.DeleteFunc(slices.Clone(list), func(e audit.Entry) bool { return !f.Matches(&e) })
 		slices.SortFunc(want, func(a, b audit.Entry) int { return int(index[b.ID] - index[a.ID]) })
 		if err := equal(ids(got), ids(want)); err != nil {
-			return fmt.Errorf("filter %d: %w", i, err)
+			return fmt.Errorf("%s: %w", nameOf(&f), err)
 		}
 	}
 	return nil
+}
+
+// nameOf says what a filter restricts, for a failure's message.
+func nameOf(f *audit.Filter) string {
+	var parts []string
+	for _, part := range []struct {
+		name string
+		set  bool
+	}{
+		{"From", !f.From.IsZero()},
+		{"To", !f.To.IsZero()},
+		{"Actors", len(f.Actors) > 0},
+		{"Actions", len(f.Actions) > 0},
+		{"Outcomes", len(f.Outcomes) > 0},
+		{"Patient", f.Patient != ""},
+		{"ObjectType", f.ObjectType != ""},
+		{"ObjectID", f.ObjectID != ""},
+	} {
+		if part.set {
+			parts = append(parts, part.name)
+		}
+	}
+	if len(parts) == 0 {
+		return "filter by the tenant alone"
+	}
+	return "filter by " + strings.Join(parts, ", ")
 }
 
 // filterTenant gives many tenants events that differ in nothing else.
@@ -85,7 +111,7 @@ func filterTenant(ctx context.Context, s audit.Store) error {
 				return err
 			}
 			if err := same(ids(got), ids(list[2*i:2*i+2])); err != nil {
-				return fmt.Errorf("another tenant's event was listed, or one is missing: %w", err)
+				return fmt.Errorf("%s: another tenant's event was listed, or one is missing: %w", nameOf(&f), err)
 			}
 		}
 	}

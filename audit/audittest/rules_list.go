@@ -67,7 +67,7 @@ func listBelow(ctx context.Context, s audit.Store) error {
 	if err := put(ctx, s, mixed(80)...); err != nil {
 		return err
 	}
-	for i, f := range filters() {
+	for _, f := range filters() {
 		want, err := page(ctx, s, f, audit.Newest, 100)
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func listBelow(ctx context.Context, s audit.Store) error {
 			return err
 		}
 		if err := same(ids(got), ids(want)); err != nil {
-			return fmt.Errorf("filter %d in pages: %w", i, err)
+			return fmt.Errorf("%s in pages: %w", nameOf(&f), err)
 		}
 		for _, below := range []int64{-5, 0, 1, 30, 61, 1 << 40} {
 			some, err := page(ctx, s, f, below, 100)
@@ -86,7 +86,7 @@ func listBelow(ctx context.Context, s audit.Store) error {
 			}
 			fits := slices.DeleteFunc(slices.Clone(want), func(e audit.Entry) bool { return e.Index >= below })
 			if err := same(ids(some), ids(fits)); err != nil {
-				return fmt.Errorf("filter %d below %d: %w", i, below, err)
+				return fmt.Errorf("%s below %d: %w", nameOf(&f), below, err)
 			}
 		}
 	}
@@ -118,13 +118,13 @@ func listOrder(ctx context.Context, s audit.Store) error {
 			return err
 		}
 	}
-	for i, f := range filters() {
+	for _, f := range filters() {
 		got, err := page(ctx, s, f, audit.Newest, 100)
 		if err != nil {
 			return err
 		}
 		if !slices.IsSortedFunc(got, func(a, b audit.Entry) int { return int(b.Index - a.Index) }) {
-			return fmt.Errorf("filter %d: a higher place follows a lower one", i)
+			return fmt.Errorf("%s: a higher place follows a lower one", nameOf(&f))
 		}
 	}
 	return nil

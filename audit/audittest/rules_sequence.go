@@ -129,7 +129,7 @@ func sequenceFindable(ctx context.Context, s audit.Store) error {
 	if err := put(ctx, s, want); err != nil {
 		return err
 	}
-	for i, f := range []audit.Filter{
+	for _, f := range []audit.Filter{
 		{From: want.Recorded.Add(-time.Second)},
 		{Actors: []audit.ActorID{"u-2"}},
 		{Actions: []audit.Action{"note.sign"}},
@@ -143,7 +143,7 @@ func sequenceFindable(ctx context.Context, s audit.Store) error {
 			return err
 		}
 		if err := same(ids(got), []string{want.ID}); err != nil {
-			return fmt.Errorf("filter %d: %w", i, err)
+			return fmt.Errorf("%s: %w", nameOf(&f), err)
 		}
 	}
 	return nil

@@ -51,16 +51,23 @@ const (
 	erasesLate    flaw = "acknowledges an erasure, then erases"
 )
 
+const toyTables = `
+	CREATE TABLE IF NOT EXISTS entry (row INTEGER PRIMARY KEY, tenant TEXT, id TEXT, idx INTEGER DEFAULT -1, body BLOB, openings BLOB, data TEXT);
+	CREATE UNIQUE INDEX IF NOT EXISTS entry_id ON entry (id, tenant);
+	CREATE TABLE IF NOT EXISTS head (tenant TEXT PRIMARY KEY, next INTEGER)`
+
 func openToy(t testing.TB, path string, f flaw) *toy {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+
 		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_txlock=immediate")
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
-	_, err = db.ExecContext(t.Context(), `
-		CREATE TABLE IF NOT EXISTS entry (row INTEGER PRIMARY KEY, tenant TEXT, id TEXT, idx INTEGER DEFAULT -1, body BLOB, openings BLOB, data TEXT);
-		CREATE UNIQUE INDEX IF NOT EXISTS entry_id ON entry (id, tenant);
-		CREATE TABLE IF NOT EXISTS head (tenant TEXT PRIMARY KEY, next INTEGER)`)
+	for range 500 { // SQLite does not wait where two processes switch a new file to WAL at once
+		if _, err = db.ExecContext(t.Context(), toyTables); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	require.NoError(t, err)
 	s := &toy{db: db, flaw: f, next: map[audit.Tenant]int64{}, own: map[string][]byte{}}
 	if f == acksEarly || f == erasesLate {

@@ -32,7 +32,8 @@ const (
 	clearFailures = `UPDATE authn_credential SET failures = 0, not_before = 0, used = ?
 		WHERE tenant = ? AND person = ? AND family = ?`
 	rehash   = `UPDATE authn_credential SET hash = ? WHERE tenant = ? AND person = ? AND family = 'password' AND hash = ?`
-	signedIn = `UPDATE authn_person SET signed_in = ? WHERE tenant = ? AND id = ? AND signed_in < ?`
+	signedIn = `UPDATE authn_person SET signed_in = ?,
+		banner = CASE WHEN CAST(? AS TEXT) = '' THEN banner ELSE ? END WHERE tenant = ? AND id = ? AND signed_in <= ?`
 )
 
 // Credential implements authn.Credentials.
@@ -86,7 +87,7 @@ func (s *Store) Rehash(ctx context.Context, t audit.Tenant, person audit.ActorID
 }
 
 // SignedIn implements authn.Credentials.
-func (s *Store) SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.Time) error {
-	_, err := s.db.Exec(ctx, signedIn, micros(now), string(t), string(person), micros(now))
+func (s *Store) SignedIn(ctx context.Context, t audit.Tenant, person audit.ActorID, banner string, now time.Time) error {
+	_, err := s.db.Exec(ctx, signedIn, micros(now), banner, banner, string(t), string(person), micros(now))
 	return err
 }

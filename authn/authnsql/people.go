@@ -12,7 +12,7 @@ import (
 	"github.com/wardkit/wardkit/phi"
 )
 
-const personColumns = `p.id, p.kind, p.state, p.version, p.term, p.sealed, p.created, p.changed, p.signed_in`
+const personColumns = `p.id, p.kind, p.state, p.version, p.term, p.sealed, p.created, p.changed, p.signed_in, p.banner`
 
 const accountColumns = personColumns + `,
 	COALESCE(w.hash, ''), COALESCE(w.due, 0), COALESCE(w.changed, 0), COALESCE(w.used, 0), COALESCE(w.failures, 0), COALESCE(w.not_before, 0),
@@ -37,7 +37,7 @@ type personRow struct {
 }
 
 func (r *personRow) dest() []any {
-	return []any{&r.p.ID, &r.p.Kind, &r.p.State, &r.p.Version, &r.p.Term, &r.sealed, &r.created, &r.changed, &r.signedIn}
+	return []any{&r.p.ID, &r.p.Kind, &r.p.State, &r.p.Version, &r.p.Term, &r.sealed, &r.created, &r.changed, &r.signedIn, &r.p.Banner}
 }
 
 func (r *personRow) person(t audit.Tenant) authn.Person {

@@ -246,7 +246,7 @@ func (s *flawed) write(c authn.Change) {
 	k := of(c.Person.Tenant, c.Person.ID)
 	p := c.Person
 	if !s.is("signed_in_kept") {
-		p.SignedIn = s.people[k].SignedIn
+		p.SignedIn, p.Banner = s.people[k].SignedIn, s.people[k].Banner
 	}
 	if s.is("keeps_person") {
 		p.Created = p.Created.Truncate(time.Second)
@@ -375,13 +375,16 @@ func (s *flawed) Rehash(ctx context.Context, t audit.Tenant, id audit.ActorID, o
 	return nil
 }
 
-func (s *flawed) SignedIn(ctx context.Context, t audit.Tenant, id audit.ActorID, now time.Time) error {
+func (s *flawed) SignedIn(ctx context.Context, t audit.Tenant, id audit.ActorID, banner string, now time.Time) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	if p, ok := s.people[of(t, id)]; ok && (now.After(p.SignedIn) || s.is("signed_in_forward")) {
+	if p, ok := s.people[of(t, id)]; ok && (!now.Before(p.SignedIn) || s.is("signed_in_forward")) {
 		p.SignedIn = now
+		if banner != "" || s.is("banner_kept") {
+			p.Banner = banner
+		}
 		s.people[of(t, id)] = p
 	}
 	return nil

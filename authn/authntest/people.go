@@ -3,6 +3,7 @@ package authntest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -22,7 +23,8 @@ func peopleRules() []rule {
 		{Name: "people_in_order", Clause: "People yields the tenant's people after the given ID, in bytewise order of ID.", Run: peopleInOrder},
 		{Name: "people_break", Clause: "Breaking off People's loop is allowed, and the store works on.", Run: peopleBreak},
 		{Name: "signed_in_forward", Clause: "SignedIn moves forward only.", Run: signedInForward},
-		{Name: "signed_in_kept", Clause: "Apply does not write SignedIn.", Run: signedInKept},
+		{Name: "signed_in_kept", Clause: "Apply writes neither SignedIn nor Banner.", Run: signedInKept},
+		{Name: "banner_kept", Clause: "SignedIn without a banner keeps the one noted before.", Run: bannerKept},
 		{Name: "nobody", Clause: "A change of a person without a Kind writes its links and messages and no person.", Run: nobody},
 		{Name: "cancelled", Clause: "A call whose context has ended fails and changes nothing.", Run: cancelled},
 	}
@@ -197,9 +199,9 @@ func signedInForward(ctx context.Context, s authn.Store) error {
 		return err
 	}
 	late := noon.Add(time.Minute)
-	err := all(s.SignedIn(ctx, clinic, ann, late), s.SignedIn(ctx, clinic, ann, noon), s.SignedIn(ctx, clinic, bob, noon))
+	err := all(s.SignedIn(ctx, clinic, ann, "2", late), s.SignedIn(ctx, clinic, ann, "1", noon), s.SignedIn(ctx, clinic, bob, "1", noon))
 	a, err2 := s.Account(ctx, clinic, ann)
-	return all(err, err2, want("SignedIn", a.Person.SignedIn, late))
+	return all(err, err2, want("SignedIn", a.Person.SignedIn, late), want("Banner", a.Person.Banner, "2"))
 }
 
 func signedInKept(ctx context.Context, s authn.Store) error {
@@ -207,11 +209,30 @@ func signedInKept(ctx context.Context, s authn.Store) error {
 	if err != nil {
 		return err
 	}
-	if err := all(s.SignedIn(ctx, clinic, ann, noon), s.Apply(ctx, next(p))); err != nil {
+	if err := all(s.SignedIn(ctx, clinic, ann, "1", noon), s.Apply(ctx, next(p))); err != nil {
 		return err
 	}
 	a, err := s.Account(ctx, clinic, ann)
-	return all(err, want("SignedIn", a.Person.SignedIn, noon))
+	return all(err, want("SignedIn", a.Person.SignedIn, noon), want("Banner", a.Person.Banner, "1"))
+}
+
+func bannerKept(ctx context.Context, s authn.Store) error {
+	if _, err := create(ctx, s, clinic, ann); err != nil {
+		return err
+	}
+	if err := all(s.SignedIn(ctx, clinic, ann, "1", noon), s.SignedIn(ctx, clinic, ann, "", noon.Add(time.Minute))); err != nil {
+		return err
+	}
+	a, err := s.Account(ctx, clinic, ann)
+	var people []string
+	for p, err := range s.People(ctx, clinic, "") {
+		if err != nil {
+			return err
+		}
+		people = append(people, p.Banner)
+	}
+	return all(err, want("Banner", a.Person.Banner, "1"), want("SignedIn", a.Person.SignedIn, noon.Add(time.Minute)),
+		want("what People says of it", strings.Join(people, ","), "1"))
 }
 
 func nobody(ctx context.Context, s authn.Store) error {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wardkit/wardkit/audit"
@@ -42,10 +43,16 @@ type app struct {
 	access   *rbac.Authorizer
 
 	patients *patients
+	renewals *renewals
 	claims   *claims
+	drafts   *drafts
 	staff    *staff
 	demo     *demo // nil without -demo
 	handler  http.Handler
+
+	addr       session.ClientAddr
+	routeTable []rbac.Route
+	redis      *redis.Client // nil without -redis
 }
 
 // stores are wardkit's tables in the clinic's database.
@@ -60,7 +67,7 @@ type stores struct {
 
 // open wires the clinic. What can fail without touching anything comes first.
 func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error) {
-	a := &app{config: c, logger: logger}
+	a := &app{config: c, logger: logger, addr: c.clientAddr()}
 	if a.pages, err = loadPages(); err != nil {
 		return nil, err
 	}
@@ -93,7 +100,7 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 	if s.audit, err = a.db.auditStore(ctx, c); err != nil {
 		return nil, err
 	}
-	if a.vault, err = phi.Open(ctx, "wardkit-clinic", kms, s.phi, nil); err != nil {
+	if a.vault, err = phi.Open(ctx, "wardkit-clinic", kms, s.phi, &phi.Options{CacheTTL: keyCache}); err != nil {
 		return nil, err
 	}
 	if err := a.wire(s); err != nil {
@@ -124,7 +131,18 @@ func (a *app) wire(s *stores) (err error) {
 	if a.claims, err = newClaims(b, a.vault); err != nil {
 		return err
 	}
-	a.sessions, err = session.New(s.session, a.log, session.RemoteAddr, &session.Options{
+	if a.drafts, err = newDrafts(b, a.vault); err != nil {
+		return err
+	}
+	if a.renewals, err = newRenewals(a, nil); err != nil {
+		return err
+	}
+	store, err := a.sessionStore(s.session)
+	if err != nil {
+		return err
+	}
+	a.sessions, err = session.New(store, a.log, a.addr, &session.Options{
+		Policy: firstRules(),
 		Tenant: func(*http.Request) audit.Tenant { return tenant },
 		Refuse: func(w http.ResponseWriter, r *http.Request, status int, _ string) { a.fail(w, r, status) },
 		Logger: a.logger,
@@ -143,7 +161,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	a.access, err = rbac.New(policy, s.rbac, a.log, nil)
+	a.access, err = rbac.New(policy, s.rbac, a.log, &rbac.Options{StepUps: a.sessions})
 	return err
 }
 
@@ -218,7 +236,7 @@ func (d *database) auditStore(ctx context.Context, c config) (*auditsql.Store, e
 	return store, nil
 }
 
-// background delivers what lifecycle changes left to deliver, and keeps the audit's order and
+// background delivers what lifecycle changes left to deliver, renews keys, and keeps the audit's order and
 // watches its clock, until ctx ends. The audit's own part ends last: what the others still do
 // is recorded before recording is reported as ended. The clinic runs on a server of its own,
 // so what its operator has to know goes to its own audit.
@@ -229,6 +247,9 @@ func (a *app) background(ctx context.Context) error {
 	group, delivering := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.people.Run(delivering) })
 	group.Go(func() error { return a.factors.Run(delivering) })
+	group.Go(func() error { return a.sessions.Run(delivering) })
+	group.Go(func() error { return a.renewals.rotator.Run(delivering) })
+	group.Go(func() error { return a.renewals.run(delivering) })
 	err := group.Wait()
 	<-ctx.Done()
 	ended()
@@ -236,6 +257,9 @@ func (a *app) background(ctx context.Context) error {
 }
 
 func (a *app) close() {
+	if a.redis != nil {
+		_ = a.redis.Close()
+	}
 	if a.db != nil {
 		_ = a.db.pool.Close()
 	}

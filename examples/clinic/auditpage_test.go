@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/session"
 )
 
 // Whoever opens an event reads an address and what somebody typed: the audit says which
@@ -47,6 +48,18 @@ func TestOpenedEventIsOnRecord(t *testing.T) {
 	require.Equal(t, auditOpen.Name(), page.Events[0].Action)
 }
 
+// identifier is what a page puts into the forms of a session.
+func identifier(t *testing.T, a *app, token string) string {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080/dashboard", nil)
+	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, r)
+	m := hiddenField.FindStringSubmatch(w.Body.String())
+	require.Len(t, m, 2, w.Body.String())
+	return m[1]
+}
+
 // Who asks the audit whose number or address that is learns it from the answer, also without
 // following it: the audit says about whom.
 func TestFoundPatientIsOnRecord(t *testing.T) {
@@ -65,6 +78,7 @@ func TestFoundPatientIsOnRecord(t *testing.T) {
 			strings.NewReader(url.Values{"q": {typed}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set(session.CSRFHeader, identifier(t, a, token))
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
 		w := httptest.NewRecorder()
 		a.handler.ServeHTTP(w, r)

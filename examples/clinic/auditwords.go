@@ -35,6 +35,9 @@ func patientWords() []option {
 		{"note.read", "Read a clinical note"},
 		{"note.write", "Ask to change a clinical note"},
 		{"note.saved", "Clinical note saved"},
+		{"note.draft", "Keep or throw away a note in the making"},
+		{string(actionDraftKept), "Note in the making kept"},
+		{string(actionDraftDiscarded), "Note in the making thrown away"},
 	}
 }
 
@@ -57,6 +60,9 @@ func auditWords() []option {
 		{"team.manage", "Change the team"},
 		{"rbac.grant", "Give a role"},
 		{"rbac.revoke", "Take a role away"},
+		{"settings.change", "Ask to change the settings"},
+		{"settings.read", "Look at the settings"},
+		{"keys.renew", "Ask to renew the keys of the records"},
 		{"audit.read", "Read the audit"},
 		{"audit.open", "Open an event of the audit"},
 		{"audit.health", "Look at the state of recording"},
@@ -87,6 +93,12 @@ func signInWords() []option {
 		{"mfa.locked", "Lock a second factor"},
 		{"mfa.reset", "Reset a second factor"},
 		{"session.start", "Begin a session"},
+		{"authn.reauthenticate", "Give the password again"},
+		{"session.reauthenticate", "Prove again who is there"},
+		{"session.lock", "Lock the screen"},
+		{"session.unlock", "Unlock the screen"},
+		{"session.rotate", "Renew a session"},
+		{"session.policy", "Change the rules for signing in"},
 		{"session.check", "Send what no page sends"},
 		{"session.end", "End a session"},
 		{"session.end_all", "End all sessions of a person"},
@@ -102,6 +114,8 @@ func systemWords() []option {
 		{string(audit.ActionClockUnsynced), "Find the clock not synchronised"},
 		{string(audit.ActionClockSynced), "Find the clock synchronised again"},
 		{string(audit.ActionClockStep), "Find that the clock was set"},
+		{string(audit.ActionKeyRotated), "Renew keys"},
+		{string(actionRenewalOrdered), "Order a renewal of keys at the server"},
 		{"demo.seeded", "Fill the demo"},
 	}
 }
@@ -127,6 +141,15 @@ func actionText(action audit.Action) string {
 	return string(action)
 }
 
+// deedText names an action as what is done, where actionText says that it was asked for.
+func deedText(action audit.Action) string {
+	text, asked := strings.CutPrefix(actionText(action), "Ask to ")
+	if asked {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return text
+}
+
 // recordTypes are the kinds of record that the audit can be asked about.
 func recordTypes() []option {
 	return []option{
@@ -137,6 +160,9 @@ func recordTypes() []option {
 		{"history", "History of a record"},
 		{"person", "Account"},
 		{"session", "Session"},
+		{"settings", "Settings"},
+		{"keys", "Keys of the records"},
+		{"key.rotation", "Renewal of keys"},
 		{"team", "Team"},
 		{"audit", "The audit"},
 		{"audit_event", "Event of the audit"},
@@ -155,6 +181,7 @@ func wordOf(options []option, id string) string {
 func fieldWords() []option {
 	return []option{
 		{"birth", "date of birth"},
+		{"mrn", "medical record number"},
 		{"email", "e-mail"},
 		{"ssn", "social security number"},
 		{"payer", "insurer"},

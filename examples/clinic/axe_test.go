@@ -129,6 +129,7 @@ func TestBrowserAccessibility(t *testing.T) {
 	i.therapists(therapist)
 	i.billers(biller)
 	i.auditors(admin)
+	i.settings(admin)
 	i.endings(admin, therapist)
 }
 
@@ -227,6 +228,12 @@ func (i *inspector) therapists(h *hands) {
 	i.look(h, "patient-revealed")
 	h.follow("Edit the note")
 	i.look(h, "note")
+	h.field("note", "Not finished")
+	h.push("Lock")
+	i.look(h, "locked")
+	h.proves()
+	require.Contains(h.t, h.text(), "It is not saved yet.")
+	i.look(h, "note-kept")
 	h.open("/audit")
 	i.look(h, "not-for-your-role")
 }
@@ -272,6 +279,36 @@ func (i *inspector) auditors(h *hands) {
 	i.look(h, "audit-cursor")
 	h.open("/audit/health")
 	i.look(h, "audit-health")
+}
+
+// settings: what administrators set up.
+func (i *inspector) settings(h *hands) {
+	h.open("/settings")
+	i.look(h, "confirm")
+	h.field("proof-password", "wrong")
+	h.enter()
+	i.look(h, "confirm-wrong")
+	h.proves()
+	i.look(h, "settings")
+	h.open("/settings/sign-in")
+	i.look(h, "rules")
+	h.field("idle-staff", "99")
+	h.push("Save")
+	require.Contains(h.t, h.text(), "Nothing was saved.")
+	i.look(h, "rules-refused")
+	h.open("/settings/keys")
+	i.look(h, "keys")
+	h.open("/settings/keys?reason=missing#renew")
+	i.look(h, "keys-reason-missing")
+	h.tab("the form", func(f focus) bool { return f.Text == "Renew the keys …" })
+	h.press(kb.Enter)
+	h.field("reason", "yearly renewal")
+	h.tab("the box", func(f focus) bool { return f.ID == "confirm" })
+	h.press(" ")
+	h.push("Renew")
+	h.proves()
+	require.Contains(h.t, h.text(), "Keys are being renewed")
+	i.look(h, "keys-renewing")
 }
 
 func (i *inspector) endings(admin, therapist *hands) {

@@ -15,16 +15,21 @@ import (
 
 // config is what the command line says.
 type config struct {
-	addr     string // host:port to listen on
-	data     string // folder of the key file and, without db, of the SQLite file
-	db       string // postgres://…, empty for SQLite
-	demo     bool
-	baseURL  string // how browsers reach the clinic, for the links it sends
-	tlsCert  string
-	tlsKey   string
-	smtp     string // host:port of the mail server
-	mailFrom string
-	zone     *time.Location // in which the pages tell the time
+	addr        string // host:port to listen on
+	data        string // folder of the key file and, without db, of the SQLite file
+	db          string // postgres://…, empty for SQLite
+	demo        bool
+	baseURL     string // how browsers reach the clinic, for the links it sends
+	tlsCert     string
+	tlsKey      string
+	smtp        string // host:port of the mail server
+	mailFrom    string
+	zone        *time.Location // in which the pages tell the time
+	redis       string         // redis://…, empty for sessions in the database
+	redisPrefix string         // begins the names of its keys
+	proxies     []netip.Prefix // whose word on client addresses counts
+	rotate      bool           // renew the keys instead of serving
+	why         string         // reason of rotate
 }
 
 func (c config) tls() bool { return c.tlsCert != "" }
@@ -43,6 +48,11 @@ func parseConfig(args []string) (config, error) {
 	flags.StringVar(&c.tlsKey, "tls-key", "", "PEM private key")
 	flags.StringVar(&c.smtp, "smtp", "", "host:port of a mail server for invitations; the demo has its own mailbox")
 	flags.StringVar(&c.mailFrom, "mail-from", "clinic@example.com", "sender of those mails")
+	flags.StringVar(&c.redis, "redis", "", "redis://… for sessions, instead of the database")
+	flags.StringVar(&c.redisPrefix, "redis-prefix", "", "what the names of keys in Redis begin with, where several clinics share one")
+	proxies := flags.String("proxy", "", "networks of the proxies in front of the clinic, such as 10.0.0.0/8")
+	flags.BoolVar(&c.rotate, "rotate", false, "renew the keys of all records, tell how far it is, and end; needs -why")
+	flags.StringVar(&c.why, "why", "", "reason of -rotate, kept in the audit")
 	zone := flags.String("zone", "America/New_York", "time zone in which the pages tell the time")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -56,6 +66,9 @@ func parseConfig(args []string) (config, error) {
 	var err error
 	if c.zone, err = time.LoadLocation(*zone); err != nil || *zone == "" || *zone == "Local" {
 		return c, errors.New("-zone: want a name such as America/New_York")
+	}
+	if c.proxies, err = parseProxies(*proxies); err != nil {
+		return c, err
 	}
 	return c, c.validate()
 }
@@ -92,6 +105,10 @@ func (c *config) validate() error {
 	}
 	local := isLoopback(host)
 	switch {
+	case c.rotate && len(strings.TrimSpace(c.why)) < minReason:
+		return errors.New("-rotate: give -why, a reason of a few words")
+	case c.why != "" && !c.rotate:
+		return errors.New("-why goes with -rotate")
 	case (c.tlsCert == "") != (c.tlsKey == ""):
 		return errors.New("-tls-cert and -tls-key go together")
 	case c.demo && !local:
@@ -104,6 +121,9 @@ func (c *config) validate() error {
 		return errors.New("-data: no folder given")
 	case c.db != "" && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://"):
 		return errors.New("-db: want postgres://…")
+	}
+	if c.redis != "" && !strings.HasPrefix(c.redis, "redis://") && !strings.HasPrefix(c.redis, "rediss://") {
+		return errors.New("-redis: want redis://host:port/number")
 	}
 	if _, err := url.Parse(c.db); err != nil {
 		return errors.New("-db: the address cannot be read") // without quoting it: it holds a password

@@ -96,13 +96,13 @@ func dumpTable(t *testing.T, pool *sql.DB, table string, all *bytes.Buffer) {
 func (w *walk) secrets() (all []string) {
 	for n := range demoPatients {
 		p := demoPatient(n)
-		all = append(all, p.Name, p.Phone, p.Email, p.SSN, strings.Fields(p.Name)[1], strings.TrimPrefix(p.Phone, "+1 "), demoNote(n))
+		all = append(all, p.Name, p.MRN, p.Phone, p.Email, p.SSN, strings.Fields(p.Name)[1], strings.TrimPrefix(p.Phone, "+1 "), demoNote(n))
 	}
 	for _, m := range demoAccounts() {
 		all = append(all, m.Name, m.Email)
 	}
 	form := walkIn()
-	for _, field := range []string{"name", "phone", "email", "ssn"} {
+	for _, field := range []string{"name", "mrn", "phone", "email", "ssn"} {
 		all = append(all, form.Get(field))
 	}
 	all = append(all, "+16465550177", "Villanueva", "Lighthouse Mutual", "Lighthouse", newcomer.name, newcomer.email, revealReason, walkNote, "typed in another tab",

@@ -13,6 +13,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/session"
 )
 
 // A thief with a colleague's password and phone is one step before the end of a sign-in when
@@ -61,6 +62,7 @@ func TestResetFactorEndsSignInsInProgress(t *testing.T) {
 	token, err := a.sessions.Start(ctx, admin)
 	require.NoError(t, err)
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://localhost:8080/team/"+tomID+"/reset-factor", nil)
+	r.Header.Set(session.CSRFHeader, identifier(t, a, token))
 	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/session"
 )
 
 // maxBody is the largest form the clinic accepts, in bytes.
@@ -25,7 +26,9 @@ func (c config) tlsConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+	secure := session.TLSConfig()
+	secure.Certificates = []tls.Certificate{pair}
+	return secure, session.CheckTLS(secure)
 }
 
 // guard refuses foreign Host headers, which is how a web page elsewhere would reach a

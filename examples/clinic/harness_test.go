@@ -172,11 +172,15 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// hiddenField is the identifier of the session in a form.
+var hiddenField = regexp.MustCompile(`<form [^>]*method="post"[^>]*><input type="hidden" name="csrf" value="([^"]+)">`)
+
 // person is somebody with a browser: cookies, and the phone that makes codes.
 type person struct {
 	t       *testing.T
 	clinic  *clinic
 	cookies map[string]string
+	csrf    string   // what the last page put first into its forms
 	secret  string   // TOTP key after enrolment
 	step    int64    // last step whose code was used
 	kept    []string // every cookie value ever received
@@ -215,15 +219,20 @@ func (p *person) post(path string, form url.Values) page { return p.do(http.Meth
 // do sends a request and follows redirects the way a browser does.
 func (p *person) do(method, path string, form url.Values) page {
 	p.t.Helper()
+	if method != http.MethodGet && p.csrf == "" && p.cookies[sessionCookie] != "" {
+		p.get("/security") // a form comes from a page
+	}
 	for range 10 {
 		r := p.request(method, path, form)
 		at := p.send(r)
-		if at.status != http.StatusSeeOther {
+		if at.status != http.StatusSeeOther && at.status != http.StatusTemporaryRedirect {
 			return at
 		}
 		next, err := r.URL.Parse(at.header.Get("Location"))
 		require.NoError(p.t, err)
-		method, path, form = http.MethodGet, next.RequestURI(), nil
+		if path = next.RequestURI(); at.status == http.StatusSeeOther {
+			method, form = http.MethodGet, nil
+		}
 	}
 	p.t.Fatalf("too many redirects at %s", path)
 	return page{}
@@ -235,6 +244,9 @@ func (p *person) send(r *http.Request) page {
 	at, cookies, err := p.clinic.exchange(r)
 	require.NoError(p.t, err)
 	p.keep(cookies)
+	if m := hiddenField.FindStringSubmatch(at.body); m != nil {
+		p.csrf = m[1]
+	}
 	return at
 }
 
@@ -262,7 +274,9 @@ func (c *clinic) exchange(r *http.Request) (page, []*http.Cookie, error) {
 func (p *person) request(method, path string, form url.Values) *http.Request {
 	p.t.Helper()
 	var body io.Reader
-	if form != nil {
+	if method != http.MethodGet && p.csrf != "" {
+		body = strings.NewReader("csrf=" + p.csrf + "&" + form.Encode())
+	} else if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
 	r, err := http.NewRequestWithContext(p.t.Context(), method, p.clinic.base+path, body)
@@ -296,6 +310,35 @@ func (p *person) signIn(email, password string) page {
 	p.t.Helper()
 	at := p.post("/sign-in", url.Values{"email": {email}, "password": {password}})
 	return p.secondStep(at)
+}
+
+// proves answers the page that asks once more who is there, with what else its form holds.
+func (p *person) proves(at page, proof url.Values) page {
+	p.t.Helper()
+	path := at.match(p.t, `<form method="post" action="(/(?:confirm|unlock))">`)
+	_, inner, _ := strings.Cut(at.body, `action="`+path+`">`)
+	inner, _, _ = strings.Cut(inner, "</form>")
+	form := url.Values{}
+	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`).FindAllStringSubmatch(inner, -1) {
+		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	form.Del("csrf")
+	for name, values := range proof {
+		form[name] = values
+	}
+	return p.post(path, form)
+}
+
+// byPassword is the proof of everybody in the demo.
+func byPassword() url.Values { return url.Values{fieldPassword: {demoPassword}} }
+
+// sure answers for a page what it may ask before.
+func (p *person) sure(at page) page {
+	p.t.Helper()
+	if at.status == http.StatusUnauthorized && strings.Contains(at.body, `action="/confirm"`) {
+		return p.proves(at, byPassword())
+	}
+	return at
 }
 
 // secondStep enrols or gives a code, whatever the page asks for.

@@ -2,6 +2,7 @@
 // sessions, roles, an audit of every look at a record, and sealed patient data.
 //
 //	go run ./examples/clinic
+//	go run ./examples/clinic -rotate -why "yearly renewal"
 //
 // It keeps everything in ./clinic-data: an SQLite file and a key file. With -demo=false it
 // starts empty and prints a one-time link for the first administrator.
@@ -46,6 +47,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	if c.rotate {
+		return renewKeys(ctx, c, logger, stdout)
+	}
 	// Certificate and port come first: nothing is written for a server that cannot listen.
 	secure, err := c.tlsConfig()
 	if err != nil {
@@ -59,7 +64,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if c.baseURL == "" {
 		c.baseURL = localURL(c, listener.Addr())
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	app, err := open(ctx, c, logger)
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
-	"github.com/wardkit/wardkit/session"
 )
 
 type tile struct{ Href, Title, Text, Count string }
@@ -49,11 +48,14 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	if holds(ctx, a, auditHealth) {
 		tiles = append(tiles, tile{"/audit/health", "State of recording", "Whether everything is on record", ""})
 	}
+	if holds(ctx, a, settingsRead) {
+		tiles = append(tiles, tile{"/settings", "Settings", "Rules for signing in, keys of the records", ""})
+	}
 	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})
 	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
 }
 
-type patientRow struct{ ID, Name, Birth, Phone, Therapist string }
+type patientRow struct{ ID, Name, MRN, Birth, Phone, Therapist string }
 
 type patientListData struct {
 	Lead, Query, Caption, Empty, Next string
@@ -84,14 +86,16 @@ func (a *app) showPatients(w http.ResponseWriter, r *http.Request, f rbac.Filter
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
+	more := len(found) > pageSize
+	found = found[:min(len(found), pageSize)]
 	d := patientListData{
 		Lead: fmt.Sprintf("You may open %d records.", total), Query: find, MayCreate: holds(ctx, a, registerOpen),
 		Caption: fmt.Sprintf("%d patients, by name", len(found)), Empty: "No patients yet.",
 	}
 	if find != "" {
-		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number or e-mail address. Type the whole number or address; names are sealed and cannot be searched."
+		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number, e-mail address or record number. Type the whole of it; names are sealed and cannot be searched."
 	}
-	if len(found) == pageSize && find == "" {
+	if more && find == "" {
 		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}}.Encode()
 	}
 	if d.Rows, err = a.patientRows(ctx, found); err != nil {
@@ -110,7 +114,7 @@ func (a *app) patientRows(ctx context.Context, found []*Patient) ([]patientRow, 
 	var all []patientRow
 	for _, p := range found {
 		row := patientRow{ID: p.ID, Therapist: team[p.Therapist].Name}
-		if err := show(ctx, into{p.Name, &row.Name}, into{p.Birth, &row.Birth}, into{p.Phone, &row.Phone}); err != nil {
+		if err := show(ctx, into{p.Name, &row.Name}, into{p.MRN, &row.MRN}, into{p.Birth, &row.Birth}, into{p.Phone, &row.Phone}); err != nil {
 			return nil, err
 		}
 		all = append(all, row)
@@ -121,8 +125,11 @@ func (a *app) patientRows(ctx context.Context, found []*Patient) ([]patientRow, 
 
 // into is a value and where its visible form goes.
 type into struct {
-	from phi.Text
-	to   *string
+	from interface {
+		IsZero() bool
+		View(ctx context.Context) (string, error)
+	}
+	to *string
 }
 
 // show reveals values as far as the decision in ctx allows, and records that it did.
@@ -142,12 +149,13 @@ func show(ctx context.Context, fields ...into) error {
 }
 
 type patientData struct {
-	ID, Name, Birth, Phone, Email, SSN, Note, Therapist, Reason string
-	Version                                                     int64
-	MayReveal, MayReadNote, MayWriteNote                        bool
-	MaySeeAccess, MaySeeHistory, MaySeeClaims, MayClaim         bool
-	Revealed, ReasonMissing                                     bool
-	Bill                                                        bill // what was typed into the claim's form
+	ID, Name, MRN, Birth, Phone, Email, SSN, Note, Therapist, Reason string
+	Version                                                          int64
+	MayReveal, MayReadNote, MayWriteNote                             bool
+	MaySeeAccess, MaySeeHistory, MaySeeClaims, MayClaim              bool
+	Revealed, ReasonMissing                                          bool
+	Kept                                                             string // when the draft in the form was kept
+	Bill                                                             bill   // what was typed into the claim's form
 }
 
 func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
@@ -172,7 +180,7 @@ func (a *app) showPatient(w http.ResponseWriter, r *http.Request, status int, p 
 		d.MayReveal, d.MayReadNote, d.MayWriteNote = may.Allows(patientReveal), may.Allows(noteRead), may.Allows(noteWrite)
 		d.MaySeeAccess, d.MaySeeHistory = may.Allows(accessRead), may.Allows(historyRead)
 		d.MaySeeClaims, d.MayClaim = holds(ctx, a, claimRead), may.Allows(claimSubmit)
-		err = show(ctx, into{p.Name, &d.Name}, into{p.Birth, &d.Birth}, into{p.Phone, &d.Phone}, into{p.Email, &d.Email}, into{p.SSN, &d.SSN})
+		err = show(ctx, into{p.Name, &d.Name}, into{p.MRN, &d.MRN}, into{p.Birth, &d.Birth}, into{p.Phone, &d.Phone}, into{p.Email, &d.Email}, into{p.SSN, &d.SSN})
 	}
 	if err == nil && d.MayReadNote {
 		d.Note, err = a.readNote(ctx, p)
@@ -218,6 +226,9 @@ func reason(r *http.Request) string {
 	return typed
 }
 
+// maxNote is how many bytes a note may have.
+const maxNote = 8000
+
 // notePage is where a note is edited: apart from the record, so that nothing else on the
 // page can lose what was typed.
 func (a *app) notePage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
@@ -246,7 +257,11 @@ func (a *app) showNote(w http.ResponseWriter, r *http.Request, status int, g rba
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	v.Title, v.Data = "Clinical note", d
+	if err := a.resume(ctx, &d); err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	v.Title, v.Draft, v.Data = "Clinical note", "/patients/"+p.ID+"/note/lock", d
 	a.render(w, r, status, "note", v)
 }
 
@@ -256,7 +271,7 @@ func (a *app) saveNote(w http.ResponseWriter, r *http.Request, g rbac.Granted[Pa
 	}
 	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	note := strings.TrimSpace(r.PostForm.Get("note"))
-	if err != nil || len(note) > 8000 {
+	if err != nil || len(note) > maxNote {
 		a.fail(w, r, http.StatusUnprocessableEntity)
 		return
 	}
@@ -319,8 +334,8 @@ func (a *app) register(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rb
 	}
 	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	f := registration{
-		Name: field("name"), Birth: field("birth"), Phone: field("phone"), Email: field("email"),
-		SSN: field("ssn"), Therapist: audit.ActorID(field("therapist")),
+		Name: field("name"), MRN: field("mrn"), Birth: field("birth"), Phone: field("phone"),
+		Email: field("email"), SSN: field("ssn"), Therapist: audit.ActorID(field("therapist")),
 	}
 	known, err := a.therapists(r.Context())
 	if err == nil && !slices.ContainsFunc(known, func(m member) bool { return m.ID == f.Therapist }) {
@@ -336,9 +351,9 @@ func (a *app) register(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rb
 	var duplicate *phi.DuplicateError
 	switch {
 	case errors.As(err, &duplicate):
-		a.showRegister(w, r, http.StatusConflict, view{Problem: "Another patient of this clinic already has this e-mail address. Search for it before you register a second record." + again}, f)
+		a.showRegister(w, r, http.StatusConflict, view{Problem: duplicateText(duplicate.Field) + again}, f)
 	case errors.Is(err, phi.ErrNotNormal):
-		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "The phone number or the e-mail address cannot be right. Please check them." + again}, f)
+		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "The phone number, the e-mail address or the record number cannot be right. Please check them." + again}, f)
 	case errors.Is(err, errInput):
 		_, words, _ := strings.Cut(err.Error(), ": ")
 		a.showRegister(w, r, http.StatusUnprocessableEntity, view{Problem: "Please check the form: " + words + "." + again}, f)
@@ -349,49 +364,10 @@ func (a *app) register(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rb
 	}
 }
 
-// sessionRow is a session as the pages show it.
-type sessionRow struct {
-	ID, Device, Address, Since, Seen string
-	Current                          bool
-}
-
-// sessionRows lists the live sessions of a person.
-func (a *app) sessionRows(ctx context.Context, person audit.ActorID) ([]sessionRow, error) {
-	mine, _ := session.From(ctx)
-	var all []sessionRow
-	for s, err := range a.sessions.List(ctx, tenant, person) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, sessionRow{s.ID, s.Device, s.Origin.String(), a.config.when(s.Created), a.config.when(s.LastSeen), s.ID == mine.ID})
+// duplicateText says which value another patient has already.
+func duplicateText(field string) string {
+	if field == "mrn" {
+		return "Another patient of this clinic already has this medical record number. Check it, or leave it empty to get a new one."
 	}
-	return all, nil
-}
-
-func (a *app) security(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	s, _ := session.From(ctx)
-	rows, err := a.sessionRows(ctx, s.Person)
-	enrolled, err2 := a.factors.Enrolled(ctx, tenant, s.Person)
-	if errors.Join(err, err2) != nil {
-		a.fail(w, r, http.StatusServiceUnavailable)
-		return
-	}
-	a.render(w, r, http.StatusOK, "security", view{Title: "My security", Data: struct {
-		Sessions []sessionRow
-		Enrolled bool
-	}{rows, enrolled}})
-}
-
-func (a *app) endOwnSession(w http.ResponseWriter, r *http.Request) {
-	s, _ := session.From(r.Context())
-	err := a.sessions.EndOne(r.Context(), tenant, s.Person, r.PathValue("session"), session.ReasonSignOut)
-	switch {
-	case errors.Is(err, session.ErrNotFound):
-		a.fail(w, r, http.StatusNotFound)
-	case err != nil:
-		a.fail(w, r, http.StatusServiceUnavailable)
-	default:
-		http.Redirect(w, r, "/security?done=session-ended", http.StatusSeeOther)
-	}
+	return "Another patient of this clinic already has this e-mail address. Search for it before you register a second record."
 }

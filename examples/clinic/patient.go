@@ -26,7 +26,8 @@ type Patient struct {
 	Created time.Time
 
 	Name  phi.Text `phi:"name,class=name"`
-	Birth phi.Text `phi:"birth,class=date"`
+	MRN   phi.Text `phi:"mrn,class=mrn"`
+	Birth phi.Date `phi:"birth,class=date"`
 	Phone phi.Text `phi:"phone,class=phone"`
 	Email phi.Text `phi:"email,class=email"`
 	SSN   phi.Text `phi:"ssn,class=ssn"`
@@ -57,8 +58,8 @@ type patients struct {
 }
 
 func newPatients(b *books, vault *phi.Vault, terms *phisql.Store) (*patients, error) {
-	codec, err := phi.For[Patient](vault, "patient",
-		phi.WithIndex("phone", phi.Phone("US")), phi.WithUnique("email", phi.Email()))
+	codec, err := phi.For[Patient](vault, "patient", phi.WithIndex("phone", phi.Phone("US")),
+		phi.WithUnique("email", phi.Email()), phi.WithUnique("mrn", phi.MRN()))
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +73,9 @@ const pageSize = 100
 const current = `(SELECT MIN(c.therapist) FROM clinic_care c
 	WHERE c.tenant = p.tenant AND c.patient = p.id AND (c.until = 0 OR c.until > ?))`
 
-// list returns a page of the patients that the filter lets through, after the given id.
-// With find, only patients with that phone number or e-mail address.
+// list returns a page of the patients that the filter lets through, after the given id, and one
+// more where there are more.
+// With find, only patients with that phone number, e-mail address or record number.
 func (s *patients) list(ctx context.Context, f rbac.Filter[Patient], find, after string) ([]*Patient, error) {
 	where, args := f.SQL(s.db.dialect(), "p", 0)
 	args = append([]any{s.now().UnixMicro()}, args...)
@@ -87,7 +89,7 @@ func (s *patients) list(ctx context.Context, f rbac.Filter[Patient], find, after
 			args = append(args, id)
 		}
 	}
-	args = append(args, after, pageSize)
+	args = append(args, after, pageSize+1)
 	return s.query(ctx, where+" AND p.id > ? ORDER BY p.id LIMIT ?", args)
 }
 
@@ -139,21 +141,45 @@ func (s *patients) count(ctx context.Context, f rbac.Filter[Patient]) (n int, er
 	return n, err
 }
 
-// find returns the ids of the patients with this phone number or e-mail address, however it
-// is written. Whether the asker may see them is for the filter to say.
+// find returns the ids of the patients with this phone number, e-mail address or medical record
+// number, however it is written. Whether the asker may see them is for the filter to say.
 func (s *patients) find(ctx context.Context, text string) ([]string, error) {
-	field := "phone"
+	fields := []string{"phone", "mrn"}
 	if strings.Contains(text, "@") {
-		field = "email"
+		fields = []string{"email"}
 	}
-	query, err := s.codec.Lookup(ctx, tenant, field, text)
-	if errors.Is(err, phi.ErrNotNormal) {
-		return nil, nil
+	var all []string
+	for _, field := range fields {
+		query, err := s.codec.Lookup(ctx, tenant, field, text)
+		if errors.Is(err, phi.ErrNotNormal) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids, err := s.terms.Lookup(ctx, tenant, query)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ids...)
 	}
-	if err != nil {
-		return nil, err
+	return all, nil
+}
+
+// termsAfter returns what the next patients are found by, for a renewal of the index.
+func (s *patients) termsAfter(ctx context.Context, t audit.Tenant, after string) (all []phi.Terms, next string, err error) {
+	found, err := s.query(ctx, "p.tenant = ? AND p.id > ? ORDER BY p.id LIMIT ?", []any{s.now().UnixMicro(), string(t), after, pageSize})
+	for _, p := range found {
+		terms, err := s.codec.Terms(ctx, t, p)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, terms)
 	}
-	return s.terms.Lookup(ctx, tenant, query)
+	if len(found) == pageSize {
+		next = found[pageSize-1].ID
+	}
+	return all, next, err
 }
 
 // known returns the id if there is such a patient.
@@ -179,13 +205,13 @@ func (s *patients) get(ctx context.Context, id string) (Patient, error) {
 
 // registration is what the front desk types.
 type registration struct {
-	Name, Birth, Phone, Email, SSN string
-	Therapist                      audit.ActorID
+	Name, MRN, Birth, Phone, Email, SSN string
+	Therapist                           audit.ActorID
 }
 
 var (
-	datePattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	ssnPattern  = regexp.MustCompile(`^\d{3}-?\d{2}-?\d{4}$`)
+	mrnPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ./-]{2,19}$`)
+	ssnPattern = regexp.MustCompile(`^\d{3}-?\d{2}-?\d{4}$`)
 )
 
 // check says what is wrong with the form, in words for people.
@@ -194,7 +220,9 @@ func (f registration) check() error {
 	switch {
 	case f.Name == "" || len(f.Name) > 120:
 		return fmt.Errorf("%w: the name is missing or too long", errInput)
-	case err != nil || !datePattern.MatchString(f.Birth) || born.After(time.Now()) || born.Year() < 1880:
+	case f.MRN != "" && !mrnPattern.MatchString(f.MRN):
+		return fmt.Errorf("%w: a medical record number has 3 to 20 letters and digits", errInput)
+	case err != nil || born.After(time.Now()) || born.Year() < 1880:
 		return fmt.Errorf("%w: the date of birth is not a date in the past", errInput)
 	case f.Phone == "":
 		return fmt.Errorf("%w: the phone number is missing", errInput)
@@ -209,13 +237,20 @@ func (f registration) check() error {
 }
 
 // register writes a new record with its search terms, its therapist and its event, all or
-// nothing. An e-mail address that another patient has is a *phi.DuplicateError.
+// nothing. An e-mail address or record number that another patient has is a *phi.DuplicateError.
 func (s *patients) register(ctx context.Context, f registration) (id string, err error) {
 	if err := f.check(); err != nil {
 		return "", err
 	}
+	birth, err := phi.ParseDate(f.Birth)
+	if err != nil {
+		return "", err
+	}
+	if f.MRN == "" {
+		f.MRN = newMRN()
+	}
 	p := &Patient{
-		ID: newPatientID(), Name: phi.NewText(f.Name), Birth: phi.NewText(f.Birth),
+		ID: newPatientID(), Name: phi.NewText(f.Name), MRN: phi.NewText(f.MRN), Birth: birth,
 		Phone: phi.NewText(f.Phone), Email: phi.NewText(f.Email), SSN: phi.NewText(f.SSN),
 	}
 	record, err := s.codec.Seal(ctx, tenant, p)
@@ -275,7 +310,11 @@ func (s *patients) writeNote(ctx context.Context, p Patient, version int64, note
 		Type: "note", ID: p.ID, Version: strconv.FormatInt(version+1, 10), Category: string(rbac.Notes),
 	})
 	e.Changes = []audit.Change{{Field: "note", After: after}}
+	actor, _ := audit.ActorFrom(ctx)
 	return s.change(ctx, e, func(tx *sql.Tx) error {
+		if err := dropDraft(ctx, s.db, tx, actor.ID, p.ID); err != nil {
+			return err
+		}
 		return touched(tx.ExecContext(ctx, s.db.q(`UPDATE clinic_patient SET note = ?, version = version + 1
 			WHERE tenant = ? AND id = ? AND version = ?`), record.Col("note"), string(tenant), p.ID, version))
 	})
@@ -287,3 +326,10 @@ func recordEvent(action audit.Action, verb audit.Verb, patient string, o audit.O
 }
 
 func newPatientID() string { return "p-" + strings.ToLower(rand.Text()) }
+
+// newMRN is a medical record number for somebody who brings none: short enough to be read out
+// on the phone. Among 32^8 two are hardly ever the same; then the second is refused.
+func newMRN() string {
+	text := rand.Text()
+	return "HC-" + text[:4] + "-" + text[4:8]
+}

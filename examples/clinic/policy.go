@@ -30,12 +30,16 @@ var (
 	patientReveal  = rbac.Define[Patient]("patient.reveal_ssn", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.NeedReason(), rbac.Reveals(phi.ClassSSN), rbac.InCategory(rbac.Identifiers))
 	noteRead       = rbac.Define[Patient]("note.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Notes))
 	noteWrite      = rbac.Define[Patient]("note.write", patientColumns, rbac.Verb(audit.Update), rbac.PHI(), rbac.InCategory(rbac.Notes))
+	noteDraft      = rbac.Define[Patient]("note.draft", patientColumns, rbac.Verb(audit.Update), rbac.PHI(), rbac.InCategory(rbac.Notes))
 	registerOpen   = rbac.Define[rbac.InTenant]("patient.register_open", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.CareTeam))
 	registerSubmit = rbac.Define[rbac.InTenant]("patient.register", rbac.Columns{}, rbac.Verb(audit.Create), rbac.PHI(), rbac.InCategory(rbac.Demographics))
 	teamRead       = rbac.Define[rbac.InTenant]("team.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.Users))
 	teamManage     = rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(rbac.Users))
 	auditRead      = rbac.Define[rbac.InTenant]("audit.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
 	auditOpen      = rbac.Define[rbac.InTenant]("audit.open", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
+	settingsRead   = rbac.Define[rbac.InTenant]("settings.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.Settings))
+	settingsChange = rbac.Define[rbac.InTenant]("settings.change", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(rbac.Settings))
+	keysRenew      = rbac.Define[rbac.InTenant]("keys.renew", rbac.Columns{}, rbac.Verb(audit.Update), rbac.NeedReason(), rbac.InCategory(rbac.Settings))
 	auditHealth    = rbac.Define[rbac.InTenant]("audit.health", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.AuditLog))
 
 	// What the audit says about one patient is a right of its own. The administrator, who is
@@ -59,6 +63,7 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 	}
 	actions := []rbac.AnyAction{
 		patientRead, patientReveal, noteRead, noteWrite, registerOpen, registerSubmit, teamRead, teamManage,
+		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
 	return rbac.Compile(rbac.Rules{Actions: actions, Roles: rbac.Presets(actions, nil), Relations: rbac.Relations{Own: care}})

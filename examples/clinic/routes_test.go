@@ -117,7 +117,7 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 	line := fmt.Sprintf("%-5s%-57s", route.Method, route.Path+note)
 	for _, role := range rt.roles {
 		p := rt.who[role]
-		if route.Path == "/sign-out" {
+		if leaving(route.Path) >= 0 {
 			p = rt.leaves[role]
 		}
 		form := url.Values{"email": {role + "@nowhere.example.com"}, "password": {"x"}}
@@ -125,6 +125,9 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 			form = nil
 		}
 		at := p.send(p.request(route.Method, path, form))
+		if strings.HasPrefix(at.header.Get("Location"), "/locked") {
+			p.proves(p.get("/locked"), byPassword())
+		}
 		rt.mustKeepOut(route, role, at.status)
 		line += fmt.Sprintf(" %-*d", len(role), at.status)
 	}
@@ -134,7 +137,7 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 // mustKeepOut says without a table what must never be let through.
 func (rt *routeTable) mustKeepOut(route rbac.Route, role string, status int) {
 	closed := []int{http.StatusForbidden, http.StatusNotFound}
-	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name()}
+	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name()}
 	adminAndTherapist := []audit.Action{accessRead.Name(), historyRead.Name()}
 	switch {
 	case role == "nobody" && route.Guard != "public":

@@ -49,6 +49,7 @@ func demoPatient(n int) registration {
 	}
 	return registration{
 		Name:      g + " " + f,
+		MRN:       fmt.Sprintf("HC-%05d", 20417+61*n),
 		Birth:     fmt.Sprintf("%d-%02d-%02d", 1945+n, 1+n%12, 1+n%28),
 		Phone:     fmt.Sprintf("+1 212 555 %04d", 100+n),
 		Email:     fmt.Sprintf("%s.%s@example.com", lower(g), lower(f)),

@@ -31,7 +31,7 @@ func stepPath(n authn.Need) string {
 type signInData struct{ Email, Password string }
 
 func (a *app) client(r *http.Request) authn.Client {
-	return authn.Client{Addr: session.RemoteAddr(r), Device: session.DeviceLabel(r.UserAgent())}
+	return authn.Client{Addr: a.addr(r), Device: session.DeviceLabel(r.UserAgent())}
 }
 
 func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +48,8 @@ func whyOut(code string) string {
 	switch code {
 	case session.StateExpired.String():
 		return "You were signed out because nothing happened for a while. Nothing was lost that you had saved."
+	case session.StateBlocked.String():
+		return "You cannot work from this network. Nothing was changed."
 	case session.StateEnded.String():
 		return "This session was ended. Please sign in again."
 	case "over":
@@ -266,18 +268,6 @@ func (a *app) deadLink(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	a.render(w, r, authn.Status(err), "message", view{Title: "This link does not work", Data: m})
-}
-
-// signOut ends every session of the person: whoever leaves a shared desk is out on all devices.
-func (a *app) signOut(w http.ResponseWriter, r *http.Request) {
-	if s, ok := session.From(r.Context()); ok {
-		if err := a.sessions.EndAll(r.Context(), s.Tenant, s.Person, session.ReasonSignOut); err != nil {
-			a.fail(w, r, http.StatusServiceUnavailable)
-			return
-		}
-	}
-	a.sessions.ClearCookie(w)
-	http.Redirect(w, r, "/sign-in?done=signed-out", http.StatusSeeOther)
 }
 
 // signInProblem turns an error into plain words.

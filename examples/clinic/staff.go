@@ -149,7 +149,7 @@ func (a *app) ensureGrant(ctx context.Context, person audit.ActorID, role rbac.R
 			return nil
 		}
 	}
-	_, err := a.access.Grant(ctx, rbac.Grant{Person: person, Role: role, Why: "set up"})
+	_, err := a.access.Grant(ctx, rbac.Grant{Person: person, Role: role, Why: "set_up"})
 	return err
 }
 

@@ -92,6 +92,12 @@ func TestStartRefusesBadFlags(t *testing.T) {
 		{"no_such_zone", "-zone", []string{"-zone", "Harbor/Nowhere"}},
 		{"zone_of_whatever_machine", "-zone", []string{"-zone", "Local"}},
 		{"another_database", "-db", []string{"-db", "mysql://localhost/clinic"}},
+		{"another_redis", "-redis", []string{"-redis", "memcached://localhost"}},
+		{"proxy_that_is_no_network", "-proxy", []string{"-proxy", "localhost"}},
+		{"proxy_of_everybody", "-proxy", []string{"-proxy", "0.0.0.0/0"}},
+		{"renewal_without_a_reason", "-why", []string{"-rotate"}},
+		{"reason_without_a_renewal", "-rotate", []string{"-why", "yearly"}},
+		{"renewal_without_a_clinic", "no clinic", []string{"-rotate", "-why", "yearly"}},
 		{"address_of_nobody", "-addr", []string{"-addr", "127.0.0.1:99999"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

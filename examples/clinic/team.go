@@ -145,8 +145,8 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 
 type memberData struct {
 	teamRow
-	Sessions                                                             []sessionRow
-	Self, MayResend, MayUnlock, MayResetFactor, MaySuspend, MayReinstate bool
+	Sessions                                                                        []sessionRow
+	Self, MayEndAll, MayResend, MayUnlock, MayResetFactor, MaySuspend, MayReinstate bool
 }
 
 func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
@@ -172,6 +172,7 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	d.MayResend = may && d.state == authn.Invited
 	d.MaySuspend = may && d.state == authn.Active
 	d.MayUnlock = d.MaySuspend
+	d.MayEndAll = may && !d.Self
 	d.MayReinstate = may && d.state == authn.Suspended
 	d.MayResetFactor = d.MaySuspend && d.Enrolled
 	a.render(w, r, http.StatusOK, "member", view{Title: d.Name, Data: d})
@@ -196,6 +197,8 @@ func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 	}
 	const why = "asked for by an administrator"
 	switch r.PathValue("change") {
+	case "end-sessions":
+		a.changed(w, r, id, "sessions-ended", a.sessions.EndAll(ctx, tenant, id, "ended_by_admin"))
 	case "resend":
 		a.changed(w, r, id, "invited", a.people.Resend(ctx, tenant, id))
 	case "suspend":

@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/wardkit/wardkit/session"
 )
 
 //go:embed templates static
@@ -25,6 +27,10 @@ type view struct {
 	Done    string // what was just done
 	Problem string // what went wrong, in plain words
 	Plain   bool   // nobody is greeted: the page belongs to whoever holds a link
+	CSRF    string // goes first into every form, see session.CSRF
+	Nonce   string // of the page's script
+	Session string // whose page it is, for the script
+	Draft   string // where the page's form goes when the screen is locked
 	Data    any
 }
 
@@ -64,6 +70,16 @@ func doneText(code string) string {
 	switch code {
 	case "signed-out":
 		return "You are signed out, on every device."
+	case "signed-out-here":
+		return "You are signed out here. Other devices stay signed in."
+	case "others-ended":
+		return "All other sessions are ended. They stopped working at once."
+	case "sessions-ended":
+		return "All sessions of this account are ended. They stopped working at once."
+	case "rules":
+		return "The rules are saved. They hold from now on, for everybody."
+	case "discarded":
+		return "What you had typed is thrown away."
 	case "registered":
 		return "The patient is registered."
 	case "note":
@@ -74,6 +90,8 @@ func doneText(code string) string {
 		return "The step is on record."
 	case "invited":
 		return "The invitation is on its way."
+	case "renewing":
+		return "The keys are being renewed. You can go on working."
 	case "session-ended":
 		return "The session is ended. It stopped working at once."
 	case "suspended":
@@ -90,7 +108,11 @@ func doneText(code string) string {
 
 // render writes a page. A template that fails shows nothing half-written.
 func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
-	v.Demo, v.Place = a.config.demo, a.config.place()
+	v.Demo, v.Place, v.CSRF = a.config.demo, a.config.place(), session.CSRF(r.Context())
+	v.Nonce = session.Nonce(r.Context())
+	if s, ok := session.From(r.Context()); ok {
+		v.Session = s.ID
+	}
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}

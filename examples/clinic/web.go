@@ -21,11 +21,12 @@ func (a *app) routes() (http.Handler, error) {
 	if err := mux.Err(); err != nil {
 		return nil, err
 	}
+	a.routeTable = mux.Routes()
 	hold, err := audithttp.Hold(a.log, a.guard(a.sessions.Handler(mux)), &audithttp.Options{Logger: a.logger})
 	if err != nil {
 		return nil, err
 	}
-	return session.SecurityHeaders(hold, nil), nil
+	return session.SecurityHeaders(hold, nil)
 }
 
 func (a *app) mux() *rbac.Mux {
@@ -65,8 +66,13 @@ func (a *app) publicRoutes(mux *rbac.Mux) {
 
 func (a *app) personalRoutes(mux *rbac.Mux) {
 	mux.SignedIn("GET /dashboard", "the first page of everybody", http.HandlerFunc(a.dashboard))
-	mux.SignedIn("POST /sign-out", "everybody may leave", http.HandlerFunc(a.signOut))
+	mux.Public("POST /sign-out", "everybody may leave, a locked screen too; session records it", http.HandlerFunc(a.signOut))
+	mux.SignedIn("POST /confirm", "proves who is there; authn, mfa and session record it", http.HandlerFunc(a.confirm))
+	mux.SignedIn("POST /lock", "everybody may cover their screen; session records it", http.HandlerFunc(a.lock))
+	mux.Public("GET /locked", "tells only whose screen it is", http.HandlerFunc(a.lockedPage))
+	mux.Public("POST /unlock", "nobody acts from a locked screen; authn, mfa and session record it", http.HandlerFunc(a.unlock))
 	mux.SignedIn("GET /security", "one's own sessions", http.HandlerFunc(a.security))
+	mux.SignedIn("POST /security/sessions/end-others", "one's own sessions", http.HandlerFunc(a.endOtherSessions))
 	mux.SignedIn("POST /security/sessions/{session}/end", "one's own sessions", http.HandlerFunc(a.endOwnSession))
 }
 
@@ -83,6 +89,8 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one.Handle("POST /patients/{patient}/reveal", patientReveal, a.reveal)
 	one.Handle("GET /patients/{patient}/note", noteRead, a.notePage)
 	one.Handle("POST /patients/{patient}/note", noteWrite, a.saveNote)
+	one.Handle("POST /patients/{patient}/note/lock", noteDraft, a.lockNote)
+	one.Handle("POST /patients/{patient}/note/discard", noteDraft, a.discardDraft)
 	one.Handle("GET /patients/{patient}/access", accessRead, a.accessPage)
 	one.Handle("GET /patients/{patient}/history", historyRead, a.recordHistory)
 	one.Handle("GET /patients/{patient}/note/history", historyRead, a.noteHistory)
@@ -105,6 +113,11 @@ func (a *app) adminRoutes(mux *rbac.Mux) {
 	here.Handle("POST /team/invite", teamManage, a.inviteMember)
 	here.Handle("POST /team/{member}/sessions/{session}/end", teamManage, a.endMemberSession)
 	here.Handle("POST /team/{member}/{change}", teamManage, a.changeMember)
+	here.Handle("GET /settings", settingsRead, a.settingsPage)
+	here.Handle("GET /settings/sign-in", settingsRead, a.rulesPage)
+	here.Handle("POST /settings/sign-in", settingsChange, a.saveRules)
+	here.Handle("GET /settings/keys", settingsRead, a.keysPage)
+	here.Handle("POST /settings/keys/renew", keysRenew, a.renewKeys)
 	here.Handle("GET /audit", auditRead, a.auditPage)
 	here.Handle("POST /audit/find", auditRead, a.auditFind)
 	here.Handle("GET /audit/health", auditHealth, a.auditHealthPage)
@@ -114,9 +127,14 @@ func (a *app) adminRoutes(mux *rbac.Mux) {
 // toSignIn leads a page to the sign-in page and tells everything else 401. The dead cookie is
 // cleared on the way, so the address says why the session is over.
 func (a *app) toSignIn(w http.ResponseWriter, r *http.Request) {
+	state := session.Status(r.Context())
+	if state == session.StateLocked {
+		a.showLocked(w, r, http.StatusUnauthorized, interrupted(r), "")
+		return
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		to := "/sign-in"
-		if state := session.Status(r.Context()); state == session.StateExpired || state == session.StateEnded {
+		if state == session.StateExpired || state == session.StateEnded || state == session.StateBlocked {
 			to += "?out=" + state.String()
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
@@ -127,8 +145,16 @@ func (a *app) toSignIn(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers what rbac does not let through. A missing reason is asked for again.
 func (a *app) refuse(w http.ResponseWriter, r *http.Request, status int, code rbac.Code) {
+	if code == rbac.CodeStepUp {
+		a.owes(w, r)
+		return
+	}
 	if code == rbac.CodeReason {
-		http.Redirect(w, r, "/patients/"+r.PathValue("patient")+"?reason=missing#reveal", http.StatusSeeOther)
+		to := "/settings/keys?reason=missing#renew"
+		if patient := r.PathValue("patient"); patient != "" {
+			to = "/patients/" + patient + "?reason=missing#reveal"
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	a.fail(w, r, status)
@@ -220,6 +246,9 @@ func (a *app) whoami(r *http.Request) (*viewUser, []navItem) {
 	}
 	if holds(ctx, a, auditRead) {
 		items = append(items, navItem{Href: "/audit", Text: "Audit"})
+	}
+	if holds(ctx, a, settingsRead) {
+		items = append(items, navItem{Href: "/settings", Text: "Settings"})
 	}
 	items = append(items, navItem{Href: "/security", Text: "My security"})
 	for i := range items {

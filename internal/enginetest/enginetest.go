@@ -1,7 +1,8 @@
 // Package enginetest hands tests real engines: SQLite in a file, PostgreSQL in a schema of
 // the test's own, Redis under a prefix of its own. For what goes wrong there are a PostgreSQL
 // server that may be killed (Cluster), connections that are cut or stalled (Proxied), and
-// connections that change with each transaction (Pooled).
+// connections that change with each transaction (Pooled); for Redis PrivateRedis, RedisCluster
+// and ProxiedRedis.
 //
 // WARDKIT_POSTGRES and WARDKIT_REDIS hold the addresses; without them the engine's tests are
 // skipped, unless WARDKIT_ENGINES=all turns a missing engine into a failure.
@@ -122,14 +123,15 @@ func withSearchPath(address, schema string) string {
 	return address + "?search_path=" + schema
 }
 
-// Redis returns a client and a key prefix of the test's own; its keys are deleted when the
-// test ends.
+// Redis returns a client that obeys contexts and a key prefix of the test's own; its keys are
+// deleted when the test ends.
 func Redis(t testing.TB) (client *redis.Client, prefix string) {
 	t.Helper()
 	options, err := redis.ParseURL(need(t, "WARDKIT_REDIS"))
 	if err != nil {
 		t.Fatalf("enginetest: WARDKIT_REDIS: %v", err)
 	}
+	options.ContextTimeoutEnabled = true
 	client = redis.NewClient(options)
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Fatalf("enginetest: Redis: %v", err)

@@ -24,7 +24,7 @@ const (
 // Commit is the message that ends a transaction, however it is sent.
 const Commit = "commit\x00"
 
-// Proxy stands between a pool's connections and PostgreSQL, and cuts or stalls them.
+// Proxy stands between a client's connections and PostgreSQL or Redis, and cuts or stalls them.
 type Proxy struct {
 	network, address string // of the server
 
@@ -53,9 +53,7 @@ func Proxied(t testing.TB, address string) (*sql.DB, *Proxy) {
 	if err != nil {
 		t.Fatalf("enginetest: PostgreSQL: %v", err)
 	}
-	p := &Proxy{links: map[*link]bool{}, stalled: make(chan struct{})}
-	close(p.stalled)
-	p.network, p.address = pgconn.NetworkAddress(config.Host, config.Port)
+	p := newProxy(pgconn.NetworkAddress(config.Host, config.Port))
 	config.Host, config.Port = listen(t, p.serve)
 	config.TLSConfig, config.Fallbacks = nil, nil // so that messages can be read
 	pool := stdlib.OpenDB(*config)
@@ -66,6 +64,12 @@ func Proxied(t testing.TB, address string) (*sql.DB, *Proxy) {
 		pool.Close()
 	})
 	return pool, p
+}
+
+func newProxy(network, address string) *Proxy {
+	p := &Proxy{network: network, address: address, links: map[*link]bool{}, stalled: make(chan struct{})}
+	close(p.stalled)
+	return p
 }
 
 // listen serves connections on a port of this machine until the test ends, each in a

@@ -87,3 +87,12 @@ func mountSmall(t testing.TB, dir string, bytes int) {
 		}
 	})
 }
+
+// dieWithTest lets a program die with the test, however that ends.
+func dieWithTest(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
+
+func freeze(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
+
+func thaw(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

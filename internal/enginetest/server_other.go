@@ -3,6 +3,8 @@
 package enginetest
 
 import (
+	"errors"
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -20,3 +22,9 @@ func mountSmall(t testing.TB, _ string, _ int) {
 	t.Helper()
 	t.Skip("SKIPPED: mounting a file system needs Linux")
 }
+
+func dieWithTest(*exec.Cmd) {}
+
+func freeze(*os.Process) error { return errors.New("a process is held up on Linux only") }
+
+func thaw(*os.Process) error { return errors.New("a process is held up on Linux only") }

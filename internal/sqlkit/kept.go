@@ -36,6 +36,19 @@ func (d *DB) KeepStatements(lock string) {
 	}
 }
 
+// Keep prepares statements before their first use, where d keeps them, so that a host's
+// transaction, which cannot prepare any for others, finds them there. It does what it can: a
+// statement that cannot be prepared now is prepared each time, or later.
+func (d *DB) Keep(ctx context.Context, queries ...string) {
+	if d.kept == nil {
+		return
+	}
+	for _, query := range queries {
+		d.kept.get(query)
+	}
+	d.prepareWanted(ctx)
+}
+
 // get returns the statement if it is prepared; if not, it will be soon.
 func (k *kept) get(query string) *sql.Stmt {
 	k.mu.RLock()

@@ -176,6 +176,37 @@ func TestKeptOneConnection(t *testing.T) {
 	require.Error(t, insertKept(t.Context(), db, 21))
 }
 
+// TestKeep prepares before the first use; a statement that is none does no harm.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	db, e := keeping(t)
+	const query = `SELECT COUNT(*) FROM kept_item`
+	require.Zero(t, db.Kept())
+	db.Keep(t.Context(), query)
+	require.Equal(t, 1, db.Kept())
+	db.Keep(t.Context(), query, `SELEKT`)
+	require.Equal(t, 1, db.Kept())
+	require.Zero(t, countKept(t, db))
+	tx, err := e.Pool.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer tx.Rollback()
+	require.Zero(t, countKept(t, db.Join(tx)))
+
+	other := e.Kit(t) // keeps none
+	other.Keep(t.Context(), query)
+	require.Zero(t, other.Kept())
+}
+
+// TestKeptByReading: a program that only reads keeps its statements, too.
+func TestKeptByReading(t *testing.T) {
+	t.Parallel()
+	db, _ := keeping(t)
+	for range 2 {
+		require.Zero(t, countKept(t, db))
+	}
+	require.Equal(t, 1, db.Kept())
+}
+
 // TestKeptIsBounded runs more kinds of statements than are kept.
 func TestKeptIsBounded(t *testing.T) {
 	t.Parallel()

@@ -104,6 +104,7 @@ func (d *DB) Query(ctx context.Context, query string, args ...any) (rows *Rows, 
 // Get runs a query for one row and scans it into dest. It returns sql.ErrNoRows where
 // there is none, and is retried while the engine is busy.
 func (d *DB) Get(ctx context.Context, dest []any, query string, args ...any) error {
+	defer d.prepareWanted(ctx) // nobody may write here who reads
 	return d.retry(ctx, func() error {
 		return d.direct().Row(ctx, query, args...).Scan(dest...)
 	})

@@ -42,7 +42,7 @@ func rules() []rule {
 		{Name: "list-order", Clause: "List yields every row of the tenant, ordered by Person by bytes.", Run: listOrder},
 		{Name: "list-after", Clause: "List yields only persons greater than after.", Run: listAfter},
 		{Name: "list-tenant", Clause: "List yields no row of another tenant.", Run: listTenant},
-		{Name: "list-secret", Clause: "List yields rows without Secret.", Run: listSecret},
+		{Name: "list-secret", Clause: "List yields rows without Secret, Recovery and Next.", Run: listSecret},
 		{Name: "claim-due", Clause: "Claim returns what is due, every field, and nothing else.", Run: claimDue},
 		{Name: "claim-lease", Clause: "A claimed message is due again at until, and counts its attempts.", Run: claimLease},
 		{Name: "claim-limit", Clause: "Claim returns at most limit messages, those due longest.", Run: claimLimit},
@@ -82,14 +82,14 @@ func detached(ctx context.Context, s mfa.Store) error {
 	if err != nil {
 		return err
 	}
-	want := string(c.Secret)
-	c.Secret[0] ^= 1
-	for range 2 {
+	want := string(c.Secret) + string(c.Recovery) + string(c.Next)
+	for range 3 { // what was written, and what was read, twice
+		c.Secret[0], c.Recovery[0], c.Next[0] = c.Secret[0]^1, c.Recovery[0]^1, c.Next[0]^1
 		have, err := s.Get(ctx, clinic, lin)
-		if err != nil || string(have.Secret) != want {
-			return fmt.Errorf("the key changed with its caller's copy (%v)", err)
+		if err != nil || string(have.Secret)+string(have.Recovery)+string(have.Next) != want {
+			return fmt.Errorf("a value changed with its caller's copy (%v)", err)
 		}
-		have.Secret[0] ^= 1
+		c = have
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ func sample(t audit.Tenant, person audit.ActorID, id string) mfa.Credential {
 	return mfa.Credential{
 		Tenant: t, Person: person, ID: id, Secret: []byte("sealed " + id), Step: 58000000, Failures: 2,
 		Created: at(0), Confirmed: at(1), Used: at(2),
+		Recovery: []byte("codes " + id), Next: []byte("next " + id), NextMade: at(3),
 	}
 }
 
@@ -77,8 +78,10 @@ func expect(ctx context.Context, s mfa.Store, want mfa.Credential) error {
 
 // same compares rows; times as instants with their zone, and nil equals empty.
 func same(a, b mfa.Credential) bool {
-	if len(a.Secret) == 0 && len(b.Secret) == 0 {
-		a.Secret, b.Secret = nil, nil
+	for _, pair := range [][2]*[]byte{{&a.Secret, &b.Secret}, {&a.Recovery, &b.Recovery}, {&a.Next, &b.Next}} {
+		if len(*pair[0]) == 0 && len(*pair[1]) == 0 {
+			*pair[0], *pair[1] = nil, nil
+		}
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -12,7 +12,7 @@
 // in another database than terms and data, and should, where backups must not undo the
 // erasure of a patient's key.
 //
-// The tables are phi_key, phi_rotation, phi_term and phi_unique. Times are microseconds since
+// The tables are phi_key, phi_rotation, phi_term, phi_unique and phi_index. Times are microseconds since
 // 1970 UTC.
 package phisql
 
@@ -31,11 +31,12 @@ import (
 var migrations embed.FS
 
 var (
-	_ phi.KeyStore  = (*Store)(nil)
-	_ phi.TermStore = (*Terms)(nil)
+	_ phi.KeyStore   = (*Store)(nil)
+	_ phi.IndexStore = (*Store)(nil)
+	_ phi.TermStore  = (*Terms)(nil)
 )
 
-// Store is a phi.KeyStore and a phi.TermStore over one database. It is safe for concurrent
+// Store is a phi.KeyStore and a phi.IndexStore over one database. It is safe for concurrent
 // use.
 type Store struct {
 	*Terms

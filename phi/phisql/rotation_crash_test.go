@@ -61,14 +61,22 @@ func crashChild() error {
 	if err != nil {
 		return err
 	}
+	progress := func(job phi.Rotation) {
+		fmt.Println(job.ID, job.Done, job.Total)
+		time.Sleep(time.Millisecond)
+	}
+	if phi.RotationKind(os.Getenv(childKind)) == phi.RotateIndex {
+		kit, err := sqlkit.Open(pool, dialect)
+		if err != nil {
+			return err
+		}
+		return crashIndex(ctx, kms, store, pool, kit, progress)
+	}
 	v, err := phi.Open(ctx, "app", kms, store, nil)
 	if err != nil {
 		return err
 	}
-	r, err := phi.NewRotator(v, audit.Discard{}, "platform", &phi.RotatorOptions{Batch: 3, Progress: func(job phi.Rotation) {
-		fmt.Println(job.ID, job.Done, job.Total)
-		time.Sleep(time.Millisecond)
-	}})
+	r, err := phi.NewRotator(v, audit.Discard{}, "platform", &phi.RotatorOptions{Batch: 3, Progress: progress})
 	if err != nil {
 		return err
 	}

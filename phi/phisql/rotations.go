@@ -12,14 +12,14 @@ import (
 )
 
 const rotationColumns = `id, namespace, tenant, kind, name, target, place, done, failed, total,
-	started, updated, finished, version`
+	started, updated, finished, version, phase`
 
 // BeginRotation stores r unless another one of its lane is not finished: phi.ErrRotating.
 func (s *Store) BeginRotation(ctx context.Context, r phi.Rotation) error {
 	n, err := s.db.Exec(ctx, `INSERT INTO phi_rotation (`+rotationColumns+`, lane)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Namespace, string(r.Tenant), string(r.Kind), r.Name, int64(r.Target), r.Cursor, r.Done, r.Failed, r.Total,
-		sqlkit.Micros(r.Started), sqlkit.Micros(r.Updated), sqlkit.Micros(r.Finished), r.Version, r.Lane())
+		sqlkit.Micros(r.Started), sqlkit.Micros(r.Updated), sqlkit.Micros(r.Finished), r.Version, string(r.Phase), r.Lane())
 	if err != nil {
 		return fmt.Errorf("phisql: storing a rotation: %w", err)
 	}
@@ -32,10 +32,10 @@ func (s *Store) BeginRotation(ctx context.Context, r phi.Rotation) error {
 // AdvanceRotation replaces the rotation if it is still where r.Version says, else
 // phi.ErrRotationMoved.
 func (s *Store) AdvanceRotation(ctx context.Context, r phi.Rotation) error {
-	n, err := s.db.Exec(ctx, `UPDATE phi_rotation SET place = ?, done = ?, failed = ?, total = ?,
+	n, err := s.db.Exec(ctx, `UPDATE phi_rotation SET phase = ?, place = ?, done = ?, failed = ?, total = ?,
 			updated = ?, finished = ?, version = version + 1
 		WHERE namespace = ? AND id = ? AND version = ? AND finished = 0`,
-		r.Cursor, r.Done, r.Failed, r.Total, sqlkit.Micros(r.Updated), sqlkit.Micros(r.Finished), r.Namespace, r.ID, r.Version)
+		string(r.Phase), r.Cursor, r.Done, r.Failed, r.Total, sqlkit.Micros(r.Updated), sqlkit.Micros(r.Finished), r.Namespace, r.ID, r.Version)
 	if err != nil {
 		return fmt.Errorf("phisql: storing a rotation's progress: %w", err)
 	}
@@ -65,6 +65,9 @@ func (s *Store) Rotations(ctx context.Context, q phi.RotationQuery) ([]phi.Rotat
 	if q.Tenant != nil {
 		query, args = query+` AND tenant = ?`, append(args, string(*q.Tenant))
 	}
+	if q.Kind != "" {
+		query, args = query+` AND kind = ?`, append(args, string(q.Kind))
+	}
 	if q.Unfinished {
 		query += ` AND finished = 0`
 	}
@@ -93,7 +96,7 @@ func (s *Store) Rotations(ctx context.Context, q phi.RotationQuery) ([]phi.Rotat
 // rotationRow is a row of phi_rotation on its way into a phi.Rotation.
 type rotationRow struct {
 	r                                  phi.Rotation
-	tenant, kind                       string
+	tenant, kind, phase                string
 	target, started, updated, finished int64
 }
 
@@ -101,13 +104,14 @@ func (w *rotationRow) dest() []any {
 	r := &w.r
 	return []any{
 		&r.ID, &r.Namespace, &w.tenant, &w.kind, &r.Name, &w.target, &r.Cursor, &r.Done, &r.Failed, &r.Total,
-		&w.started, &w.updated, &w.finished, &r.Version,
+		&w.started, &w.updated, &w.finished, &r.Version, &w.phase,
 	}
 }
 
 func (w *rotationRow) rotation() phi.Rotation {
 	r := w.r
 	r.Tenant, r.Kind, r.Target = audit.Tenant(w.tenant), phi.RotationKind(w.kind), uint32(w.target)
+	r.Phase = phi.RotationPhase(w.phase)
 	r.Started, r.Updated, r.Finished = sqlkit.Time(w.started), sqlkit.Time(w.updated), sqlkit.Time(w.finished)
 	return r
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,11 +28,9 @@ func (s *Terms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) 
 	}
 	list := slices.Clone(terms.List)
 	// Every writer takes the claims in the same order, so that two do not wait for each other.
-	slices.SortFunc(list, func(a, b phi.Term) int {
-		return cmp.Or(strings.Compare(a.Field, b.Field), bytes.Compare(a.Value, b.Value))
-	})
+	slices.SortFunc(list, compareTerms)
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
-		if err := s.lockRow(ctx, tx, t, terms); err != nil {
+		if err := lockRow(ctx, tx, s.db.Dialect(), t, terms); err != nil {
 			return err
 		}
 		if err := insertPlain(ctx, tx, t, terms, list); err != nil {
@@ -45,14 +45,41 @@ func (s *Terms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) 
 }
 
 // lockRow makes writers of one row's terms follow each other: each must see what the one
-// before it left. SQLite has one writer anyway.
-func (s *Terms) lockRow(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms) error {
-	if s.db.Dialect() != sqlkit.Postgres {
-		return nil
+// before it left. It also keeps out RequireTerms, whose latest word it then checks. SQLite has
+// one writer anyway.
+func lockRow(ctx context.Context, tx *sqlkit.Tx, d sqlkit.Dialect, t audit.Tenant, terms phi.Terms) error {
+	query := `SELECT lowest, needed FROM phi_index WHERE tenant = ?`
+	if d == sqlkit.Postgres {
+		var isolation string
+		err := tx.Row(ctx, `SELECT current_setting('transaction_isolation') FROM
+			(SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 0)), pg_advisory_xact_lock(hashtextextended(?, 0))) AS locks`,
+			tenantLock(t), rowLock(t, terms.Entity)+terms.Row).Scan(&isolation)
+		if err != nil {
+			return err
+		}
+		// A host's transaction that began with an older view of the table is refused, instead of
+		// being shown what the table said then.
+		if isolation != "read committed" {
+			query += ` FOR SHARE`
+		}
 	}
-	place := strings.Join([]string{"phi_term", string(t), terms.Entity, terms.Row}, "\x1f")
-	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, place)
-	return err
+	var lowest, needed byte
+	err := tx.Row(ctx, query, string(t)).Scan(&lowest, &needed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return terms.CheckEpochs(lowest, needed)
+}
+
+func tenantLock(t audit.Tenant) string { return "phi_index\x1f" + string(t) }
+
+func rowLock(t audit.Tenant, entity string) string {
+	return strings.Join([]string{"phi_term", string(t), entity, ""}, "\x1f")
+}
+
+// compareTerms orders terms as they are written.
+func compareTerms(a, b phi.Term) int {
+	return cmp.Or(strings.Compare(a.Field, b.Field), bytes.Compare(a.Value, b.Value))
 }
 
 // insertPlain brings the row's terms that others may share up to date.
@@ -65,23 +92,27 @@ func insertPlain(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.T
 	for _, term := range list {
 		args = append(args, string(t), terms.Entity, term.Field, term.Value, terms.Row)
 	}
-	values := strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?), `, len(list)), `, `)
-	_, err := tx.Exec(ctx, `INSERT INTO phi_term (tenant, entity, field, term, row_id) VALUES `+values+
-		` ON CONFLICT DO NOTHING`, args...)
+	_, err := tx.Exec(ctx, `INSERT INTO phi_term `+columns(len(list))+` ON CONFLICT DO NOTHING`, args...)
 	return err
 }
 
-// insertUnique brings the row's unique terms up to date. The update in the statement concerns
-// only a row that is this one already, so that no affected row means a duplicate.
+// insertUnique brings the row's unique terms up to date.
 func insertUnique(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
 	list = slices.DeleteFunc(slices.Clone(list), func(term phi.Term) bool { return !term.Unique })
 	if err := deleteOthers(ctx, tx, `phi_unique`, t, terms, list); err != nil {
 		return err
 	}
+	return claimEach(ctx, tx, t, terms, list)
+}
+
+// claim is the end of an INSERT of unique terms. The update in it concerns only a row that is
+// this one already, so that no affected row means a duplicate.
+const claim = ` ON CONFLICT (tenant, entity, field, term)
+	DO UPDATE SET row_id = excluded.row_id WHERE phi_unique.row_id = excluded.row_id`
+
+func claimEach(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
 	for _, term := range list {
-		n, err := tx.Exec(ctx, `INSERT INTO phi_unique (tenant, entity, field, term, row_id)
-			VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, entity, field, term)
-			DO UPDATE SET row_id = excluded.row_id WHERE phi_unique.row_id = excluded.row_id`,
+		n, err := tx.Exec(ctx, `INSERT INTO phi_unique `+columns(1)+claim,
 			string(t), terms.Entity, term.Field, term.Value, terms.Row)
 		if err != nil {
 			return err

@@ -4,9 +4,10 @@ import "bytes"
 
 // The rules, for the tests that prove them with mutants.
 var (
-	KeyRules  = keyRules
-	TermRules = termRules
-	KMSRules  = kmsRules
+	KeyRules   = keyRules
+	TermRules  = termRules
+	IndexRules = indexRules
+	KMSRules   = kmsRules
 )
 
 // Printed returns what every printer of CheckValue makes of a decoy.

@@ -65,6 +65,7 @@ func TestKeyMutants(t *testing.T) {
 		"rotations_come_latest_first":       asBegun,
 		"rotations_of_one_tenant_or_any":    emptyIsAny,
 		"unfinished_rotations":              showsAll,
+		"rotations_of_one_kind":             anyKind,
 		"rotation_cancelled_means_an_error": deafBegin,
 	})
 }

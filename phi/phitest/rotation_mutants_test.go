@@ -396,6 +396,16 @@ func showsAll() phi.KeyStore {
 	return m
 }
 
+// anyKind does not look at the kind.
+func anyKind() phi.KeyStore {
+	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}
+	m.rotations = func(ctx context.Context, q phi.RotationQuery) ([]phi.Rotation, error) {
+		q.Kind = ""
+		return m.MemoryKeys.Rotations(ctx, q)
+	}
+	return m
+}
+
 // deafBegin does not hear that the caller has gone.
 func deafBegin() phi.KeyStore {
 	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}

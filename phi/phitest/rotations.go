@@ -45,7 +45,7 @@ func rotationRules() []conform.Rule[phi.KeyStore] {
 		},
 		{
 			Name:   "advance_stores_progress_only",
-			Clause: "AdvanceRotation stores Cursor, Done, Failed, Total, Updated and Finished, with Version+1, and nothing else",
+			Clause: "AdvanceRotation stores Phase, Cursor, Done, Failed, Total, Updated and Finished, with Version+1, and nothing else",
 			Run:    advanceStores,
 		},
 		{
@@ -79,6 +79,11 @@ func rotationRules() []conform.Rule[phi.KeyStore] {
 			Run:    rotationUnfinished,
 		},
 		{
+			Name:   "rotations_of_one_kind",
+			Clause: "A Kind that is set selects it",
+			Run:    rotationKinds,
+		},
+		{
 			Name:   "rotation_cancelled_means_an_error",
 			Clause: "A call whose context has ended is an error, and changes nothing",
 			Run:    rotationCancelled,
@@ -98,7 +103,7 @@ func newRotation(n int, name string) phi.Rotation {
 	at := rotationTime(n)
 	return phi.Rotation{
 		ID: audit.NewID(at), Namespace: "app", Tenant: "clínica-日本", Kind: phi.RotateRows, Name: name, Target: 1<<32 - 1,
-		Cursor: "p'0\"%_日本", Done: 3, Failed: 1, Total: 1<<31 - 1, Started: at, Updated: at.Add(time.Second), Version: 1,
+		Phase: phi.PhasePrepare, Cursor: "p'0\"%_日本", Done: 3, Failed: 1, Total: 1<<31 - 1, Started: at, Updated: at.Add(time.Second), Version: 1,
 	}
 }
 
@@ -229,7 +234,7 @@ func advanceStores(ctx context.Context, s phi.KeyStore) error {
 		return err
 	}
 	want := r
-	want.Cursor, want.Done, want.Failed, want.Total, want.Updated = "", 9, 0, 10, rotationTime(8)
+	want.Phase, want.Cursor, want.Done, want.Failed, want.Total, want.Updated = phi.PhaseDual, "", 9, 0, 10, rotationTime(8)
 	given := want
 	given.Tenant, given.Kind, given.Name, given.Target, given.Started = "clinic-2", phi.RotateRoot, "x", 7, rotationTime(7)
 	for range 2 {
@@ -364,6 +369,19 @@ func rotationUnfinished(ctx context.Context, s phi.KeyStore) error {
 		return fmt.Errorf("finishing a rotation: %w", err)
 	}
 	return wantRotations(ctx, s, phi.RotationQuery{Limit: 9, Unfinished: true}, all[0], all[2])
+}
+
+func rotationKinds(ctx context.Context, s phi.KeyStore) error {
+	rows, index := newRotation(1, "rows"), newRotation(2, "")
+	index.Kind = phi.RotateIndex
+	if err := begin(ctx, s, rows, index); err != nil {
+		return err
+	}
+	return errors.Join(
+		wantRotations(ctx, s, phi.RotationQuery{Limit: 9, Kind: phi.RotateIndex}, index),
+		wantRotations(ctx, s, phi.RotationQuery{Limit: 9, Kind: phi.RotateRows}, rows),
+		wantRotations(ctx, s, phi.RotationQuery{Limit: 9, Kind: phi.RotateKEK}),
+	)
 }
 
 func rotationCancelled(ctx context.Context, s phi.KeyStore) error {

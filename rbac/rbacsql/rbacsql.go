@@ -11,8 +11,8 @@
 // database: what one revokes is void on all of them with the next request. A read replica
 // that lags behind breaks that promise: use the primary.
 //
-// The tables, rbac_grant and rbac_version, hold identifiers, role names and times, and the
-// reason that was typed for a grant. Released migrations never change.
+// The tables, rbac_grant and rbac_version, hold identifiers, role names, codes and times, and
+// nothing that anybody typed. Released migrations never change.
 package rbacsql
 
 import (
@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -65,15 +66,16 @@ func (s *Store) Migrate(ctx context.Context) error {
 // never commits, so that a grant and the host's own rows are written together or not at all.
 func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx)} }
 
-const columns = `id, tenant, person, role, practices, from_at, until_at, granted_by, why, created, ended, ended_by`
+const columns = `id, tenant, person, role, practices, from_at, until_at, granted_by, why, created, ended, ended_by, source, reach`
 
 const (
 	selectPerson = `SELECT ` + columns + ` FROM rbac_grant WHERE tenant = ? AND person = ? AND ended = 0 ORDER BY id`
+	selectHeld   = `SELECT ` + columns + ` FROM rbac_grant WHERE tenant = ? AND ended = 0 AND role IN (`
 	selectPage   = `SELECT ` + columns + ` FROM rbac_grant WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`
 	getVersion   = `SELECT version FROM rbac_version WHERE tenant = ?`
 	firstVersion = `INSERT INTO rbac_version (tenant, version) VALUES (?, 1) ON CONFLICT DO NOTHING`
 	nextVersion  = `UPDATE rbac_version SET version = version + 1 WHERE tenant = ? AND version = ?`
-	insertGrant  = `INSERT INTO rbac_grant (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	insertGrant  = `INSERT INTO rbac_grant (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	endGrant     = `UPDATE rbac_grant SET ended = ?, ended_by = ? WHERE tenant = ? AND id = ? AND ended = 0`
 )
 
@@ -85,6 +87,23 @@ func (s *Store) Grants(ctx context.Context, t audit.Tenant, person audit.ActorID
 	grants, err := s.read(ctx, selectPerson, string(t), string(person))
 	if err != nil {
 		return nil, fmt.Errorf("rbacsql: reading grants: %w", err)
+	}
+	return grants, nil
+}
+
+// Holders implements rbac.Store.
+func (s *Store) Holders(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+	if err := ctx.Err(); err != nil || len(roles) == 0 {
+		return nil, err
+	}
+	args := []any{string(t)}
+	for _, r := range roles {
+		args = append(args, string(r))
+	}
+	marks := strings.Repeat(", ?", len(roles))[2:]
+	grants, err := s.read(ctx, selectHeld+marks+") ORDER BY id", args...)
+	if err != nil {
+		return nil, fmt.Errorf("rbacsql: reading holders: %w", err)
 	}
 	return grants, nil
 }
@@ -145,19 +164,27 @@ func apply(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, ifVersion int64, 
 		}
 	}
 	for _, g := range c.Add {
-		practices, err := json.Marshal(g.Practices)
-		if err != nil {
-			return err
-		}
-		err = one(rbac.ErrGrantExists)(tx.Exec(ctx, insertGrant,
-			g.ID, string(t), string(g.Person), string(g.Role), string(practices),
-			sqlkit.Micros(g.From), sqlkit.Micros(g.Until), string(g.By), g.Why,
-			sqlkit.Micros(g.Created), sqlkit.Micros(g.Ended), string(g.EndedBy)))
-		if err != nil {
+		if err := add(ctx, tx, t, g); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func add(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, g rbac.Grant) error {
+	practices, err := json.Marshal(g.Practices)
+	if err != nil {
+		return err
+	}
+	wide, err := json.Marshal(reach{g.Locations, g.Queues})
+	if err != nil {
+		return err
+	}
+	return one(rbac.ErrGrantExists)(tx.Exec(ctx, insertGrant,
+		g.ID, string(t), string(g.Person), string(g.Role), string(practices),
+		sqlkit.Micros(g.From), sqlkit.Micros(g.Until), string(g.By), g.Why,
+		sqlkit.Micros(g.Created), sqlkit.Micros(g.Ended), string(g.EndedBy),
+		string(g.Source), string(wide)))
 }
 
 // advance counts the tenant's version up, if it still is what the caller saw.
@@ -195,18 +222,27 @@ func (s *Store) read(ctx context.Context, query string, args ...any) ([]rbac.Gra
 	return out, rows.Err()
 }
 
+// reach is what a grant reaches beside its practices, as one column: another dimension needs
+// no other. Names that this release does not know are for scopes that it does not know either.
+type reach struct {
+	Locations []rbac.LocationID `json:"locations,omitempty"`
+	Queues    []rbac.QueueID    `json:"queues,omitempty"`
+}
+
 func scan(rows *sqlkit.Rows) (g rbac.Grant, err error) {
-	var practices string
+	var practices, wide string
 	var from, until, created, ended int64
 	err = rows.Scan(&g.ID, &g.Tenant, &g.Person, &g.Role, &practices,
-		&from, &until, &g.By, &g.Why, &created, &ended, &g.EndedBy)
+		&from, &until, &g.By, &g.Why, &created, &ended, &g.EndedBy, &g.Source, &wide)
 	if err != nil {
 		return g, err
 	}
 	g.From, g.Until = sqlkit.Time(from), sqlkit.Time(until)
 	g.Created, g.Ended = sqlkit.Time(created), sqlkit.Time(ended)
-	if json.Unmarshal([]byte(practices), &g.Practices) != nil {
-		return g, errors.New("practices of a grant are no list")
+	var r reach
+	if json.Unmarshal([]byte(practices), &g.Practices) != nil || json.Unmarshal([]byte(wide), &r) != nil {
+		return g, errors.New("what a grant reaches cannot be read")
 	}
+	g.Locations, g.Queues = r.Locations, r.Queues
 	return g, nil
 }

@@ -82,7 +82,7 @@ func TestOpenRefusesNoDatabase(t *testing.T) {
 	require.Error(t, err)
 	files, err := fs.Glob(rbacsql.Migrations(), "migrations/*/*.sql")
 	require.NoError(t, err)
-	require.Len(t, files, 2)
+	require.Len(t, files, 4)
 }
 
 // TestMissingTablesAreErrors: a store that was not migrated answers nothing, and says nothing
@@ -99,13 +99,14 @@ func TestMissingTablesAreErrors(t *testing.T) {
 		s, err := make(e.Pool)
 		require.NoError(t, err)
 		_, errGrants := s.Grants(t.Context(), "clinic", "ana")
+		_, errHolders := s.Holders(t.Context(), "clinic", []rbac.RoleName{"admin"})
 		_, errVersion := s.Version(t.Context(), "clinic")
 		errApply := s.Apply(t.Context(), "clinic", 0, rbac.Change{})
 		var errList error
 		for _, err := range s.List(t.Context(), "clinic", "") {
 			errList = err
 		}
-		for _, err := range []error{errGrants, errVersion, errApply, errList} {
+		for _, err := range []error{errGrants, errHolders, errVersion, errApply, errList} {
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "SELECT")
 			require.NotContains(t, err.Error(), "rbac_grant")

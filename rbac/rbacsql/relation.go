@@ -54,7 +54,11 @@ func (r *Relation) WithTx(tx *sql.Tx) *Relation {
 
 // Has implements rbac.Relation.
 func (r *Relation) Has(ctx context.Context, t audit.Tenant, subject audit.ActorID, patient audit.Patient, now time.Time) (bool, error) {
-	args := rbac.NewArgs(rbac.PostgresQ, 1) // ? placeholders, as sqlkit takes them
+	d := rbac.SQLite
+	if r.db.Dialect() == sqlkit.Postgres {
+		d = rbac.PostgresQ // ? placeholders, as sqlkit takes them
+	}
+	args := rbac.NewArgs(d, 1)
 	query := r.Question(args, t, subject, patient, now)
 	var n int
 	err := r.db.Get(ctx, []any{&n}, query, args.Values()...)

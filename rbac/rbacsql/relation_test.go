@@ -66,6 +66,42 @@ func TestRelationCountsFromUntil(t *testing.T) {
 	})
 }
 
+// TestAWrongColumnIsAnErrorAndNotTheStatementsOwn: a column that the relation's table does not
+// have, but the host's does, would be taken from the statement around it, where it is true for
+// every row.
+func TestAWrongColumnIsAnErrorAndNotTheStatementsOwn(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		ctx := t.Context()
+		db := engine(t).Kit(t)
+		for _, statement := range []string{
+			`CREATE TABLE chart (tenant TEXT, patient TEXT, person TEXT)`,
+			`CREATE TABLE care (tenant TEXT, person TEXT, chart TEXT)`,
+			`INSERT INTO chart (tenant, patient, person) VALUES ('t', 'somebody', 'a')`,
+			`INSERT INTO care (tenant, person, chart) VALUES ('t', 'a', 'another')`,
+		} {
+			_, err := db.Exec(ctx, statement)
+			require.NoError(t, err)
+		}
+		good := rbac.TableRelation{Table: "care", Tenant: "tenant", Subject: "person", Object: "chart"}
+		wrong, inner := good, good
+		wrong.Object = "patient"
+		inner.Through = &rbac.TableRelation{Table: "care", Tenant: "tenant", Subject: "person", Object: "patient"}
+		for i, r := range []rbac.TableRelation{good, wrong, inner} {
+			d := rbac.SQLite
+			if db.Dialect() == sqlkit.Postgres {
+				d = rbac.PostgresQ
+			}
+			args := rbac.NewArgs(d, 1)
+			var n int
+			err := db.Get(ctx, []any{&n}, `SELECT COUNT(*) FROM chart WHERE `+r.SQL(args, "chart.patient", "t", "a", time.Unix(1, 0)), args.Values()...)
+			require.Equal(t, i == 0, err == nil, "%d: %v", i, err)
+			require.Zero(t, n)
+		}
+	})
+}
+
 // FuzzAmong: a value is found in a list if and only if it is in it, whatever the bytes.
 func FuzzAmong(f *testing.F) {
 	for _, s := range [][3]string{

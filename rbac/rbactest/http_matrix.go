@@ -21,6 +21,7 @@ import (
 // Matrix says what DenialMatrix needs to know about a host.
 type Matrix struct {
 	Mux    *rbac.Mux
+	Store  rbac.Store   // the store of the Mux's Authorizer
 	Tenant audit.Tenant // whose resources Fill names
 	// Fill holds, for the wildcards of the routes' paths, the ids of resources of Tenant that
 	// are there: {"id": "p1"} for "/patients/{id}". A key may name the route: "GET /notes/{id} id".
@@ -29,13 +30,18 @@ type Matrix struct {
 	Form url.Values
 }
 
-// DenialMatrix asks for every guarded route as people who may not: not signed in (401 or a
-// redirect), signed in without a role, with every role of the policy but only from the year
-// 9000 on, and with every role in another tenant (404 on resources, 403 on lists and on
-// tenant-level actions, the latter two not asked in the other tenant, where they are allowed).
-// It asserts the status, and that the trail holds the denial and nothing else.
+// DenialMatrix asks for every guarded route as people who may not:
 //
-// It writes grants into the mux's store; use a store of the test's own.
+//   - not signed in: 401 or a redirect;
+//   - signed in without a role, with every role of the policy but only from the year 9000 on,
+//     with every role until a minute after 1970, and with every role revoked: 404 on resources,
+//     403 on lists and tenant-level actions;
+//   - with every role in another tenant: 404 on resources;
+//   - another patient and a proxy of nobody, with every role for patients and proxies: 404 on
+//     the resources that the path names, 403 on tenant-level actions.
+//
+// It asserts the status, and that the trail holds the denial and nothing else. It writes
+// grants into the store, past the rules for grants; use a store of the test's own.
 func DenialMatrix(t *testing.T, m Matrix) {
 	t.Helper()
 	err := m.each(t.Context(), func(r rbac.Route, p person, want []int) {
@@ -67,20 +73,27 @@ func (m Matrix) each(ctx context.Context, f func(r rbac.Route, p person, want []
 	if err != nil {
 		return err
 	}
+	some := false
 	for _, r := range m.Mux.Routes() {
 		for _, p := range people {
 			if want := p.expects(r); len(want) > 0 {
 				f(r, p, want)
+				some = true
 			}
 		}
+	}
+	if !some {
+		return errors.New("rbactest: the Mux has no route that refuses anybody")
 	}
 	return nil
 }
 
 // person is a row of the matrix.
 type person struct {
-	name  string
-	actor audit.Actor
+	name     string
+	actor    audit.Actor
+	life     rbac.Grant // when their grants are in force
+	outsider bool       // they are, but not here
 }
 
 // expects returns the statuses that refuse p on a route, nil where p is let in.
@@ -92,47 +105,70 @@ func (p person) expects(r rbac.Route) []int {
 		return []int{http.StatusUnauthorized, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect}
 	case r.Guard == "signed_in":
 		return nil
+	case p.outsider:
+		return p.outside(r)
 	case r.Guard == "action" && !r.TenantLevel:
 		return []int{http.StatusNotFound}
-	case p.name == "wrong tenant":
-		return nil
 	}
 	return []int{http.StatusForbidden}
 }
 
-func (m Matrix) people(ctx context.Context) ([]person, error) {
-	staff := func(id audit.ActorID, tenant audit.Tenant) audit.Actor {
-		return audit.Actor{ID: id, Kind: audit.KindStaff, Tenant: tenant, Assurance: audit.AAL3, AuthTime: time.Now(), Session: "rbactest"}
+// outside is expects for who holds roles in force: their own lists and their own tenant's
+// pages, and what the path does not name, may be theirs.
+func (p person) outside(r rbac.Route) []int {
+	switch {
+	case r.Guard == "action" && !r.TenantLevel && (p.actor.Kind == audit.KindStaff || strings.Contains(r.Path, "{")):
+		return []int{http.StatusNotFound}
+	case r.TenantLevel && p.actor.Kind != audit.KindStaff:
+		return []int{http.StatusForbidden}
 	}
-	people := []person{
-		{"anonymous", audit.Anonymous(m.Tenant, netip.MustParseAddr("192.0.2.1"))},
-		{"role-less", staff("rbactest-roleless", m.Tenant)},
-		{"not yet", staff("rbactest-not-yet", m.Tenant)},
-		{"wrong tenant", staff("rbactest-foreigner", m.Tenant+"-rbactest")},
-	}
-	return people, errors.Join(
-		m.grantAll(ctx, people[2].actor, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)),
-		m.grantAll(ctx, people[3].actor, time.Time{}),
-	)
+	return nil
 }
 
-// grantAll gives a person every role that staff can hold.
-func (m Matrix) grantAll(ctx context.Context, a audit.Actor, from time.Time) error {
-	z := m.Mux.Authorizer()
-	ctx = audit.WithActor(ctx, audit.System(a.Tenant, "rbactest"))
-	for _, role := range z.Policy().Roles() {
-		if role.Kind != audit.KindStaff {
+func (m Matrix) people(ctx context.Context) ([]person, error) {
+	if m.Store == nil {
+		return nil, errors.New("rbactest: Matrix.Store is required")
+	}
+	who := func(id audit.ActorID, kind audit.Kind, tenant audit.Tenant) audit.Actor {
+		return audit.Actor{ID: "rbactest-" + id, Kind: kind, Tenant: tenant, Assurance: audit.AAL3, AuthTime: time.Now(), Session: "rbactest"}
+	}
+	people := []person{
+		{name: "anonymous", actor: audit.Anonymous(m.Tenant, netip.MustParseAddr("192.0.2.1"))},
+		{name: "role-less", actor: who("roleless", audit.KindStaff, m.Tenant)},
+		{name: "not yet", actor: who("not-yet", audit.KindStaff, m.Tenant), life: rbac.Grant{From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{name: "expired", actor: who("expired", audit.KindStaff, m.Tenant), life: rbac.Grant{Until: time.Unix(60, 0).UTC()}},
+		{name: "revoked", actor: who("revoked", audit.KindStaff, m.Tenant), life: rbac.Grant{Ended: time.Unix(60, 0).UTC(), EndedBy: "rbactest"}},
+		{name: "wrong tenant", actor: who("foreigner", audit.KindStaff, m.Tenant+"-rbactest"), outsider: true},
+		{name: "other patient", actor: who("patient", audit.KindPatient, m.Tenant), outsider: true},
+		{name: "proxy of nobody", actor: who("proxy", audit.KindProxy, m.Tenant), outsider: true},
+	}
+	for _, p := range people[2:] {
+		if err := m.grantAll(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return people, nil
+}
+
+// grantAll gives a person every role that their kind can hold, for their time.
+func (m Matrix) grantAll(ctx context.Context, p person) error {
+	var c rbac.Change
+	for _, role := range m.Mux.Authorizer().Policy().Roles() {
+		if role.Kind != p.actor.Kind || role.Name == rbac.Suspended {
 			continue
 		}
-		g := rbac.Grant{Person: a.ID, Role: role.Name, From: from}
-		_, err := z.Grant(ctx, g)
-		if errors.Is(err, rbac.ErrBadGrant) { // a role with permissions in scope practice needs one
-			g.Practices = []rbac.PracticeID{"rbactest"}
-			_, err = z.Grant(ctx, g)
-		}
-		if err != nil {
-			return fmt.Errorf("rbactest: granting %s: %w", role.Name, err)
-		}
+		g := p.life
+		g.ID, g.Tenant, g.Person, g.Role = audit.NewID(time.Now()), p.actor.Tenant, p.actor.ID, role.Name
+		g.Practices, g.Locations, g.Queues = []rbac.PracticeID{"rbactest"}, []rbac.LocationID{"rbactest"}, []rbac.QueueID{"rbactest"}
+		g.By, g.Source, g.Created = "rbactest", rbac.SourceSetUp, time.Unix(0, 0).UTC()
+		c.Add = append(c.Add, g)
+	}
+	v, err := m.Store.Version(ctx, p.actor.Tenant)
+	if err == nil {
+		err = m.Store.Apply(ctx, p.actor.Tenant, v, c)
+	}
+	if err != nil {
+		return fmt.Errorf("rbactest: granting roles: %w", err)
 	}
 	return nil
 }

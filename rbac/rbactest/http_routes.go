@@ -1,6 +1,7 @@
 package rbactest
 
 import (
+	"iter"
 	"os"
 	"strings"
 	"testing"
@@ -35,5 +36,22 @@ func Routes(t testing.TB, m *rbac.Mux, golden string) {
 	}
 	if got := b.String(); got != strings.ReplaceAll(string(want), "\r\n", "\n") {
 		t.Errorf("rbactest: the routes are not those of %s (%s=1 updates it):\n%s", golden, UpdateVariable, got)
+	}
+}
+
+// Unguarded asserts that every route of a host's own router is one of m's: see
+// rbac.Mux.Unguarded. A router without routes is an error, because then nothing was looked at.
+func Unguarded(t testing.TB, m *rbac.Mux, routes iter.Seq2[string, string]) {
+	t.Helper()
+	some := false
+	for range routes {
+		some = true
+		break
+	}
+	if !some {
+		t.Errorf("rbactest: the router has no routes")
+	}
+	for _, r := range m.Unguarded(routes) {
+		t.Errorf("rbactest: no guard decides %s", r)
 	}
 }

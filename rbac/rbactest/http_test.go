@@ -2,6 +2,7 @@ package rbactest_test
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +19,12 @@ import (
 // mux has one guarded route of each kind.
 func mux(t testing.TB) *rbac.Mux {
 	t.Helper()
+	m, _ := muxOver(t, rbac.NewMemory())
+	return m
+}
+
+func muxOver(t testing.TB, store rbac.Store) (*rbac.Mux, rbac.Store) {
+	t.Helper()
 	read := rbac.Define[chart]("chart.read", rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}, rbac.Verb(audit.Read))
 	purge := rbac.Define[chart]("chart.purge", rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}, rbac.Verb(audit.Delete), rbac.NeedReason())
 	team := rbac.Define[rbac.InTenant]("team.open", rbac.Columns{})
@@ -28,11 +35,12 @@ func mux(t testing.TB) *rbac.Mux {
 		Roles: []rbac.Role{
 			{Name: "admin", Label: "Admin", Rank: 2, Allow: []rbac.Allow{rbac.In(rbac.Tenant, read, purge, team)}},
 			{Name: "therapist", Label: "Therapist", Rank: 1, Allow: []rbac.Allow{rbac.In(rbac.Own, read)}},
+			{Name: "patient", Label: "Patient", Rank: 0, Kind: audit.KindPatient, Allow: []rbac.Allow{rbac.In(rbac.Self, read)}},
 		},
-		Relations: rbac.Relations{Own: own},
+		Relations: rbac.Relations{Own: own, Self: rbac.NewMemoryRelation()},
 	})
 	require.NoError(t, err)
-	z, err := rbac.New(p, rbac.NewMemory(), audit.Discard{}, nil)
+	z, err := rbac.New(p, store, audit.Discard{}, nil)
 	require.NoError(t, err)
 	m := rbac.NewMux(z, nil)
 	charts := rbac.For(m, func(_ context.Context, r *http.Request) (chart, error) {
@@ -50,36 +58,121 @@ func mux(t testing.TB) *rbac.Mux {
 	})
 	m.SignedIn("POST /sign-out", "everybody may leave", http.NotFoundHandler())
 	m.Public("GET /healthz", "liveness", http.NotFoundHandler())
-	return m
+	return m, store
 }
+
+func fill() map[string]string { return map[string]string{"id": "c1"} }
 
 func TestDenialMatrix(t *testing.T) {
 	t.Parallel()
-	rbactest.DenialMatrix(t, rbactest.Matrix{Mux: mux(t), Tenant: "clinic", Fill: map[string]string{"id": "c1"}})
+	m, store := muxOver(t, rbac.NewMemory())
+	rbactest.DenialMatrix(t, rbactest.Matrix{Mux: m, Store: store, Tenant: "clinic", Fill: fill()})
 }
 
+// forgetful is a store that hands out grants without part of their life.
+type forgetful struct {
+	rbac.Store
+	forget func(g *rbac.Grant)
+}
+
+func (f forgetful) Grants(ctx context.Context, t audit.Tenant, person audit.ActorID) (out []rbac.Grant, err error) {
+	for g, err := range f.List(ctx, t, "") {
+		if err != nil {
+			return nil, err
+		}
+		f.forget(&g)
+		if g.Person == person && g.Ended.IsZero() {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
+// Each person of the matrix sees a mistake that nobody else does.
 func TestDenialsSeesMistakes(t *testing.T) {
 	t.Parallel()
-	read := rbac.Define[chart]("chart.read", rbac.Columns{ID: "id", Tenant: "tenant"})
-	p, err := rbac.Compile(rbac.Rules{
-		Actions: []rbac.AnyAction{read},
-		Roles:   []rbac.Role{{Name: "admin", Label: "Admin", Allow: []rbac.Allow{rbac.In(rbac.Tenant, read)}}},
-	})
-	require.NoError(t, err)
-	z, err := rbac.New(p, rbac.NewMemory(), audit.Discard{}, nil)
-	require.NoError(t, err)
-	m := rbac.NewMux(z, nil)
-	rbac.For(m, func(ctx context.Context, r *http.Request) (chart, error) {
-		a, _ := audit.ActorFrom(ctx)
-		return chart{r.PathValue("id"), a.Tenant}, nil // the mistake: the tenant is not the row's
-	}).Handle("GET /charts/{id}", read, func(http.ResponseWriter, *http.Request, rbac.Granted[chart]) {})
-	err = rbactest.Denials(t.Context(), rbactest.Matrix{Mux: m, Tenant: "clinic", Fill: map[string]string{"id": "c1"}})
-	require.ErrorContains(t, err, "wrong tenant GET /charts/{id}: rbactest: status 200")
-	require.NotContains(t, err.Error(), "anonymous")
+	read := rbac.Define[chart]("chart.read", rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}, rbac.Verb(audit.Read))
+	roles := []rbac.Role{
+		{Name: "admin", Label: "Admin", Rank: 2, Allow: []rbac.Allow{rbac.In(rbac.Tenant, read)}},
+		{Name: "patient", Label: "Patient", Rank: 1, Kind: audit.KindPatient, Allow: []rbac.Allow{rbac.In(rbac.Self, read)}},
+		{Name: "family", Label: "Family", Rank: 0, Kind: audit.KindProxy, Allow: []rbac.Allow{rbac.In(rbac.Self, read)}},
+	}
+	row := func(_ audit.Actor, id string) chart { return chart{id, "clinic"} }
+	whole := func(*rbac.Grant) {}
+	for name, mistake := range map[string]struct {
+		row    func(a audit.Actor, id string) chart
+		forget func(g *rbac.Grant)
+	}{
+		"wrong tenant":    {func(a audit.Actor, id string) chart { return chart{id, a.Tenant} }, whole},
+		"not yet":         {row, func(g *rbac.Grant) { g.From = time.Time{} }},
+		"expired":         {row, func(g *rbac.Grant) { g.Until = time.Time{} }},
+		"revoked":         {row, func(g *rbac.Grant) { g.Ended = time.Time{} }},
+		"other patient":   {row, whole},
+		"proxy of nobody": {row, whole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			relations := rbac.NewMemoryRelation()
+			switch name {
+			case "other patient":
+				relations.Link("clinic", "rbactest-patient", "c1", time.Time{})
+			case "proxy of nobody":
+				relations.Link("clinic", "rbactest-proxy", "c1", time.Time{})
+			}
+			policy, err := rbac.Compile(rbac.Rules{Actions: []rbac.AnyAction{read}, Roles: roles, Relations: rbac.Relations{Self: relations}})
+			require.NoError(t, err)
+			store := rbac.NewMemory()
+			z, err := rbac.New(policy, forgetful{store, mistake.forget}, audit.Discard{}, nil)
+			require.NoError(t, err)
+			m := rbac.NewMux(z, nil)
+			rbac.For(m, func(ctx context.Context, r *http.Request) (chart, error) {
+				a, _ := audit.ActorFrom(ctx)
+				return mistake.row(a, r.PathValue("id")), nil
+			}).Handle("GET /charts/{id}", read, func(http.ResponseWriter, *http.Request, rbac.Granted[chart]) {})
+			err = rbactest.Denials(t.Context(), rbactest.Matrix{Mux: m, Store: store, Tenant: "clinic", Fill: fill()})
+			require.EqualError(t, err, name+" GET /charts/{id}: rbactest: status 200, want one of [404]")
+		})
+	}
+}
 
-	err = rbactest.Denials(t.Context(), rbactest.Matrix{Mux: m, Tenant: "clinic"})
+func TestDenialsNeedsToKnowTheHost(t *testing.T) {
+	t.Parallel()
+	m, store := muxOver(t, rbac.NewMemory())
+	err := rbactest.Denials(t.Context(), rbactest.Matrix{Mux: m, Store: store, Tenant: "clinic"})
 	require.ErrorContains(t, err, `Matrix.Fill has no "id"`)
-	require.NoError(t, rbactest.Denials(t.Context(), rbactest.Matrix{Mux: mux(t), Tenant: "clinic", Fill: map[string]string{"id": "c1"}}))
+	err = rbactest.Denials(t.Context(), rbactest.Matrix{Mux: m, Tenant: "clinic", Fill: fill()})
+	require.ErrorContains(t, err, "Matrix.Store is required")
+}
+
+func TestUnguardedSeesForgottenRoutes(t *testing.T) {
+	t.Parallel()
+	routes := func(pairs ...string) iter.Seq2[string, string] {
+		return func(yield func(string, string) bool) {
+			for i := 0; i < len(pairs); i += 2 {
+				if !yield(pairs[i], pairs[i+1]) {
+					return
+				}
+			}
+		}
+	}
+	complaints := func(pairs ...string) string {
+		return complains(t, func(tb testing.TB) { rbactest.Unguarded(tb, mux(tb), routes(pairs...)) })
+	}
+	require.Empty(t, complaints("GET", "/charts/{id:[0-9]+}", "get", "/charts/:id", "HEAD", "/charts/{id}", "GET", "/charts/", "PUT", "/team", "", "/team", "POST", "/sign-out"))
+	for _, forgotten := range [][]string{
+		{"POST", "/charts/{id}"},
+		{"", "/charts/{id}"},
+		{"*", "/sign-out"},
+		{"HEAD", "/sign-out"},
+		{"GET", "/charts/*"},
+		{"GET", "/charts/{rest...}"},
+		{"GET", "/charts/{id}/notes"},
+		{"GET", "/teams"},
+		{"GET", "/charts"},
+	} {
+		require.Contains(t, complaints(forgotten...), "no guard decides", forgotten)
+	}
+	require.NotEmpty(t, complaints(), "a router without routes")
 }
 
 func TestRoutesSeesDifferences(t *testing.T) {
@@ -102,4 +195,16 @@ func TestRoutesSeesDifferences(t *testing.T) {
 		m.Public("GET /new", "", http.NotFoundHandler())
 		rbactest.Routes(tb, m, golden)
 	}), "a route that cannot be")
+}
+
+// A matrix over nothing proves nothing.
+func TestDenialsNeedsARouteThatRefuses(t *testing.T) {
+	t.Parallel()
+	z, err := rbac.New(&rbac.Policy{}, rbac.NewMemory(), audit.Discard{}, nil)
+	require.NoError(t, err)
+	m := rbac.NewMux(z, nil)
+	matrix := rbactest.Matrix{Mux: m, Store: rbac.NewMemory(), Tenant: "clinic"}
+	require.Error(t, rbactest.Denials(t.Context(), matrix))
+	m.Public("GET /", "the front page", http.NotFoundHandler())
+	require.Error(t, rbactest.Denials(t.Context(), matrix))
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"runtime"
@@ -23,6 +24,7 @@ import (
 type mutant struct {
 	*rbac.Memory
 	grants  func(ctx context.Context, t audit.Tenant, person audit.ActorID) ([]rbac.Grant, error)
+	holders func(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error)
 	list    func(ctx context.Context, t audit.Tenant, after string) iter.Seq2[rbac.Grant, error]
 	version func(ctx context.Context, t audit.Tenant) (int64, error)
 	apply   func(ctx context.Context, t audit.Tenant, v int64, c rbac.Change) error
@@ -33,6 +35,13 @@ func (m *mutant) Grants(ctx context.Context, t audit.Tenant, person audit.ActorI
 		return m.grants(ctx, t, person)
 	}
 	return m.Memory.Grants(ctx, t, person)
+}
+
+func (m *mutant) Holders(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+	if m.holders != nil {
+		return m.holders(ctx, t, roles)
+	}
+	return m.Memory.Holders(ctx, t, roles)
 }
 
 func (m *mutant) List(ctx context.Context, t audit.Tenant, after string) iter.Seq2[rbac.Grant, error] {
@@ -152,27 +161,86 @@ func mutants() map[string]func(*mutant) {
 				return got, err
 			}
 		},
-		"ids_are_opaque":     joinIDs,
-		"revoke_then_ask":    cacheGrants,
-		"ended_kept":         dropEnded,
-		"list_of_tenant":     listEverybody,
-		"list_in_order":      func(m *mutant) { m.listed(reversed) },
-		"list_after":         listFrom,
-		"version_counts":     countByTwo,
-		"stale_version":      zeroIsAny,
-		"one_wins":           checkThenAct,
-		"all_or_nothing":     addThenEnd,
-		"id_taken":           overwrite,
-		"id_taken_elsewhere": idsPerTenant,
-		"end_missing":        func(m *mutant) { forgive(m, func(_ context.Context, found, ended bool) bool { return !found }) },
-		"end_twice":          func(m *mutant) { forgive(m, func(_ context.Context, found, ended bool) bool { return found && ended }) },
-		"end_foreign":        endAnybodys,
-		"copies":             shareSlices,
-		"cancelled":          ignoreCancel,
+		"holders_of_roles":       holdersByPrefix,
+		"holders_of_tenant":      holdersOfAnybody,
+		"holders_in_order":       func(m *mutant) { m.held(func(_ []rbac.RoleName, gs []rbac.Grant) []rbac.Grant { return reversed(gs) }) },
+		"holders_after_a_change": cacheHolders,
+		"holders_of_nothing":     noRolesAreAll,
+		"ids_are_opaque":         joinIDs,
+		"revoke_then_ask":        cacheGrants,
+		"ended_kept":             dropEnded,
+		"list_of_tenant":         listEverybody,
+		"list_in_order":          func(m *mutant) { m.listed(reversed) },
+		"list_after":             listFrom,
+		"version_counts":         countByTwo,
+		"stale_version":          zeroIsAny,
+		"one_wins":               checkThenAct,
+		"all_or_nothing":         addThenEnd,
+		"id_taken":               overwrite,
+		"id_taken_elsewhere":     idsPerTenant,
+		"end_missing":            func(m *mutant) { forgive(m, func(_ context.Context, found, ended bool) bool { return !found }) },
+		"end_twice":              func(m *mutant) { forgive(m, func(_ context.Context, found, ended bool) bool { return found && ended }) },
+		"end_foreign":            endAnybodys,
+		"copies":                 shareSlices,
+		"cancelled":              ignoreCancel,
 	}
 }
 
 func reversed(gs []rbac.Grant) []rbac.Grant { slices.Reverse(gs); return gs }
+
+// held changes what Holders returns.
+func (m *mutant) held(f func(roles []rbac.RoleName, gs []rbac.Grant) []rbac.Grant) {
+	m.holders = func(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+		got, err := m.Memory.Holders(ctx, t, roles)
+		return f(roles, got), err
+	}
+}
+
+// holdersByPrefix finds a role by the beginning of its name.
+func holdersByPrefix(m *mutant) {
+	m.holders = func(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+		if _, err := m.Memory.Holders(ctx, t, roles); err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(m.all(ctx, t), func(g rbac.Grant) bool {
+			return !g.Ended.IsZero() || !slices.ContainsFunc(roles, func(r rbac.RoleName) bool { return r != "" && strings.HasPrefix(string(g.Role), string(r)) })
+		}), nil
+	}
+}
+
+func holdersOfAnybody(m *mutant) {
+	m.holders = func(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+		if _, err := m.Memory.Holders(ctx, t, roles); err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(m.all(ctx, "clinic", "other"), func(g rbac.Grant) bool {
+			return !g.Ended.IsZero() || !slices.Contains(roles, g.Role)
+		}), nil
+	}
+}
+
+// cacheHolders remembers the first answer about each list of roles.
+func cacheHolders(m *mutant) {
+	known := map[string][]rbac.Grant{}
+	m.held(func(roles []rbac.RoleName, gs []rbac.Grant) []rbac.Grant {
+		key := fmt.Sprint(roles)
+		if _, ok := known[key]; !ok {
+			known[key] = gs
+		}
+		return known[key]
+	})
+}
+
+// noRolesAreAll takes an empty list for no condition.
+func noRolesAreAll(m *mutant) {
+	m.holders = func(ctx context.Context, t audit.Tenant, roles []rbac.RoleName) ([]rbac.Grant, error) {
+		got, err := m.Memory.Holders(ctx, t, roles)
+		if err == nil && len(roles) == 0 {
+			got = m.all(ctx, t)
+		}
+		return got, err
+	}
+}
 
 // joinIDs finds grants by tenant and person joined with a slash.
 func joinIDs(m *mutant) {
@@ -317,6 +385,7 @@ func idsPerTenant(m *mutant) {
 		return gs
 	}
 	m.granted(strip)
+	m.held(func(_ []rbac.RoleName, gs []rbac.Grant) []rbac.Grant { return strip(gs) })
 	m.list = func(ctx context.Context, t audit.Tenant, after string) iter.Seq2[rbac.Grant, error] {
 		if ctx.Err() != nil {
 			return m.Memory.List(ctx, t, after)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/wardkit/wardkit/rbac"
@@ -161,15 +162,19 @@ func copies(ctx context.Context, s rbac.Store) error {
 	if err := add(ctx, s, g); err != nil {
 		return err
 	}
-	g.Practices[0] = "changed"
+	g.Practices[0], g.Locations[0], g.Queues[0] = "changed", "changed", "changed"
 	for range 2 {
 		got, err := s.Grants(ctx, clinic, ana)
-		if err != nil || len(got) != 1 || len(got[0].Practices) != 2 || got[0].Practices[0] != "north" {
+		if err != nil || len(got) != 1 || !sameReach(got[0], grant("g1", clinic, ana)) {
 			return fmt.Errorf("what a caller changed is in the store: %v, error %v", got, err)
 		}
-		got[0].Practices[0] = "changed"
+		got[0].Practices[0], got[0].Locations[0], got[0].Queues[0] = "changed", "changed", "changed"
 	}
 	return nil
+}
+
+func sameReach(a, b rbac.Grant) bool {
+	return slices.Equal(a.Practices, b.Practices) && slices.Equal(a.Locations, b.Locations) && slices.Equal(a.Queues, b.Queues)
 }
 
 func cancelled(ctx context.Context, s rbac.Store) error {
@@ -179,12 +184,13 @@ func cancelled(ctx context.Context, s rbac.Store) error {
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	_, errGrants := s.Grants(gone, clinic, ana)
+	_, errHolders := s.Holders(gone, clinic, []rbac.RoleName{"therapist"})
 	_, errList := list(gone, s, clinic, "")
 	_, errVersion := s.Version(gone, clinic)
 	errApply := s.Apply(gone, clinic, 1, rbac.Change{Add: []rbac.Grant{grant("g2", clinic, ana)}})
-	for i, err := range []error{errGrants, errList, errVersion, errApply} {
+	for i, err := range []error{errGrants, errHolders, errList, errVersion, errApply} {
 		if err == nil {
-			return fmt.Errorf("%s answers", []string{"Grants", "List", "Version", "Apply"}[i])
+			return fmt.Errorf("%s answers", []string{"Grants", "Holders", "List", "Version", "Apply"}[i])
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,9 +39,9 @@ func createRules() []conform.Rule[session.Store] {
 			Run:    getUnknown,
 		},
 		{
-			Name:   "get_returns_a_copy",
-			Clause: "What Get returns is the caller's own copy",
-			Run:    getReturnsCopy,
+			Name:   "get_returns_a_snapshot",
+			Clause: "What a method returns is a snapshot that no later call changes; what a method was given it copies where it keeps it",
+			Run:    getReturnsSnapshot,
 		},
 		{
 			Name:   "cancelled_means_not_done",
@@ -51,13 +52,14 @@ func createRules() []conform.Rule[session.Store] {
 }
 
 func getReturnsWhatWasCreated(ctx context.Context, s session.Store) error {
-	full := record(clinic, ann, base())
-	bare := session.Record{Key: session.NewToken().Key(), Session: session.Session{
-		ID: audit.NewID(base()), Tenant: other, Person: "überstaff-日本", Kind: audit.KindPatient,
-		AuthTime: base(), Assurance: audit.AAL1, Created: base(), LastSeen: base(),
-		IdleEnds: base().Add(time.Microsecond), Ends: base().Add(2 * time.Microsecond),
+	full := record(ctx, s, clinic, ann, base())
+	const staff = audit.ActorID("überstaff-日本")
+	bare := session.Record{Key: key(ctx, s, other, staff), Session: session.Session{
+		ID: audit.NewID(base()), Tenant: other, Person: staff, Kind: audit.KindPatient,
+		AuthTime: base(), Assurance: audit.AAL1, Created: base(), Since: base(), LastSeen: base(),
+		IdleEnds: base().Add(time.Microsecond), Ends: base().Add(2 * time.Microsecond), Version: 1,
 	}}
-	v4 := record(other, ann, base())
+	v4 := record(ctx, s, other, ann, base())
 	v4.Session.Origin = netip.MustParseAddr("192.0.2.44")
 	if err := create(ctx, s, full, bare, v4); err != nil {
 		return err
@@ -67,7 +69,7 @@ func getReturnsWhatWasCreated(ctx context.Context, s session.Store) error {
 		if err != nil {
 			return fmt.Errorf("get of an existing session: %w", err)
 		}
-		if err := equal(got, r.Session); err != nil {
+		if err := equal(got.Session, r.Session); err != nil {
 			return err
 		}
 	}
@@ -75,24 +77,24 @@ func getReturnsWhatWasCreated(ctx context.Context, s session.Store) error {
 }
 
 func createRefusesKey(ctx context.Context, s session.Store) error {
-	first := record(clinic, ann, base())
+	first := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, first); err != nil {
 		return err
 	}
-	second := record(other, bob, base().Add(time.Minute))
+	second := record(ctx, s, other, bob, base().Add(time.Minute))
 	second.Key = first.Key
-	if err := s.Create(ctx, second); !errors.Is(err, session.ErrExists) {
+	if _, err := s.Create(ctx, second, 0); !errors.Is(err, session.ErrExists) {
 		return fmt.Errorf("creating over an existing key: got %v, want ErrExists", err)
 	}
 	if err := holds(ctx, s, first.Key, first.Session); err != nil {
 		return err
 	}
-	key := session.NewToken().Key()
+	free := key(ctx, s, clinic, bob)
 	var won atomic.Int32
 	err := together(racers, func(int) error {
-		r := record(clinic, bob, base())
-		r.Key = key
-		err := s.Create(ctx, r)
+		r := record(ctx, s, clinic, bob, base())
+		r.Key = free
+		_, err := s.Create(ctx, r, 0)
 		if err == nil {
 			won.Add(1)
 		} else if !errors.Is(err, session.ErrExists) {
@@ -107,31 +109,31 @@ func createRefusesKey(ctx context.Context, s session.Store) error {
 }
 
 func createRefusesID(ctx context.Context, s session.Store) error {
-	first := record(clinic, ann, base())
+	first := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, first); err != nil {
 		return err
 	}
-	second := record(clinic, ann, base().Add(time.Minute))
+	second := record(ctx, s, clinic, ann, base().Add(time.Minute))
 	second.Session.ID = first.Session.ID
-	if err := s.Create(ctx, second); !errors.Is(err, session.ErrExists) {
+	if _, err := s.Create(ctx, second, 0); !errors.Is(err, session.ErrExists) {
 		return fmt.Errorf("creating over an existing id: got %v, want ErrExists", err)
 	}
 	if _, err := s.Get(ctx, second.Key); !errors.Is(err, session.ErrNotFound) {
 		return fmt.Errorf("get after a refused Create: got %v, want ErrNotFound", err)
 	}
-	elsewhere := record(other, ann, base())
+	elsewhere := record(ctx, s, other, ann, base())
 	elsewhere.Session.ID = first.Session.ID // ids are the tenant's own affair
 	return create(ctx, s, elsewhere)
 }
 
 func getUnknown(ctx context.Context, s session.Store) error {
-	known := record(clinic, ann, base())
+	known := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, known); err != nil {
 		return err
 	}
 	near := known.Key
 	near.Hash[31] ^= 1
-	for _, k := range []session.Key{{}, near, session.NewToken().Key()} {
+	for _, k := range []session.Key{{}, near, key(ctx, s, clinic, ann)} {
 		if _, err := s.Get(ctx, k); !errors.Is(err, session.ErrNotFound) {
 			return fmt.Errorf("get of an unknown key: got %v, want ErrNotFound", err)
 		}
@@ -139,38 +141,42 @@ func getUnknown(ctx context.Context, s session.Store) error {
 	return nil
 }
 
-func getReturnsCopy(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+func getReturnsSnapshot(ctx context.Context, s session.Store) error {
+	r := record(ctx, s, clinic, ann, base())
+	r.Session.Fresh = []session.Fresh{{Area: "settings", Until: base().Add(time.Minute)}}
 	want := r.Session.Clone()
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
-	r.Session.Methods[0] = "changed by the caller of Create"
+	r.Session.Methods[0], r.Session.Fresh[0].Area = "changed by the caller", "changed by the caller"
 	got, err := s.Get(ctx, r.Key)
 	if err != nil {
 		return err
 	}
-	if len(got.Methods) > 0 {
-		got.Methods[0] = "changed by the caller of Get"
+	if !slices.Equal(got.Session.Methods, want.Methods) || !slices.Equal(got.Session.Fresh, want.Fresh) {
+		return errors.New("the caller of Create changed its own slice, and the stored session with it")
 	}
-	again, err := s.Get(ctx, r.Key)
-	if err != nil {
+	before := got.Session.Clone()
+	if err := touched(ctx, s, r.Key, base().Add(time.Minute), true); err != nil {
 		return err
 	}
-	if len(again.Methods) != 2 || again.Methods[0] != want.Methods[0] {
-		return errors.New("changing the caller's slice changed the stored session")
+	if err := revoked(ctx, s, session.Selection{Tenant: clinic, Person: ann}, base().Add(2*time.Minute), "x", 1); err != nil {
+		return err
+	}
+	if err := equal(got.Session, before); err != nil {
+		return fmt.Errorf("what Get returned changed when the session did: %w", err)
 	}
 	return nil
 }
 
 func cancelled(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
 	done, cancel := context.WithCancel(ctx)
 	cancel()
-	fresh := record(clinic, ann, base())
+	fresh := record(ctx, s, clinic, ann, base())
 	_, getErr := s.Get(done, r.Key)
 	_, touchErr := s.Touch(done, r.Key, base().Add(time.Minute), base().Add(16*time.Minute))
 	_, revokeErr := s.Revoke(done, session.Selection{Tenant: clinic, Person: ann}, base().Add(time.Minute), "x")
@@ -178,8 +184,9 @@ func cancelled(ctx context.Context, s session.Store) error {
 	for _, err := range s.List(done, clinic, ann, base()) {
 		listErr = err
 	}
+	_, createErr := s.Create(done, fresh, 0)
 	for call, err := range map[string]error{
-		"Create": s.Create(done, fresh), "Get": getErr, "Touch": touchErr, "Revoke": revokeErr, "List": listErr,
+		"Create": createErr, "Get": getErr, "Touch": touchErr, "Revoke": revokeErr, "List": listErr,
 	} {
 		if err == nil {
 			return fmt.Errorf("%s with a cancelled context returned no error", call)

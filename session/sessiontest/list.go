@@ -46,7 +46,7 @@ func listRules() []conform.Rule[session.Store] {
 }
 
 func listOrder(ctx context.Context, s session.Store) error {
-	a, b, c := record(clinic, ann, base()), record(clinic, ann, base().Add(time.Minute)), record(clinic, ann, base())
+	a, b, c := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base().Add(time.Minute)), record(ctx, s, clinic, ann, base())
 	if a.Session.ID > c.Session.ID {
 		a, c = c, a
 	}
@@ -57,7 +57,7 @@ func listOrder(ctx context.Context, s session.Store) error {
 }
 
 func listEnded(ctx context.Context, s session.Store) error {
-	a, b := record(clinic, ann, base()), record(clinic, ann, base().Add(time.Second))
+	a, b := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base().Add(time.Second))
 	if err := create(ctx, s, a, b); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func listEnded(ctx context.Context, s session.Store) error {
 }
 
 func listExpired(ctx context.Context, s session.Store) error {
-	idle, over, kept := record(clinic, ann, base()), record(clinic, ann, base()), record(clinic, ann, base())
+	idle, over, kept := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base())
 	now := base().Add(5 * time.Minute)
 	idle.Session.IdleEnds = now
 	over.Session.Ends = now
@@ -81,7 +81,7 @@ func listExpired(ctx context.Context, s session.Store) error {
 }
 
 func listTenant(ctx context.Context, s session.Store) error {
-	here, there := record(clinic, ann, base()), record(other, ann, base())
+	here, there := record(ctx, s, clinic, ann, base()), record(ctx, s, other, ann, base())
 	if err := create(ctx, s, here, there); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func listTenant(ctx context.Context, s session.Store) error {
 }
 
 func listPerson(ctx context.Context, s session.Store) error {
-	hers, his := record(clinic, ann, base()), record(clinic, bob, base())
+	hers, his := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, bob, base())
 	if err := create(ctx, s, hers, his); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func listPerson(ctx context.Context, s session.Store) error {
 }
 
 func listMeanwhile(ctx context.Context, s session.Store) error {
-	a, b := record(clinic, ann, base()), record(clinic, ann, base())
+	a, b := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, a, b); err != nil {
 		return err
 	}

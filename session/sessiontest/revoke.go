@@ -53,7 +53,7 @@ func revokeRules() []conform.Rule[session.Store] {
 }
 
 func revokeOne(ctx context.Context, s session.Store) error {
-	a, b := record(clinic, ann, base()), record(clinic, ann, base())
+	a, b := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, a, b); err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func revokeOne(ctx context.Context, s session.Store) error {
 }
 
 func revokeAll(ctx context.Context, s session.Store) error {
-	a, b, c := record(clinic, ann, base()), record(clinic, ann, base().Add(time.Second)), record(clinic, ann, base())
-	over := record(clinic, ann, base().Add(-24*time.Hour)) // over by time, not ended yet
+	a, b, c := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base().Add(time.Second)), record(ctx, s, clinic, ann, base())
+	over := record(ctx, s, clinic, ann, base().Add(-24*time.Hour)) // over by time, not ended yet
 	if err := create(ctx, s, over, a, b, c); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func revokeAll(ctx context.Context, s session.Store) error {
 }
 
 func revokeExcept(ctx context.Context, s session.Store) error {
-	a, b, keep := record(clinic, ann, base()), record(clinic, ann, base()), record(clinic, ann, base())
+	a, b, keep := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, a, b, keep); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func revokeExcept(ctx context.Context, s session.Store) error {
 }
 
 func revokeMonotone(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func revokeMonotone(ctx context.Context, s session.Store) error {
 	if err != nil {
 		return err
 	}
-	raced := record(clinic, bob, base())
+	raced := record(ctx, s, clinic, bob, base())
 	if err := create(ctx, s, raced); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func revokeMonotone(ctx context.Context, s session.Store) error {
 }
 
 func revokeTenant(ctx context.Context, s session.Store) error {
-	here, there := record(clinic, ann, base()), record(other, ann, base())
+	here, there := record(ctx, s, clinic, ann, base()), record(ctx, s, other, ann, base())
 	there.Session.ID = here.Session.ID
 	if err := create(ctx, s, here, there); err != nil {
 		return err
@@ -149,7 +149,7 @@ func revokeTenant(ctx context.Context, s session.Store) error {
 }
 
 func revokePerson(ctx context.Context, s session.Store) error {
-	hers, his := record(clinic, ann, base()), record(clinic, bob, base().Add(time.Second))
+	hers, his := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, bob, base().Add(time.Second))
 	if err := create(ctx, s, hers, his); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func revokePerson(ctx context.Context, s session.Store) error {
 }
 
 func revokeZero(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}

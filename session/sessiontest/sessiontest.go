@@ -59,8 +59,10 @@ func Check(ctx context.Context, open func() (session.Store, error)) error {
 // Rules returns the rules of the suite.
 func Rules() []conform.Rule[session.Store] {
 	var all []conform.Rule[session.Store]
-	all = append(all, createRules()...)
-	all = append(all, touchRules()...)
-	all = append(all, revokeRules()...)
-	return append(all, listRules()...)
+	for _, part := range [][]conform.Rule[session.Store]{
+		createRules(), limitRules(), touchRules(), revokeRules(), listRules(), rotateRules(), lockRules(), keptRules(),
+	} {
+		all = append(all, part...)
+	}
+	return all
 }

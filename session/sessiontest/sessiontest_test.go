@@ -48,6 +48,13 @@ func TestWalkCatches(t *testing.T) {
 		"revoke_spares_the_exception", "revoke_stays_in_its_tenant", "revoke_stays_with_its_person",
 		"list_yields_newest_first", "list_leaves_out_ended_sessions", "list_leaves_out_expired_sessions",
 		"list_stays_in_its_tenant", "list_stays_with_its_person", "create_refuses_a_key_that_exists",
+		"create_ends_the_oldest_beyond_the_limit", "create_counts_only_live_sessions",
+		"create_counts_sessions_not_tokens", "create_limits_one_person",
+		"rotate_needs_the_version_it_read", "rotate_needs_a_live_session", "rotate_ends_the_old_token_in_time",
+		"rotate_happens_once", "revoke_ends_both_tokens", "list_leaves_out_superseded_rows",
+		"lock_sets_the_time", "lock_keeps_the_first_time", "lock_leaves_ended_sessions", "lock_outlives_touch",
+		"consume_keeps_to_until", "put_again_is_one_proof",
+		"get_returns_the_policy", "policy_needs_the_version_before", "policy_stays_in_its_tenant",
 	} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()

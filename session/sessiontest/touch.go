@@ -46,7 +46,7 @@ func touchRules() []conform.Rule[session.Store] {
 }
 
 func touchMoves(ctx context.Context, s session.Store) error {
-	r, still := record(clinic, ann, base()), record(clinic, ann, base())
+	r, still := record(ctx, s, clinic, ann, base()), record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r, still); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func touchMoves(ctx context.Context, s session.Store) error {
 }
 
 func touchNeverBack(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	r.Session.LastSeen, r.Session.IdleEnds = base().Add(10*time.Minute), base().Add(25*time.Minute)
 	if err := create(ctx, s, r); err != nil {
 		return err
@@ -80,7 +80,7 @@ func touchNeverBack(ctx context.Context, s session.Store) error {
 // rows: a slow request reads the session, the person signs out, the request ends and
 // writes what it knows.
 func neverComesBack(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func neverComesBack(ctx context.Context, s session.Store) error {
 		return err
 	}
 	at := base().Add(time.Minute)
-	if err := revoked(ctx, s, session.Selection{Tenant: clinic, Person: ann, ID: slow.ID}, at, "sign_out", 1); err != nil {
+	if err := revoked(ctx, s, session.Selection{Tenant: clinic, Person: ann, ID: slow.Session.ID}, at, "sign_out", 1); err != nil {
 		return err
 	}
 	if err := touched(ctx, s, r.Key, at.Add(time.Second), false); err != nil {
@@ -103,7 +103,7 @@ func neverComesBack(ctx context.Context, s session.Store) error {
 
 // raceSignOut lets many requests and one sign-out run at once.
 func raceSignOut(ctx context.Context, s session.Store) error {
-	r := record(clinic, bob, base())
+	r := record(ctx, s, clinic, bob, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
@@ -123,14 +123,14 @@ func raceSignOut(ctx context.Context, s session.Store) error {
 	if err != nil {
 		return err
 	}
-	if !got.Ended.Equal(at) {
+	if !got.Session.Ended.Equal(at) {
 		return errors.New("the session is live after a sign-out that ran beside requests")
 	}
 	return nil
 }
 
 func touchAfterIdle(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	if err := create(ctx, s, r); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func touchAfterIdle(ctx context.Context, s session.Store) error {
 }
 
 func touchAfterEnd(ctx context.Context, s session.Store) error {
-	r := record(clinic, ann, base())
+	r := record(ctx, s, clinic, ann, base())
 	r.Session.Ends = base().Add(5 * time.Minute) // before IdleEnds
 	if err := create(ctx, s, r); err != nil {
 		return err
@@ -163,7 +163,7 @@ func touchAfterEnd(ctx context.Context, s session.Store) error {
 }
 
 func touchUnknown(ctx context.Context, s session.Store) error {
-	k := session.NewToken().Key()
+	k := key(ctx, s, clinic, ann)
 	if err := touched(ctx, s, k, base(), false); err != nil {
 		return err
 	}

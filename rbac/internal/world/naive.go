@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -9,7 +10,8 @@ import (
 )
 
 // Allowed answers as slowly and plainly as possible: is there a grant in force, of a role for
-// this kind of actor, that grants the action in a scope in which the row lies?
+// this kind of actor, that grants the action in a scope in which the row lies, and does no
+// forbid hold it back from that role?
 func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
 	if a.Kind == audit.KindAnonymous || a.ID == "" || a.Tenant == "" || r.Tenant != a.Tenant {
 		return false
@@ -21,8 +23,9 @@ func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
 		if g.Tenant != a.Tenant || g.Person != a.ID || !w.counts(g) || w.kind(g.Role) != a.Kind {
 			continue
 		}
-		for _, b := range w.perms[g.Role][action] {
-			if w.lies(r, b, g, a, w.columns[action]) {
+		for _, p := range w.perms[g.Role][action] {
+			k := ask{w, a, g, r, w.columns[action]}
+			if w.switched(a.Tenant, g.Role, action, p.choice) && k.value(p.in) == yes && !w.forbidden(k, action) {
 				return true
 			}
 		}
@@ -48,45 +51,171 @@ func (w *World) kind(name rbac.RoleName) audit.Kind {
 	return "none"
 }
 
-func (w *World) lies(r Row, b rbac.Base, g rbac.Grant, a audit.Actor, c rbac.Columns) bool {
-	switch b {
-	case rbac.Tenant:
+// switched reports whether the tenant has a permission on.
+func (w *World) switched(t audit.Tenant, role rbac.RoleName, action int, choice string) bool {
+	if choice == "" {
 		return true
-	case rbac.Practice:
-		for _, p := range g.Practices {
-			if p != "" && p == r.Practice {
-				return true
-			}
-		}
-	case rbac.Own:
-		return related(w.Own, w.Now, a, r.Patient)
-	case rbac.Self:
-		return c.Owner != "" && r.Owner == a.ID || c.Patient != "" && related(w.Self, w.Now, a, r.Patient)
 	}
-	return false
+	for _, c := range w.Chosen[t].Choices {
+		if c.Role == role && c.Action == w.Actions[action].Name() {
+			return c.On
+		}
+	}
+	return choice == "out"
 }
 
-func related(links []Link, now time.Time, a audit.Actor, p audit.Patient) bool {
-	for _, l := range links {
-		if p != "" && l.Tenant == a.Tenant && l.Subject == a.ID && l.Patient == p && l.holds(now) {
+func (w *World) forbidden(k ask, action int) bool {
+	for _, f := range w.Forbids {
+		switch {
+		case k.row.Labels&f.rule.Labels == 0:
+		case len(f.actions) > 0 && !slices.Contains(f.actions, action):
+		case len(f.rule.Kinds) > 0 && !slices.Contains(f.rule.Kinds, k.actor.Kind):
+		case slices.Contains(f.rule.ExceptRoles, k.grant.Role):
+		case f.except != nil && f.except.supports(k.columns) && k.value(*f.except) == yes:
+		default:
 			return true
 		}
 	}
 	return false
 }
 
-// Relation is a list of links as an rbac.Relation without an SQL reading.
-type Relation []Link
+// truth has three values: what is not known is neither yes nor no.
+type truth int
 
-// Has reports whether the pair is in the list at now.
-func (r Relation) Has(_ context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, now time.Time) (bool, error) {
-	return related(r, now, audit.Actor{Tenant: t, ID: subject}, p), nil
+const (
+	no truth = iota
+	unknown
+	yes
+)
+
+// ask is one grant asked about one row.
+type ask struct {
+	w       *World
+	actor   audit.Actor
+	grant   rbac.Grant
+	row     Row
+	columns rbac.Columns
+}
+
+// value reads a scope in Kleene's logic.
+func (k ask) value(x Expr) truth {
+	switch x.Op {
+	case "and":
+		return min(k.value(x.Parts[0]), k.value(x.Parts[1]))
+	case "or":
+		return max(k.value(x.Parts[0]), k.value(x.Parts[1]))
+	case "not":
+		return yes - k.value(x.Parts[0])
+	}
+	return k.word(x.Word)
+}
+
+func (k ask) word(word string) truth {
+	switch word {
+	case "tenant":
+		return yes
+	case "practice":
+		return listed(k.grant.Practices, k.row.Practice)
+	case "location":
+		return listed(k.grant.Locations, k.row.Location)
+	case "queue":
+		return listed(k.grant.Queues, k.row.Queue)
+	case "author":
+		return equal(k.row.Author, k.actor.ID)
+	case "self":
+		self := no
+		if k.columns.Owner != "" {
+			self = max(self, equal(k.row.Owner, k.actor.ID))
+		}
+		if k.columns.Patient != "" {
+			self = max(self, k.related("self"))
+		}
+		return self
+	}
+	return k.related(word)
+}
+
+func (k ask) related(name string) truth {
+	switch {
+	case k.row.Patient == "":
+		return unknown
+	case k.w.Has(name, k.actor.Tenant, k.actor.ID, k.row.Patient):
+		return yes
+	}
+	return no
+}
+
+func equal(id, actor audit.ActorID) truth {
+	switch id {
+	case "":
+		return unknown
+	case actor:
+		return yes
+	}
+	return no
+}
+
+func listed[T ~string](list []T, id T) truth {
+	real := slices.DeleteFunc(slices.Clone(list), func(v T) bool { return v == "" })
+	switch {
+	case id == "" || len(real) == 0:
+		return unknown
+	case slices.Contains(real, id):
+		return yes
+	}
+	return no
+}
+
+// Has answers for a relation by its word.
+func (w *World) Has(name string, t audit.Tenant, person audit.ActorID, p audit.Patient) bool {
+	if name == "supervisees" {
+		for _, l := range w.Links["supervision"] {
+			if l.Tenant == t && l.Subject == person && l.holds(w.Now) && w.Has("own", t, audit.ActorID(l.Object), p) {
+				return true
+			}
+		}
+		return false
+	}
+	table := name
+	if name == "full" {
+		table = "proxy"
+	}
+	for _, l := range w.Links[table] {
+		if p != "" && l.Tenant == t && l.Subject == person && l.Object == string(p) && l.holds(w.Now) && (name != "full" || l.Kind == "full") {
+			return true
+		}
+	}
+	return false
+}
+
+// relation is a world's relation as an rbac.Relation without an SQL reading.
+type relation struct {
+	w    *World
+	name string
+}
+
+// Relations returns the world's relations, without an SQL reading.
+func (w *World) Relations() rbac.Relations {
+	return Relations(func(name string) rbac.Relation { return relation{w, name} })
+}
+
+// Relations makes rbac.Relations from a function that knows each by its word.
+func Relations(of func(name string) rbac.Relation) rbac.Relations {
+	return rbac.Relations{
+		Own: of("own"), Supervisees: of("supervisees"), Self: of("self"), Proxy: of("proxy"),
+		Consent: of("consented"), Emergency: of("emergency"), Others: map[string]rbac.Relation{"full": of("full")},
+	}
+}
+
+// Has reports whether the pair is in the world.
+func (r relation) Has(_ context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, _ time.Time) (bool, error) {
+	return r.w.Has(r.name, t, subject, p), nil
 }
 
 // SQL returns a condition that is never met.
-func (Relation) SQL(*rbac.Args, string, audit.Tenant, audit.ActorID, time.Time) string {
+func (relation) SQL(*rbac.Args, string, audit.Tenant, audit.ActorID, time.Time) string {
 	return "1 = 0"
 }
 
-// Digest returns "links".
-func (Relation) Digest() string { return "links" }
+// Digest returns the name.
+func (r relation) Digest() string { return r.name }

@@ -5,7 +5,6 @@ package world
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -18,18 +17,24 @@ type Row struct {
 	ID       string
 	Tenant   audit.Tenant
 	Practice rbac.PracticeID
+	Location rbac.LocationID
+	Queue    rbac.QueueID
 	Patient  audit.Patient
 	Owner    audit.ActorID
+	Author   audit.ActorID
+	Labels   rbac.Labels
 }
 
 // RBAC returns where the record belongs.
 func (r Row) RBAC() rbac.Attrs { return rbac.Attrs(r) }
 
-// Link relates a person to a patient for a time, microseconds; 0 means open.
+// Link relates a person to a patient, or to a supervised person, for a time: microseconds, 0
+// means open.
 type Link struct {
 	Tenant      audit.Tenant
 	Subject     audit.ActorID
-	Patient     audit.Patient
+	Object      string
+	Kind        string
 	From, Until int64
 }
 
@@ -41,170 +46,78 @@ func (l Link) holds(now time.Time) bool {
 
 // World is a random world.
 type World struct {
-	Now       time.Time
-	Actions   []rbac.Action[Row]
-	Roles     []rbac.Role
-	Grants    []rbac.Grant
-	Own, Self []Link
-	Rows      []Row
-	Actors    []audit.Actor
+	Now     time.Time
+	Actions []rbac.Action[Row]
+	Roles   []rbac.Role
+	Forbids []Forbid
+	Grants  []rbac.Grant
+	Links   map[string][]Link // by table: see Tables
+	Rows    []Row
+	Actors  []audit.Actor
+	Chosen  map[audit.Tenant]rbac.Toggles
 
 	columns []rbac.Columns
 	phi     []bool
-	perms   map[rbac.RoleName][][]rbac.Base // by action
+	perms   map[rbac.RoleName][][]perm // by action
 	rnd     *rand.Rand
 }
 
-func tenants() []audit.Tenant { return []audit.Tenant{"t", "t/x", "x", "T"} }
-
-func people() []audit.ActorID {
-	return []audit.ActorID{"a", "x/a", "b'); DROP TABLE care; --", `"`, "t", "A", "c%", "d_", `e\`, "ü"}
+// perm is a permission as the naive evaluator reads it.
+type perm struct {
+	in     Expr
+	choice string // "in", "out" or ""
 }
 
-func practices() []rbac.PracticeID {
-	return []rbac.PracticeID{"", "n", "n,s", `{"n"}`, "s", "[]", "null", `a\"b`, "<&>"}
+// Forbid is an rbac.Forbid as the naive evaluator reads it.
+type Forbid struct {
+	rule    rbac.Forbid
+	actions []int
+	except  *Expr
 }
 
-func patients() []audit.Patient {
-	return []audit.Patient{"", "p1", "p2", "p'3", "P1", "p1 ", "x/p1", "a", "t"}
+// Tables are the tables of Links.
+func Tables() []string {
+	return []string{"own", "supervision", "self", "proxy", "consented", "emergency"}
 }
 
 // Columns are the columns of a table of rows: each action leaves out some of them.
 func Columns() rbac.Columns {
-	return rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Patient: "patient", Owner: "owner"}
+	return rbac.Columns{
+		ID: "id", Tenant: "tenant", Practice: "practice", Location: "location", Queue: "queue",
+		Patient: "patient", Owner: "owner", Author: "author", Labels: "labels",
+	}
 }
 
 // New returns the world of a seed with n rows.
 func New(seed uint64, n int) *World {
 	w := &World{
-		Now:   time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC),
-		perms: map[rbac.RoleName][][]rbac.Base{},
-		rnd:   rand.New(rand.NewPCG(seed, 7)),
+		Now:    time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC),
+		Links:  map[string][]Link{},
+		Chosen: map[audit.Tenant]rbac.Toggles{},
+		perms:  map[rbac.RoleName][][]perm{},
+		rnd:    rand.New(rand.NewPCG(seed, 7)),
 	}
 	w.actions()
 	w.roles()
+	w.forbids()
 	w.links()
 	for i := range n {
-		w.Rows = append(w.Rows, Row{
-			fmt.Sprintf("r%d", i), pick(w, tenants()), pick(w, practices()), pick(w, patients()),
-			pick(w, append(people(), "")),
-		})
+		w.Rows = append(w.Rows, w.Row(i))
 	}
 	w.actors()
 	w.grants()
+	w.choose()
 	return w
 }
 
-func pick[T any](w *World, from []T) T { return from[w.rnd.IntN(len(from))] }
-
-func (w *World) actions() {
-	for i := range 6 {
-		c := Columns()
-		switch i {
-		case 1:
-			c.Practice = ""
-		case 2:
-			c.Owner = ""
-		case 3:
-			c.Patient = ""
-		}
-		opts := []rbac.Opt{rbac.Verb(audit.Read)}
-		if i%2 == 0 {
-			opts = append(opts, rbac.PHI())
-		}
-		w.columns, w.phi = append(w.columns, c), append(w.phi, i%2 == 0)
-		w.Actions = append(w.Actions, rbac.Define[Row](fmt.Sprintf("row.act%d", i), c, opts...))
-	}
-}
-
-// supports reports whether an action with these columns can be granted in a scope.
-func supports(c rbac.Columns, b rbac.Base) bool {
-	switch b {
-	case rbac.Practice:
-		return c.Practice != ""
-	case rbac.Own:
-		return c.Patient != ""
-	case rbac.Self:
-		return c.Owner != "" || c.Patient != ""
-	}
-	return true
-}
-
-func (w *World) roles() {
-	for i := range 8 {
-		r := rbac.Role{Name: rbac.RoleName(fmt.Sprintf("role%d", i)), Label: "Role", Rank: i}
-		bases := []rbac.Base{rbac.Tenant, rbac.Practice, rbac.Own, rbac.Self}
-		if i == 0 { // so that every action is somebody's
-			bases = []rbac.Base{rbac.Tenant}
-		}
-		if i == 1 {
-			r.Kind, bases = audit.KindPatient, []rbac.Base{rbac.Self}
-		}
-		w.perms[r.Name] = make([][]rbac.Base, len(w.Actions))
-		for a, action := range w.Actions {
-			for _, b := range bases {
-				if i != 0 && (w.rnd.IntN(4) != 0 || !supports(w.columns[a], b)) {
-					continue
-				}
-				w.perms[r.Name][a] = append(w.perms[r.Name][a], b)
-				r.Allow = append(r.Allow, rbac.In(b, action))
-			}
-		}
-		w.Roles = append(w.Roles, r)
-	}
-}
-
-func (w *World) links() {
-	at := func(hours int) int64 { return w.Now.Add(time.Duration(hours) * time.Hour).UnixMicro() }
-	spans := [][2]int64{{0, 0}, {at(-2), 0}, {at(1), 0}, {0, at(-1)}, {at(-2), at(1)}, {0, at(0)}, {at(0), 0}}
-	for range 60 {
-		for _, list := range []*[]Link{&w.Own, &w.Self} {
-			span := pick(w, spans)
-			*list = append(*list, Link{pick(w, tenants()), pick(w, people()), pick(w, patients()), span[0], span[1]})
-		}
-	}
-}
-
-func (w *World) actors() {
-	for range 40 {
-		w.Actors = append(w.Actors, audit.Actor{
-			ID: pick(w, people()), Tenant: pick(w, tenants()),
-			Kind:      pick(w, []audit.Kind{audit.KindStaff, audit.KindStaff, audit.KindStaff, audit.KindPatient, audit.KindAgent}),
-			Assurance: pick(w, []audit.Assurance{audit.AAL1, audit.AAL2, audit.AAL3}),
-		})
-	}
-	w.Actors = append(w.Actors, audit.Actor{Kind: audit.KindAnonymous, Tenant: "t"})
-}
-
-func (w *World) grants() {
-	for i := range 90 {
-		g := rbac.Grant{
-			ID: fmt.Sprintf("g%03d", i), Tenant: pick(w, tenants()), Person: pick(w, people()),
-			Role: pick(w, append(w.Roles[1:], rbac.Role{Name: "unknown"}, w.Roles[0])).Name,
-			By:   "admin", Created: w.Now,
-		}
-		for range w.rnd.IntN(4) {
-			g.Practices = append(g.Practices, pick(w, practices()))
-		}
-		hours := func() time.Time { return w.Now.Add(time.Duration(w.rnd.IntN(7)-3) * time.Hour) }
-		if w.rnd.IntN(3) == 0 {
-			g.From = hours()
-		}
-		if w.rnd.IntN(3) == 0 {
-			g.Until = hours()
-		}
-		if w.rnd.IntN(6) == 0 {
-			g.Ended, g.EndedBy = w.Now.Add(-time.Minute), "admin"
-		}
-		w.Grants = append(w.Grants, g)
-	}
-}
-
 // Rules returns the world's policy over relations.
-func (w *World) Rules(own, self rbac.Relation) rbac.Rules {
-	r := rbac.Rules{Roles: w.Roles, Relations: rbac.Relations{Own: own, Self: self}}
+func (w *World) Rules(relations rbac.Relations) rbac.Rules {
+	r := rbac.Rules{Roles: w.Roles, Relations: relations}
 	for _, a := range w.Actions {
 		r.Actions = append(r.Actions, a)
+	}
+	for _, f := range w.Forbids {
+		r.Forbid = append(r.Forbid, f.rule)
 	}
 	return r
 }
@@ -221,4 +134,9 @@ func (w *World) Fill(ctx context.Context, s rbac.Store) error {
 		}
 	}
 	return nil
+}
+
+// Toggles makes a world the rbac.TenantToggles of its tenants.
+func (w *World) Toggles(_ context.Context, t audit.Tenant) (rbac.Toggles, error) {
+	return w.Chosen[t], nil
 }

@@ -119,7 +119,7 @@ func BenchmarkAuditRecordTx(b *testing.B) {
 				b.Cleanup(func() { require.NoError(b, h.close()) })
 				next := sources(1, event)[0]
 				for b.Loop() {
-					require.NoError(b, h.insert(b.Context(), next(), with))
+					require.NoError(b, h.insert(b.Context(), next(), txKind{row: true, record: with}))
 				}
 			})
 		}

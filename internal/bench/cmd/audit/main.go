@@ -67,7 +67,7 @@ func parse(args []string) (*config, error) {
 	f.Float64Var(&c.seconds, "seconds", 1, "seconds of one sample")
 	f.StringVar(&c.cells, "cells", "", "measure only the cells of append whose name contains this")
 	f.BoolVar(&c.keep, "keep", false, "keep the logs of pages, and use those of an earlier run")
-	parts := f.String("parts", "append,tx,pages", "what to measure")
+	parts := f.String("parts", "append,tx,pages,grow", "what to measure")
 	sizes := f.String("sizes", "1000000,10000000", "events in the logs of pages")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func run(ctx context.Context, c *config) error {
 		name    string
 		measure func(context.Context, *config, string) error
 	}{{"append", measureAppend}, {"tx", measureTx}, {"pages", measurePages}} {
-		if !slices.Contains(c.parts, part.name) {
+		if !slices.Contains(c.parts, part.name) && (part.name != "pages" || !slices.Contains(c.parts, "grow")) {
 			continue
 		}
 		if err := part.measure(ctx, c, dir); err != nil {

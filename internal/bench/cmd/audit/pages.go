@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -58,7 +59,8 @@ func questions() []question {
 	}
 }
 
-// measurePages builds the logs through Prepare, Append and Sequence, and asks them for pages.
+// measurePages builds the logs through Prepare, Append and Sequence, asks them for pages, and
+// lets them grow.
 func measurePages(ctx context.Context, c *config, dir string) (err error) {
 	if c.keep {
 		dir = c.dir
@@ -83,10 +85,13 @@ func measurePages(ctx context.Context, c *config, dir string) (err error) {
 			archives = append(archives, a)
 		}
 	}
-	if err := askAll(ctx, c, archives); err != nil {
-		return err
+	if slices.Contains(c.parts, "pages") {
+		err = askAll(ctx, c, archives)
 	}
-	return growAll(ctx, c, dir, archives)
+	if err == nil && slices.Contains(c.parts, "grow") {
+		err = growAll(ctx, c, dir, archives)
+	}
+	return err
 }
 
 func openArchive(ctx context.Context, c *config, name, dir string, size int, now time.Time) (a *archive, err error) {

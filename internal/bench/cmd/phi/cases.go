@@ -121,10 +121,12 @@ func fieldCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*tim
 	if err != nil {
 		return nil, err
 	}
+	room := make([]byte, 0, 32)
 	return []*timed{
 		{table: fieldTable, name: "phi, Seal", per: 1, bare: bare[0], tink: plain[0], run: func() error { _, err := v.Seal(ctx, at, field); return err }},
 		{table: fieldTable, name: "phi, Unseal", per: 1, bare: bare[1], tink: plain[1], run: func() error { _, err := v.Unseal(ctx, at, sealed); return err }},
 		{table: fieldTable, name: "phi, Term", per: 1, run: func() error { _, err := v.Term(ctx, "clinic", "patient.phone", "+15555550123"); return err }},
+		{table: fieldTable, name: "phi, AppendTerm", per: 1, run: func() error { _, err := v.AppendTerm(ctx, room, "clinic", "patient.phone", "+15555550123"); return err }},
 	}, nil
 }
 

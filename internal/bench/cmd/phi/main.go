@@ -3,6 +3,7 @@
 // a run.
 //
 //	cd internal/bench && go run ./cmd/phi
+//	cd internal/bench && go run ./cmd/phi -backfill 100000
 //
 // All cases run in turns, a batch of some 100 µs each, so that a neighbour who takes the
 // machine takes it from all of them alike. "best" is the fastest batch, the work itself;
@@ -22,7 +23,15 @@ import (
 
 func main() {
 	d := flag.Duration("time", 20*time.Second, "how long to measure")
+	rows := flag.Int("backfill", 0, "measure instead the rotation of an index of so many rows; with WARDKIT_POSTGRES there too")
 	flag.Parse()
+	if *rows > 0 {
+		if err := backfill(context.Background(), os.Stdout, *rows); err != nil {
+			fmt.Fprintln(os.Stderr, "phi:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	runtime.GOMAXPROCS(1)
 	if err := run(context.Background(), os.Stdout, *d); err != nil {
 		fmt.Fprintln(os.Stderr, "phi:", err)

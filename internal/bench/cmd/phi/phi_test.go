@@ -14,9 +14,16 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(t.Context(), &b, time.Millisecond))
 	cases, err := allCases(t.Context())
 	require.NoError(t, err)
-	require.Len(t, cases, 18)
+	require.Len(t, cases, 19)
 	for _, c := range cases {
 		require.NoError(t, c.run(), c.name)
 		require.Contains(t, b.String(), "| "+c.name+" |")
 	}
+}
+
+func TestBackfill(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, backfill(t.Context(), &b, 600))
+	require.Contains(t, b.String(), "| memory |")
+	require.Contains(t, b.String(), "| SQLite |")
 }

@@ -1,0 +1,1 @@
+ALTER TABLE clinic_patient ADD COLUMN mrn BYTEA;

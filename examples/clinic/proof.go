@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/session"
+)
+
+// again is a page that asks somebody to prove once more who they are, with the password or with
+// a code, before something goes on: a high-risk action, the settings, a locked screen. What was
+// typed into the form that led here is kept in it.
+type again struct {
+	To, Method string // what goes on afterwards
+	Action     audit.Action
+	Object     audit.Object
+	Kept       []field
+	Title      string
+	Name       string // whose screen is locked
+}
+
+type field struct{ Name, Value string }
+
+// The fields of the page's own form; everything else in it is kept.
+const (
+	fieldPassword = "proof-password"
+	fieldCode     = "proof-code"
+	fieldTo       = "proof-to"
+	fieldMethod   = "proof-method"
+	fieldAction   = "proof-action"
+	fieldType     = "proof-type"
+	fieldID       = "proof-id"
+)
+
+// askedAgain reads back the form of the page.
+func askedAgain(r *http.Request) again {
+	form := r.PostForm
+	return again{
+		To: within(form.Get(fieldTo)), Method: form.Get(fieldMethod), Action: audit.Action(form.Get(fieldAction)),
+		Object: audit.Object{Type: form.Get(fieldType), ID: form.Get(fieldID)}, Kept: kept(form),
+	}
+}
+
+// interrupted is the page for a request that cannot go on before.
+func interrupted(r *http.Request) again {
+	_ = r.ParseForm() // what is not a form has nothing to keep
+	return again{To: within(r.URL.RequestURI()), Method: r.Method, Kept: kept(r.PostForm)}
+}
+
+// kept are the fields of a form but for secrets and those of the page.
+func kept(form url.Values) (all []field) {
+	for name, values := range form {
+		if name == session.CSRFField || name == "password" || name == "code" || strings.HasPrefix(name, "proof-") {
+			continue
+		}
+		for _, v := range values {
+			all = append(all, field{name, v})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// within makes sure that a way on stays within the clinic.
+func within(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) {
+		return "/dashboard"
+	}
+	return to
+}
+
+// goOn continues what was interrupted. 307 has the browser send the form once more, with what was
+// kept in it, to where it was meant for.
+func (d again) goOn(w http.ResponseWriter, r *http.Request) {
+	if d.Method == http.MethodPost {
+		http.Redirect(w, r, d.To, http.StatusTemporaryRedirect)
+		return
+	}
+	http.Redirect(w, r, d.To, http.StatusSeeOther)
+}
+
+// prove checks the password or the code that the person of s gave.
+func (a *app) prove(r *http.Request, s session.Session) (audit.Actor, error) {
+	actor := s.Actor(a.addr(r))
+	ctx := audit.WithActor(r.Context(), actor)
+	actor.Assurance, actor.PhishingResistant = audit.AAL1, false // one factor, whatever the sign-in had
+	var err error
+	if code := strings.TrimSpace(r.PostForm.Get(fieldCode)); code != "" {
+		actor.Methods, err = a.factors.Verify(ctx, s.Tenant, s.Person, code)
+		if err == nil && actor.Methods == nil {
+			err = authn.ErrWrongCode
+		}
+	} else {
+		actor.Methods = []string{"pwd"}
+		err = a.people.Reauthenticate(ctx, authn.NewPassword(r.PostForm.Get(fieldPassword)), a.client(r))
+	}
+	actor.AuthTime = time.Now()
+	return actor, err
+}
+
+// proofProblem turns an error of prove into plain words, "" for one that is the clinic's own.
+func proofProblem(err error) string {
+	switch {
+	case errors.Is(err, authn.ErrThrottled), errors.Is(err, authn.ErrWrongCode), errors.Is(err, authn.ErrBusy):
+		return signInProblem(err)
+	case errors.Is(err, authn.ErrDenied):
+		return "That password is not right."
+	case errors.Is(err, mfa.ErrLocked):
+		return "Codes are locked after too many wrong tries. Use your password, and ask an administrator to reset the second factor."
+	case errors.Is(err, mfa.ErrNotEnrolled):
+		return "No phone is set up for codes. Use your password."
+	}
+	return ""
+}
+
+// owes asks for a proof before what rbac does not let through without one.
+func (a *app) owes(w http.ResponseWriter, r *http.Request) {
+	d := interrupted(r)
+	for _, route := range a.routeTable {
+		if route.Method+" "+route.Path == r.Pattern {
+			d.Action = route.Action
+		}
+	}
+	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim")}
+	a.askAgain(w, r, http.StatusUnauthorized, d, "")
+}
+
+// objectType is what an action is about, as rbac names it.
+func objectType(action audit.Action) string {
+	if action == claimSubmit.Name() {
+		return "patient"
+	}
+	kind, _, _ := strings.Cut(string(action), ".")
+	return kind
+}
+
+func (a *app) askAgain(w http.ResponseWriter, r *http.Request, status int, d again, problem string) {
+	d.Title = deedText(d.Action)
+	a.render(w, r, status, "confirm", view{Title: "Is it you?", Problem: problem, Data: d})
+}
+
+// confirm takes the proof, and lets what was interrupted go on.
+func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	ctx, d := r.Context(), askedAgain(r)
+	s, _ := session.From(ctx)
+	if d.Action == "" {
+		a.fail(w, r, http.StatusBadRequest)
+		return
+	}
+	actor, err := a.prove(r, s)
+	var token string
+	if err == nil {
+		token, err = a.sessions.Reauthenticated(ctx, actor, a.sessions.PurposeOf(ctx, d.Action, d.Object))
+	}
+	if err != nil {
+		a.unproved(w, r, err, func(status int, problem string) { a.askAgain(w, r, status, d, problem) })
+		return
+	}
+	a.sessions.SetCookie(w, token)
+	d.goOn(w, r)
+}
+
+// unproved asks once more after a mistake.
+func (a *app) unproved(w http.ResponseWriter, r *http.Request, err error, ask func(status int, problem string)) {
+	problem := proofProblem(err)
+	switch {
+	case problem != "":
+		retryAfter(w, err)
+		ask(http.StatusUnprocessableEntity, problem)
+	case errors.Is(err, session.ErrConflict):
+		a.fail(w, r, http.StatusConflict)
+	default:
+		a.fail(w, r, http.StatusServiceUnavailable)
+	}
+}

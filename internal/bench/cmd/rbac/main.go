@@ -1,0 +1,101 @@
+// Command rbac measures package rbac on this machine, beside casbin v2, cedar-go and OPA on one
+// workload: 10 roles, 60 actions, 200 practices, 10,000 users and 200,000 care relations. Every
+// engine gives the same answers to the same questions, or the command fails. It prints Markdown;
+// docs/benchmarks.md has a run.
+//
+//	cd internal/bench && WARDKIT_POSTGRES=postgres://… go run ./cmd/rbac
+//
+// The engines answer in turns, a batch each, so that a neighbour who takes the machine takes it
+// from all of them alike. "best" is the fastest batch, the work itself; "median" has what the
+// garbage collector and the neighbours add. It uses one processor.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+)
+
+func main() {
+	d := flag.Duration("time", 30*time.Second, "how long to measure the engines")
+	peers := flag.Bool("peers", true, "measure casbin, cedar-go and OPA too")
+	flag.Parse()
+	runtime.GOMAXPROCS(1)
+	s := sizes{users: 10_000, growth: []int{1_000, 10_000, 100_000}, time: *d, peers: *peers}
+	if err := run(context.Background(), os.Stdout, s); err != nil {
+		fmt.Fprintln(os.Stderr, "rbac:", err)
+		os.Exit(1)
+	}
+}
+
+// sizes says how much to measure.
+type sizes struct {
+	users  int   // of the workload for the peers and the databases
+	growth []int // users of the workloads for one engine after the other
+	time   time.Duration
+	peers  bool
+}
+
+func run(ctx context.Context, w io.Writer, s sizes) error {
+	fmt.Fprintf(w, "%s/%s, %s, one processor, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	for _, part := range []func(context.Context, io.Writer, sizes) error{compare, grow, databases} {
+		if err := part(ctx, w, s); err != nil {
+			return err
+		}
+		runtime.GC()
+	}
+	return nil
+}
+
+// compare measures one decision, everybody's.
+func compare(ctx context.Context, w io.Writer, s sizes) error {
+	c := newClinic(s.users)
+	engines := []func(context.Context, *clinic) (*timed, error){ours, visible}
+	if s.peers {
+		engines = append(engines, casbins, cedars, opas)
+	}
+	var cases []*timed
+	for _, open := range engines {
+		t, err := open(ctx, c)
+		if err != nil {
+			return err
+		}
+		cases = append(cases, t)
+	}
+	if err := measure(cases, s.time); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "| one decision, %d users | best ns | median ns | × ours | B/op | allocs/op |\n|---|---|---|---|---|---|\n", s.users)
+	for _, t := range cases {
+		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.1f | %.0f | %.1f |\n", t.name, t.best(), t.median(), t.best()/cases[0].best(), t.bytes, t.allocs)
+	}
+	fmt.Fprintln(w)
+	return nil
+}
+
+// grow measures our own decision while users, patients and relations grow.
+func grow(ctx context.Context, w io.Writer, s sizes) error {
+	fmt.Fprintf(w, "| users | care relations | best ns | median ns | × fewest users |\n|---|---|---|---|---|\n")
+	var cases []*timed
+	var relations []int
+	for _, users := range s.growth {
+		c := newClinic(users)
+		t, err := ours(ctx, c)
+		if err != nil {
+			return err
+		}
+		cases, relations = append(cases, t), append(relations, len(c.care))
+	}
+	if err := measure(cases, s.time); err != nil {
+		return err
+	}
+	for i, t := range cases {
+		fmt.Fprintf(w, "| %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], t.best(), t.median(), t.best()/cases[0].best())
+	}
+	fmt.Fprintln(w)
+	return nil
+}

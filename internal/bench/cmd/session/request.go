@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/session"
+)
+
+// engines and their titles, in the order of the tables.
+var titles = [][2]string{{"memory", "memory"}, {"sqlite", "SQLite"}, {"postgres", "PostgreSQL"}, {"redis", "Redis"}}
+
+// request is one request of a browser with a session's cookie, again and again, and the
+// response that nobody reads.
+type request struct {
+	handler http.Handler
+	request *http.Request
+	head    http.Header
+	served  bool
+}
+
+func newRequest(cookie *http.Cookie) *request {
+	r, _ := http.NewRequest(http.MethodGet, "https://app.example.com/patients", http.NoBody)
+	r.RemoteAddr = "192.0.2.7:40000"
+	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
+	return &request{request: r, head: http.Header{}}
+}
+
+func (r *request) Header() http.Header         { return r.head }
+func (r *request) WriteHeader(int)             {}
+func (r *request) Write(b []byte) (int, error) { return len(b), nil }
+
+var errNobody = errors.New("the handler saw nobody")
+
+// serve lets the handler serve the request once.
+func (r *request) serve() error {
+	clear(r.head)
+	r.served = false
+	r.handler.ServeHTTP(r, r.request)
+	if !r.served {
+		return errNobody
+	}
+	return nil
+}
+
+func staff(i int) audit.Actor {
+	return audit.Actor{
+		ID: audit.ActorID(fmt.Sprint("staff-", i)), Kind: audit.KindStaff, Tenant: "clinic-1",
+		Assurance: audit.AAL2, Methods: []string{"pwd", "otp"}, Device: "Firefox on Linux",
+	}
+}
+
+// wardkitCase is a request through Handler, over a store with that many sessions. Where every
+// request is to write, its clock goes on by one grain with each.
+func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool) (*timed, error) {
+	const grain = 6 * time.Second // a tenth of a minute
+	now, name := time.Now(), "wardkit, coarse touch"
+	o := &session.Options{Now: func() time.Time { return now }}
+	if everyRequest {
+		name = "wardkit, a write for every request"
+		o.Policy.Limits = session.Limits{Idle: time.Minute, Absolute: 30 * 24 * time.Hour, InsecureLong: true}
+	} else {
+		o.Now = nil
+	}
+	m, err := session.New(e.store, audit.Discard{}, session.RemoteAddr, o)
+	if err != nil {
+		return nil, err
+	}
+	for i := range sessions - 1 {
+		if _, err := m.Start(ctx, staff(i)); err != nil {
+			return nil, err
+		}
+	}
+	var r *request
+	sign := func() error {
+		token, err := m.Start(ctx, staff(sessions))
+		if err != nil {
+			return err
+		}
+		r = newRequest(&http.Cookie{Name: "__Host-session", Value: token})
+		r.handler = m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+			a, ok := audit.ActorFrom(q.Context())
+			r.served = ok && a.ID != "" && a.Tenant != "" && a.Assurance == audit.AAL2
+		}))
+		return nil
+	}
+	if err := sign(); err != nil {
+		return nil, err
+	}
+	begun := now
+	return &timed{engine: e.name, name: name, run: func() error {
+		if everyRequest {
+			if now = now.Add(grain); now.Sub(begun) > 29*24*time.Hour {
+				begun = now
+				if err := sign(); err != nil {
+					return err
+				}
+			}
+		}
+		return r.serve()
+	}}, nil
+}
+
+// requests measures requests over every engine.
+func requests(ctx context.Context, c *config) error {
+	for _, title := range titles {
+		if !c.has(title[0]) {
+			continue
+		}
+		if err := requestTable(ctx, c, title[0], title[1]); err != nil {
+			return fmt.Errorf("%s: %w", title[0], err)
+		}
+	}
+	return nil
+}
+
+func requestTable(ctx context.Context, c *config, name, title string) error {
+	n := c.sessions
+	if name == "memory" {
+		n *= 10
+	}
+	var cases []*timed
+	for i, everyRequest := range []bool{false, true} {
+		e, err := open(ctx, c, name, i)
+		if err != nil {
+			return err
+		}
+		defer e.close()
+		t, err := wardkitCase(ctx, e, n, everyRequest)
+		if err != nil {
+			return err
+		}
+		cases = append(cases, t)
+	}
+	peers, end, err := peerCases(ctx, c, name, n)
+	if err != nil {
+		return err
+	}
+	defer end()
+	cases = append(cases, peers...)
+	if err := measure(cases, c.time); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "| %s, %d sessions | best µs | median µs | B/op | allocs/op |\n|---|---|---|---|---|\n", title, n)
+	for _, t := range cases {
+		fmt.Fprintf(c.out, "| %s | %.2f | %.2f | %.0f | %.0f |\n", t.name, t.best()/1000, t.median()/1000, t.bytes, t.allocs)
+	}
+	fmt.Fprintln(c.out)
+	return nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/session"
+)
+
+// each is how many sessions a person has.
+const each = 3
+
+// population is one store full of sessions.
+type population struct {
+	*engine
+	keys  []session.Key
+	now   time.Time
+	bytes float64 // per session
+}
+
+// scale measures looking up and listing in stores of both sizes, in turns.
+func scale(ctx context.Context, c *config) error {
+	fmt.Fprintf(c.out, "| store | look-up of %d, best/median µs | of %d | × | list of %d | of %d | × | bytes per session |\n|---|---|---|---|---|---|---|---|\n",
+		c.small, c.large, c.small, c.large)
+	for _, title := range titles {
+		if !c.has(title[0]) {
+			continue
+		}
+		if err := scaleRow(ctx, c, title[0]); err != nil {
+			return fmt.Errorf("%s: %w", title[0], err)
+		}
+	}
+	return nil
+}
+
+func scaleRow(ctx context.Context, c *config, name string) error {
+	var cases []*timed
+	var bytes float64
+	for i, n := range []int{c.small, c.large} {
+		e, err := open(ctx, c, name, i)
+		if err != nil {
+			return err
+		}
+		defer e.close()
+		p, err := populate(ctx, e, n)
+		if err != nil {
+			return err
+		}
+		cases, bytes = append(cases, p.lookUp(ctx), p.list(ctx)), p.bytes
+	}
+	if err := measure(cases, c.time); err != nil {
+		return err
+	}
+	cell := func(t *timed) string { return fmt.Sprintf("%.2f / %.2f", t.best()/1000, t.median()/1000) }
+	ratio := func(large, small *timed) string {
+		return fmt.Sprintf("%.2f / %.2f", large.best()/small.best(), large.median()/small.median())
+	}
+	fmt.Fprintf(c.out, "| %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, cell(cases[0]), cell(cases[2]), ratio(cases[2], cases[0]),
+		cell(cases[1]), cell(cases[3]), ratio(cases[3], cases[1]), bytes)
+	return nil
+}
+
+var errMissing = errors.New("a session is missing")
+
+func (p *population) lookUp(ctx context.Context) *timed {
+	return &timed{engine: p.name, run: func() error {
+		_, err := p.store.Get(ctx, p.keys[rand.IntN(len(p.keys))])
+		return err
+	}}
+}
+
+func (p *population) list(ctx context.Context) *timed {
+	return &timed{engine: p.name, run: func() error {
+		n := 0
+		for _, err := range p.store.List(ctx, "clinic-1", person(rand.IntN(len(p.keys)/each)), p.now) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		if n != each {
+			return errMissing
+		}
+		return nil
+	}}
+}
+
+func person(i int) audit.ActorID { return audit.ActorID(fmt.Sprint("staff-", i)) }
+
+// populate fills a store with n sessions, each people's.
+func populate(ctx context.Context, e *engine, n int) (*population, error) {
+	p := &population{engine: e, now: time.Now().UTC().Truncate(time.Microsecond), keys: make([]session.Key, n-n%each)}
+	before, err := e.size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case e.schema != "":
+		err = p.copyRows(ctx)
+	case e.db != nil:
+		err = p.insertRows(ctx)
+	default:
+		err = p.create(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.size(ctx)
+	p.bytes = float64(after-before) / float64(len(p.keys))
+	return p, err
+}
+
+// record makes the i-th session.
+func (p *population) record(ctx context.Context, i int) (session.Record, error) {
+	k := session.NewToken().Key()
+	who := person(i / each)
+	route, err := p.store.Route(ctx, "clinic-1", who)
+	k.Route = route
+	p.keys[i] = k
+	return session.Record{Key: k, Session: session.Session{
+		ID: audit.NewID(p.now), Tenant: "clinic-1", Person: who, Kind: audit.KindStaff, AuthTime: p.now,
+		Methods: []string{"pwd", "otp"}, Assurance: audit.AAL2, Device: "Firefox on Linux",
+		Created: p.now, Since: p.now, LastSeen: p.now, Version: 1,
+		IdleEnds: p.now.Add(15 * time.Minute), Ends: p.now.Add(12 * time.Hour),
+	}}, err
+}
+
+// create fills a store as sign-ins do, several at once.
+func (p *population) create(ctx context.Context) error {
+	const workers = 16
+	errs := make([]error, workers)
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := w; i < len(p.keys) && errs[w] == nil; i += workers {
+				r, err := p.record(ctx, i)
+				if err == nil {
+					_, err = p.store.Create(ctx, r, 0)
+				}
+				errs[w] = err
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// The columns of a row, in the order of row.
+var columns = strings.Fields(`hash id tenant person kind on_behalf_of organization auth_time methods assurance
+	phishing_resistant origin device created last_seen idle_ends ends ended reason version superseded since locked fresh`)
+
+func row(r session.Record) []any {
+	s := r.Session
+	at := s.Created.UnixMicro()
+	return []any{
+		r.Key.Hash[:], s.ID, string(s.Tenant), string(s.Person), string(s.Kind), "", "", at, strings.Join(s.Methods, " "), 2,
+		0, "", s.Device, at, at, s.IdleEnds.UnixMicro(), s.Ends.UnixMicro(), 0, "", 1, 0, at, 0, "",
+	}
+}
+
+// copyRows fills PostgreSQL the way it is filled fastest.
+func (p *population) copyRows(ctx context.Context) error {
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	err = conn.Raw(func(c any) error {
+		_, err := c.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{"session_row"}, columns, pgx.CopyFromSlice(len(p.keys), func(i int) ([]any, error) {
+			r, err := p.record(ctx, i)
+			return row(r), err
+		}))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "VACUUM ANALYZE session_row")
+	return err
+}
+
+// insertRows fills SQLite in few transactions.
+func (p *population) insertRows(ctx context.Context) error {
+	insert := "INSERT INTO session_row (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	const chunk = 50_000
+	for from := 0; from < len(p.keys); from += chunk {
+		err := p.inTx(ctx, insert, from, min(from+chunk, len(p.keys)))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := p.db.ExecContext(ctx, "ANALYZE")
+	return err
+}
+
+func (p *population) inTx(ctx context.Context, insert string, from, to int) error {
+	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	statement, err := tx.PrepareContext(ctx, insert)
+	if err != nil {
+		return err
+	}
+	for i := from; i < to; i++ {
+		r, err := p.record(ctx, i)
+		if err != nil {
+			return err
+		}
+		if _, err := statement.ExecContext(ctx, row(r)...); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// heap is the memory in use after a collection.
+func heap(context.Context) (int64, error) {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc), nil
+}

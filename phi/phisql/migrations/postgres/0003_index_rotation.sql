@@ -1,0 +1,6 @@
+ALTER TABLE phi_rotation ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+CREATE TABLE phi_index (
+	tenant TEXT NOT NULL PRIMARY KEY,
+	lowest BIGINT NOT NULL,
+	needed BIGINT NOT NULL
+);
