@@ -6,13 +6,13 @@ import (
 	"iter"
 	"runtime"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bubble"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -402,7 +402,7 @@ func (w waiting) Append(ctx context.Context, _ []audit.Entry) error {
 func TestCommitDeadline(t *testing.T) {
 	t.Parallel()
 	for _, derived := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			log := newLog(t, waiting{audit.NewMemory(), derived}, nil)
 			began := time.Now()
 			err := log.Record(context.Background(), event(1, "a"))

@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bubble"
 )
 
 // leak is what a driver might say in an error.
@@ -64,7 +64,7 @@ func TestEveryCallOfTheStoreFails(t *testing.T) {
 		for name, op := range operations() {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) { everyCall(t, fault, op) })
+				bubble.Test(t, func(t *testing.T) { everyCall(t, fault, op) })
 			})
 		}
 	}
@@ -148,7 +148,7 @@ func operations() map[string]func(ctx context.Context, d *desk) error {
 // gets an error at his deadline; more than the queue holds is refused at once.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newGated()
 		store.set(func(ctx context.Context, _ []audit.Entry) error {
 			select {

@@ -9,12 +9,12 @@ import (
 	"reflect"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bubble"
 )
 
 func TestHealthLag(t *testing.T) {
@@ -58,7 +58,7 @@ func TestHealthQueue(t *testing.T) {
 // TestHealthP99 lets appends take a known time.
 func TestHealthP99(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newGated()
 		log := newLog(t, store, nil)
 		require.Zero(t, log.Health(t.Context()).P99)
@@ -88,7 +88,7 @@ func TestHealthP99(t *testing.T) {
 // TestHealthAnswers: a store that never does makes a server unready, not a probe wait.
 func TestHealthAnswers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newFaulty(audit.NewMemory())
 		log := newLog(t, store, nil)
 		for _, stalled := range []string{"Get", "Backlog"} {

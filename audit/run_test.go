@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bubble"
 )
 
 const platform audit.Tenant = "platform"
@@ -33,7 +34,7 @@ type keeper struct {
 // keep starts Run in a bubble and calls story.
 func keep(t *testing.T, story func(t *testing.T, k *keeper)) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		k := &keeper{t: t, staged: newStaged(), ended: make(chan error, 1)}
 		k.store = newFaulty(k.staged)
 		k.clock.Store(&audit.Clock{Known: true, Synced: true})
@@ -282,7 +283,7 @@ func TestRunOutlivesAFailingStore(t *testing.T) {
 // durable all the time and the answer was lost.
 func TestRunBeginsWithoutAStore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newGated()
 		log := newLog(t, store, nil)
 		store.set(func(ctx context.Context, entries []audit.Entry) error {
@@ -308,7 +309,7 @@ func TestRunBeginsWithoutAStore(t *testing.T) {
 // TestRunEndsWithoutAStore: it returns in bounded time and says what it could not record.
 func TestRunEndsWithoutAStore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newFaulty(audit.NewMemory())
 		log := newLog(t, store, nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -329,7 +330,7 @@ func TestRunEndsWithoutAStore(t *testing.T) {
 // TestRunOnSeveralServers: each keeps the same store and speaks for itself.
 func TestRunOnSeveralServers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := newStaged()
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

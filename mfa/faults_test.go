@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bubble"
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/phi"
 )
@@ -166,7 +166,7 @@ func TestEveryStoreCallMayFail(t *testing.T) {
 		for _, mode := range []string{"fails", "stalls", "is cut off"} {
 			t.Run(name+" "+mode, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) { // what stalls ends in no time
+				bubble.Test(t, func(t *testing.T) { // what stalls ends in no time
 					for at := 1; oneFault(t, at, mode, do); at++ {
 					}
 				})

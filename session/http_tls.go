@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -45,7 +46,10 @@ func suites() []uint16 {
 //   - key exchanges that CheckTLS does not know
 //   - InsecureSkipVerify, renegotiation, KeyLogWriter, a Rand of its own
 //   - GetConfigForClient: what it will return cannot be checked here
-//   - certificates with RSA keys below 2048 bits or signed with MD5 or SHA-1
+//   - a SessionTicketKey: whoever learns it reads what was resumed with it, so it has to be
+//     renewed (RFC 8446, appendix C.4), as Go's own keys are every day
+//   - certificates with RSA keys below 2048 bits or elliptic curves below 256, or signed with
+//     MD5 or SHA-1 (NIST SP 800-52r2, section 3.2)
 func CheckTLS(c *tls.Config) error {
 	if c == nil {
 		return fmt.Errorf("%w: there is none", ErrTLS)
@@ -65,6 +69,9 @@ func CheckTLS(c *tls.Config) error {
 		return weakTLS("Rand")
 	case c.GetConfigForClient != nil:
 		return weakTLS("GetConfigForClient")
+	//lint:ignore SA1019 it is looked for to refuse it
+	case c.SessionTicketKey != [32]byte{}:
+		return weakTLS("SessionTicketKey")
 	case c.MinVersion < tls.VersionTLS13 && (len(c.CipherSuites) == 0 || !onlyFrom(c.CipherSuites, suites())):
 		return weakTLS("CipherSuites")
 	case !onlyFrom(c.CurvePreferences, exchanges()):
@@ -99,8 +106,15 @@ func checkCertificate(pair tls.Certificate) error {
 		if err != nil {
 			return weakTLS("Certificates: one cannot be read")
 		}
-		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.Size() < 2048/8 {
-			return weakTLS("Certificates: an RSA key below 2048 bits")
+		switch key := c.PublicKey.(type) {
+		case *rsa.PublicKey:
+			if key.Size() < 2048/8 {
+				return weakTLS("Certificates: an RSA key below 2048 bits")
+			}
+		case *ecdsa.PublicKey:
+			if key.Curve.Params().BitSize < 256 {
+				return weakTLS("Certificates: an elliptic curve below 256 bits")
+			}
 		}
 		switch c.SignatureAlgorithm {
 		case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:

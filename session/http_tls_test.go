@@ -4,13 +4,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +20,20 @@ import (
 
 	"github.com/wardkit/wardkit/session"
 )
+
+// chain reads certificates that OpenSSL made: of a root with itself, of the others with an
+// issuer who is not there.
+func chain(t *testing.T, names ...string) []tls.Certificate {
+	t.Helper()
+	var c tls.Certificate
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join("testdata", "weak", name+".pem"))
+		require.NoError(t, err)
+		block, _ := pem.Decode(text)
+		c.Certificate = append(c.Certificate, block.Bytes)
+	}
+	return []tls.Certificate{c}
+}
 
 // pair makes a certificate for clinic.example.com with the given key.
 func pair(t *testing.T, key any, public any) tls.Certificate {
@@ -102,8 +118,6 @@ func TestTLSRefusesWhatIsOld(t *testing.T) {
 
 func TestCheckTLSNamesWhatIsWeak(t *testing.T) {
 	t.Parallel()
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	require.NoError(t, err)
 	for field, change := range map[string]func(*tls.Config){
 		"MinVersion":         func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 },
 		"MaxVersion":         func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 },
@@ -114,9 +128,14 @@ func TestCheckTLSNamesWhatIsWeak(t *testing.T) {
 		"GetConfigForClient": func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }
 		},
-		"CipherSuites":            func(c *tls.Config) { c.CipherSuites = append(c.CipherSuites, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA) },
-		"CurvePreferences":        func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519, 1} },
-		"RSA key below 2048 bits": func(c *tls.Config) { c.Certificates = []tls.Certificate{pair(t, small, &small.PublicKey)} },
+		"CipherSuites":     func(c *tls.Config) { c.CipherSuites = append(c.CipherSuites, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA) },
+		"CurvePreferences": func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519, 1} },
+		//lint:ignore SA1019 what is refused
+		"SessionTicketKey":        func(c *tls.Config) { c.SessionTicketKey[0] = 1 },
+		"RSA key below 2048 bits": func(c *tls.Config) { c.Certificates = chain(t, "rsa1024") },
+		"curve below 256 bits":    func(c *tls.Config) { c.Certificates = chain(t, "p224") },
+		"signed with MD5 or":      func(c *tls.Config) { c.Certificates = chain(t, "md5") },
+		"MD5 or SHA-1":            func(c *tls.Config) { c.Certificates = chain(t, "good", "sha1") },
 		"one cannot be read":      func(c *tls.Config) { c.Certificates = []tls.Certificate{{Certificate: [][]byte{{1}}}} },
 	} {
 		c := session.TLSConfig()
@@ -144,4 +163,8 @@ func TestCheckTLSChain(t *testing.T) {
 	c := session.TLSConfig()
 	c.Certificates = []tls.Certificate{ecPair(t)}
 	require.NoError(t, session.CheckTLS(c))
+	c.Certificates = chain(t, "good")
+	require.NoError(t, session.CheckTLS(c))
+	c.Certificates = chain(t, "good", "oldroot")
+	require.NoError(t, session.CheckTLS(c), "how a root is signed convinces nobody")
 }

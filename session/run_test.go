@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/audittest"
+	"github.com/wardkit/wardkit/internal/bubble"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -76,7 +76,7 @@ func TestPurgeInBatches(t *testing.T) {
 // Run goes on where the store fails, and leaves nothing behind.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := &faulty{Store: session.NewMemory()}
 		m, err := session.New(store, audittest.NewRecorder(), session.RemoteAddr, nil)
 		require.NoError(t, err)

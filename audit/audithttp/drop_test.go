@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +16,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/audithttp"
 	"github.com/wardkit/wardkit/audit/audittest"
+	"github.com/wardkit/wardkit/internal/bubble"
 )
 
 var errDisk = errors.New("disk full")
@@ -230,7 +230,7 @@ func TestTrailerWaitsForItsRecord(t *testing.T) {
 // A store that answers neither yes nor no counts as no, after audit.FlushTimeout.
 func TestStalledStore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		rec := audittest.NewRecorder()
 		rec.Stall()
 		held, err := audithttp.Hold(rec, guarded(func(w http.ResponseWriter, _ *http.Request) {

@@ -7,11 +7,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wardkit/wardkit/internal/bubble"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/phi/vaulttransit"
 )
@@ -87,7 +87,7 @@ func TestRetries(t *testing.T) {
 		"an answer without an end": {answers: []func(*http.Request) (*http.Response, error){status(503, strings.Repeat("x", 1<<20)), ok()}, attempts: 2, max: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := &script{answers: c.answers}
 				c.o.Transport = s
 				k, err := vaulttransit.New("https://vault.internal", "acme-ehr", staticToken, &c.o)

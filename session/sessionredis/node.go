@@ -116,10 +116,7 @@ func (n *node) ask(ctx context.Context, seed [32]byte) (*generation, error) {
 		return nil, err
 	}
 	g := newGeneration(info.generation(seed))
-	if old := n.now.Load(); old != nil && old.name == g.name {
-		g = old
-	}
-	_, err = conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+	loaded, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, text := range g.text {
 			p.ScriptLoad(ctx, text)
 		}
@@ -127,6 +124,12 @@ func (n *node) ask(ctx context.Context, seed [32]byte) (*generation, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i, cmd := range loaded {
+		g.sha[i] = cmd.(*redis.StringCmd).Val()
+	}
+	if old := n.now.Load(); old != nil && old.name == g.name {
+		g = old // callers compare generations by their address
 	}
 	n.now.Store(g)
 	n.asked.Store(events)

@@ -1,9 +1,7 @@
 package sessionredis
 
 import (
-	"crypto/sha1" //nolint:gosec // names a script, as EVALSHA does
 	"embed"
-	"encoding/hex"
 )
 
 //go:embed scripts/*.lua
@@ -58,7 +56,7 @@ func scriptNames() [ops]struct {
 }
 
 // generation is the scripts of one server's term of office: their text names it, and so do
-// their hashes.
+// their hashes, which the server gives when it loads them.
 type generation struct {
 	name string
 	text [ops]string
@@ -76,8 +74,6 @@ func newGeneration(name string) *generation {
 			flags += " flags=allow-oom"
 		}
 		g.text[i] = flags + "\nlocal gen = '" + name + "'\n" + common + source(s.name)
-		sum := sha1.Sum([]byte(g.text[i])) //nolint:gosec // see above
-		g.sha[i] = hex.EncodeToString(sum[:])
 	}
 	return g
 }
