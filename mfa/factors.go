@@ -35,24 +35,41 @@ type Factors struct {
 
 // New returns the factors kept in store. The vault seals the keys, rec receives what happened,
 // issuer is the service's name as the authenticator app shows it ("Example Clinic"; at most
-// 128 bytes). It returns ErrName for an unusable issuer and, because the codes of all common
-// apps are HMAC-SHA-1, ErrFIPS under GODEBUG=fips140=only.
+// 128 bytes). Its error names every part that is missing and every value that cannot be used,
+// not only the first: ErrName for the issuer and, because the codes of all common apps are
+// HMAC-SHA-1, ErrFIPS under GODEBUG=fips140=only.
 func New(store Store, vault *phi.Vault, rec audit.Recorder, issuer string, o *Options) (*Factors, error) {
-	if store == nil || vault == nil || rec == nil {
-		return nil, errors.New("mfa: nil store, vault or recorder")
-	}
-	if fips140.Enforced() {
-		return nil, ErrFIPS
-	}
 	issuer = strings.TrimSpace(issuer)
+	options, wrong := o.withDefaults()
+	problems := []error{missing(store == nil, vault == nil, rec == nil)}
 	if !usableIssuer(issuer) {
-		return nil, ErrName
+		problems = append(problems, ErrName)
 	}
-	options, err := o.withDefaults()
-	if err != nil {
+	problems = append(problems, wrong)
+	if fips140.Enforced() {
+		problems = append(problems, ErrFIPS)
+	}
+	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return &Factors{store: store, vault: vault, rec: rec, issuer: issuer, o: options}, nil
+}
+
+// missing names the parts that New was not given.
+func missing(store, vault, recorder bool) error {
+	var parts []string
+	for _, p := range []struct {
+		missing bool
+		name    string
+	}{{store, "store"}, {vault, "vault"}, {recorder, "recorder"}} {
+		if p.missing {
+			parts = append(parts, p.name)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return errors.New("mfa: missing: " + strings.Join(parts, ", "))
 }
 
 // Enrolled reports whether the person has a confirmed second factor. A locked one counts: who

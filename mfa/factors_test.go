@@ -250,6 +250,11 @@ func TestConstructorRefuses(t *testing.T) {
 			require.Nil(t, f)
 		})
 	}
+	_, err := mfa.New(nil, nil, nil, "", &mfa.Options{MaxFailures: 101, Retry: -1})
+	require.ErrorContains(t, err, "missing: store, vault, recorder", "everything at once")
+	require.ErrorIs(t, err, mfa.ErrName)
+	require.ErrorContains(t, err, "MaxFailures")
+	require.ErrorContains(t, err, "Retry")
 	f, err := mfa.New(w.store, w.vault, audit.Discard{}, "Example", nil)
 	require.NoError(t, err)
 	_, _, err = f.Begin(t.Context(), clinic, lin, "a\x00b")

@@ -52,8 +52,15 @@ func (o *Options) withDefaults() (Options, error) {
 	if o != nil {
 		d = *o
 	}
-	if d.MaxFailures < 0 || d.MaxFailures > MaxFailures || d.Retry < 0 {
-		return Options{}, errors.New("mfa: Options: MaxFailures must be 1 to 100 and Retry positive")
+	var problems []error
+	if d.MaxFailures < 0 || d.MaxFailures > MaxFailures {
+		problems = append(problems, errors.New("mfa: Options.MaxFailures must be 1 to 100, or 0 for 100"))
+	}
+	if d.Retry < 0 {
+		problems = append(problems, errors.New("mfa: Options.Retry must be positive, or 0 for one minute"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return Options{}, err
 	}
 	d.MaxFailures = cmp.Or(d.MaxFailures, MaxFailures)
 	d.Retry = cmp.Or(d.Retry, time.Minute)

@@ -1,7 +1,16 @@
-// Package mfatest tests stores for package mfa. A host that writes its own adopts the suite in
-// one line:
+// Package mfatest proves stores for package mfa, and has what a host's own tests need in its
+// place.
+//
+// A store of a host's own is proven in one line:
 //
 //	func TestStore(t *testing.T) { mfatest.TestStore(t, open) }
 //
 // where open returns an empty store. Check does the same outside of a test.
+//
+// A Fake stands in for mfa.Factors and for the phones of everybody who enrols:
+//
+//	factors := mfatest.NewFake(t, nil)
+//	people, err := authn.New(authn.Parts{Factor: factors, …}, nil)
+//	factors.Enrol(t, tenant, person)
+//	step, err := people.Continue(ctx, ticket, authn.Answer{Code: factors.Code(t, tenant, person)}, client)
 package mfatest
