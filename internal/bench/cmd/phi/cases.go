@@ -16,6 +16,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"github.com/wardkit/wardkit/internal/bench/turns"
 	"github.com/wardkit/wardkit/phi"
 )
 
@@ -29,6 +30,13 @@ const (
 
 // field is what is sealed; aad is as long as what phi binds a value to in these cases.
 var field, aad = []byte(strings.Repeat("x", 64)), []byte(strings.Repeat("a", 66))
+
+// timed is one case of a table.
+type timed struct {
+	turns.Case
+	table      string
+	bare, tink *timed // what it is compared with
+}
 
 var errWrong = errors.New("a wrong plaintext")
 
@@ -77,12 +85,12 @@ func peerCases() ([]*timed, error) {
 	}
 	nonce, out := make([]byte, 12), make([]byte, 0, 128)
 	sealed := gcm.Seal(nil, nonce, field, aad)
-	seal := &timed{table: fieldTable, name: "bare AES-GCM, seal", per: 1, run: func() error { gcm.Seal(out, nonce, field, aad); return nil }}
-	open := &timed{table: fieldTable, name: "bare AES-GCM, open", per: 1, run: func() error { _, err := gcm.Open(out, nonce, sealed, aad); return err }}
+	seal := &timed{table: fieldTable, Case: turns.Case{Name: "bare AES-GCM, seal", Run: func() error { gcm.Seal(out, nonce, field, aad); return nil }}}
+	open := &timed{table: fieldTable, Case: turns.Case{Name: "bare AES-GCM, open", Run: func() error { _, err := gcm.Open(out, nonce, sealed, aad); return err }}}
 	padded := make([]byte, 96) // what phi makes of a field
 	sealed96 := gcm.Seal(nil, nonce, padded, aad)
-	seal96 := &timed{table: fieldTable, name: "bare AES-GCM of 96 bytes, seal", per: 1, bare: seal, run: func() error { gcm.Seal(out, nonce, padded, aad); return nil }}
-	open96 := &timed{table: fieldTable, name: "bare AES-GCM of 96 bytes, open", per: 1, bare: open, run: func() error { _, err := gcm.Open(out, nonce, sealed96, aad); return err }}
+	seal96 := &timed{table: fieldTable, bare: seal, Case: turns.Case{Name: "bare AES-GCM of 96 bytes, seal", Run: func() error { gcm.Seal(out, nonce, padded, aad); return nil }}}
+	open96 := &timed{table: fieldTable, bare: open, Case: turns.Case{Name: "bare AES-GCM of 96 bytes, open", Run: func() error { _, err := gcm.Open(out, nonce, sealed96, aad); return err }}}
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return nil, err
@@ -110,8 +118,8 @@ func tinkCases(name string, a tink.AEAD) ([]*timed, error) {
 		return nil, err
 	}
 	return []*timed{
-		{table: fieldTable, name: name + ", seal", per: 1, run: func() error { _, err := a.Encrypt(field, aad); return err }},
-		{table: fieldTable, name: name + ", open", per: 1, run: func() error { _, err := a.Decrypt(sealed, aad); return err }},
+		{table: fieldTable, Case: turns.Case{Name: name + ", seal", Run: func() error { _, err := a.Encrypt(field, aad); return err }}},
+		{table: fieldTable, Case: turns.Case{Name: name + ", open", Run: func() error { _, err := a.Decrypt(sealed, aad); return err }}},
 	}, nil
 }
 
@@ -123,10 +131,10 @@ func fieldCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*tim
 	}
 	room := make([]byte, 0, 32)
 	return []*timed{
-		{table: fieldTable, name: "phi, Seal", per: 1, bare: bare[0], tink: plain[0], run: func() error { _, err := v.Seal(ctx, at, field); return err }},
-		{table: fieldTable, name: "phi, Unseal", per: 1, bare: bare[1], tink: plain[1], run: func() error { _, err := v.Unseal(ctx, at, sealed); return err }},
-		{table: fieldTable, name: "phi, Term", per: 1, run: func() error { _, err := v.Term(ctx, "clinic", "patient.phone", "+15555550123"); return err }},
-		{table: fieldTable, name: "phi, AppendTerm", per: 1, run: func() error { _, err := v.AppendTerm(ctx, room, "clinic", "patient.phone", "+15555550123"); return err }},
+		{table: fieldTable, bare: bare[0], tink: plain[0], Case: turns.Case{Name: "phi, Seal", Run: func() error { _, err := v.Seal(ctx, at, field); return err }}},
+		{table: fieldTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Unseal", Run: func() error { _, err := v.Unseal(ctx, at, sealed); return err }}},
+		{table: fieldTable, Case: turns.Case{Name: "phi, Term", Run: func() error { _, err := v.Term(ctx, "clinic", "patient.phone", "+15555550123"); return err }}},
+		{table: fieldTable, Case: turns.Case{Name: "phi, AppendTerm", Run: func() error { _, err := v.AppendTerm(ctx, room, "clinic", "patient.phone", "+15555550123"); return err }}},
 	}, nil
 }
 
@@ -181,8 +189,8 @@ func rowCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed
 		return nil, err
 	}
 	return []*timed{
-		{table: rowTable, name: "phi, Codec.Seal", per: 8, bare: bare[0], tink: plain[0], run: seal},
-		{table: rowTable, name: "phi, Codec.Open and every field", per: 8, bare: bare[1], tink: plain[1], run: open(other, false)},
+		{table: rowTable, bare: bare[0], tink: plain[0], Case: turns.Case{Name: "phi, Codec.Seal", Units: 8, Run: seal}},
+		{table: rowTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Codec.Open and every field", Units: 8, Run: open(other, false)}},
 	}, nil
 }
 
@@ -211,20 +219,20 @@ func fileCases(ctx context.Context, v *phi.Vault) ([]*timed, error) {
 	if err := write(&stream); err != nil {
 		return nil, err
 	}
-	seal := &timed{table: fileTable, name: "bare AES-GCM, seal", per: 1, run: func() error { gcm.Seal(out, nonce, data[:chunk], nil); return nil }}
-	open := &timed{table: fileTable, name: "bare AES-GCM, open", per: 1, run: func() error { _, err := gcm.Open(out, nonce, sealed, nil); return err }}
+	seal := &timed{table: fileTable, Case: turns.Case{Name: "bare AES-GCM, seal", Run: func() error { gcm.Seal(out, nonce, data[:chunk], nil); return nil }}}
+	open := &timed{table: fileTable, Case: turns.Case{Name: "bare AES-GCM, open", Run: func() error { _, err := gcm.Open(out, nonce, sealed, nil); return err }}}
 	// What a reader reads it has to copy, so that belongs to opening from one.
 	all, in, k := stream.Bytes()[phi.StreamHeaderSize:], make([]byte, len(sealed)), 0
-	read := &timed{table: fileTable, name: "bare AES-GCM, copy and open", per: 1, bare: open, run: func() error {
+	read := &timed{table: fileTable, bare: open, Case: turns.Case{Name: "bare AES-GCM, copy and open", Run: func() error {
 		copy(in, all[k%n*(chunk+28):])
 		k++
 		_, err := gcm.Open(out, nonce, sealed, nil)
 		return err
-	}}
+	}}}
 	return []*timed{
 		seal, open, read,
-		{table: fileTable, name: "phi, SealStream", per: n, bare: seal, run: func() error { return write(io.Discard) }},
-		{table: fileTable, name: "phi, UnsealStream", per: n, bare: read, run: func() error {
+		{table: fileTable, bare: seal, Case: turns.Case{Name: "phi, SealStream", Units: n, Run: func() error { return write(io.Discard) }}},
+		{table: fileTable, bare: read, Case: turns.Case{Name: "phi, UnsealStream", Units: n, Run: func() error {
 			r, err := v.UnsealStream(ctx, at, bytes.NewReader(stream.Bytes()))
 			if err != nil {
 				return err
@@ -234,6 +242,6 @@ func fileCases(ctx context.Context, v *phi.Vault) ([]*timed, error) {
 				return errors.Join(err, errWrong)
 			}
 			return err
-		}},
+		}}},
 	}, nil
 }

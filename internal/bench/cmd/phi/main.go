@@ -19,6 +19,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
 )
 
 func main() {
@@ -47,7 +49,11 @@ func run(ctx context.Context, w io.Writer, d time.Duration) error {
 	}
 	files := slices.IndexFunc(cases, func(c *timed) bool { return c.table == fileTable })
 	for _, group := range [][]*timed{cases[:files], cases[files:]} { // files push the others out of the caches
-		if err := measure(group, d/2); err != nil {
+		var all []*turns.Case
+		for _, c := range group {
+			all = append(all, &c.Case)
+		}
+		if err := (turns.Plan{Time: d / 2, Batch: 100 * time.Microsecond, First: 200}).Measure(all...); err != nil {
 			return err
 		}
 	}
@@ -63,7 +69,7 @@ func printTable(w io.Writer, table string, cases []*timed) {
 	for _, c := range cases {
 		if c.table == table {
 			fmt.Fprintf(w, "| %s | %.0f | %.0f | %s | %s | %.0f | %.0f |\n",
-				c.name, c.best(), c.median(), ratio(c, c.bare), ratio(c, c.tink), c.bytes, c.allocs)
+				c.Name, c.Best(), c.Median(), ratio(c, c.bare), ratio(c, c.tink), c.Bytes, c.Allocs)
 		}
 	}
 	fmt.Fprintln(w)
@@ -74,5 +80,5 @@ func ratio(c, with *timed) string {
 	if with == nil {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", c.best()/with.best())
+	return fmt.Sprintf("%.2f", c.Best()/with.Best())
 }

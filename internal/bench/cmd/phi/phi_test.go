@@ -16,8 +16,8 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, cases, 19)
 	for _, c := range cases {
-		require.NoError(t, c.run(), c.name)
-		require.Contains(t, b.String(), "| "+c.name+" |")
+		require.NoError(t, c.Run(), c.Name)
+		require.Contains(t, b.String(), "| "+c.Name+" |")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bench/turns"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbacsql"
 )
@@ -24,20 +25,20 @@ func (e *engine) store(ctx context.Context) (*rbacsql.Store, error) {
 
 // cases are what a database answers: the subject's read, a decision with the relation, and
 // lists, each with the same list by hand after it.
-func (e *engine) cases(ctx context.Context, o *opened) ([]*timed, error) {
-	load := &timed{name: "loading a subject", ask: func(i int) (bool, error) {
+func (e *engine) cases(ctx context.Context, o *opened) ([]*turns.Case, error) {
+	load := answering("loading a subject", nil, func(i int) (bool, error) {
 		_, err := o.z.Load(audit.WithActor(ctx, o.actor(o.asked[i].user)))
 		return err == nil, err
-	}}
+	}, nil)
 	read := time.Time{}
-	check := &timed{name: "a decision, the subject loaded", ask: o.decide, want: o.answers, prep: func() error {
+	check := answering("a decision, the subject loaded", o.answers, o.decide, func() error {
 		if time.Since(read) < 15*time.Second {
 			return nil
 		}
 		read = time.Now()
 		return o.load(ctx)
-	}}
-	cases := []*timed{load, check}
+	})
+	cases := []*turns.Case{load, check}
 	for _, who := range []struct {
 		role      string
 		practices int
@@ -52,7 +53,7 @@ func (e *engine) cases(ctx context.Context, o *opened) ([]*timed, error) {
 }
 
 // list returns the first 50 rows of a list by rbac and by hand.
-func (e *engine) list(ctx context.Context, o *opened, role string, practices int) ([]*timed, error) {
+func (e *engine) list(ctx context.Context, o *opened, role string, practices int) ([]*turns.Case, error) {
 	g := rbac.Grant{ID: "list", Tenant: listTenant, Person: audit.ActorID(role), Role: rbac.RoleName(role)}
 	for i := range practices {
 		g.Practices = append(g.Practices, rbac.PracticeID(practiceName(i)))
@@ -80,9 +81,9 @@ func (e *engine) list(ctx context.Context, o *opened, role string, practices int
 	}
 	hand, args := e.byHand(role, practices)
 	name := fmt.Sprintf("first 50 of a %s's patients, %d practices", role, practices)
-	return []*timed{
-		{name: name + ", by filter", ask: ask},
-		{name: name + ", by hand", ask: func(int) (bool, error) { return e.fifty(ctx, fmt.Sprintf(query, hand), args) }},
+	return []*turns.Case{
+		answering(name+", by filter", nil, ask, nil),
+		answering(name+", by hand", nil, func(int) (bool, error) { return e.fifty(ctx, fmt.Sprintf(query, hand), args) }, nil),
 	}, nil
 }
 

@@ -18,6 +18,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
 )
 
 func main() {
@@ -54,11 +56,11 @@ func run(ctx context.Context, w io.Writer, s sizes) error {
 // compare measures one decision, everybody's.
 func compare(ctx context.Context, w io.Writer, s sizes) error {
 	c := newClinic(s.users)
-	engines := []func(context.Context, *clinic) (*timed, error){ours, visible}
+	engines := []func(context.Context, *clinic) (*turns.Case, error){ours, visible}
 	if s.peers {
 		engines = append(engines, casbins, cedars, opas)
 	}
-	var cases []*timed
+	var cases []*turns.Case
 	for _, open := range engines {
 		t, err := open(ctx, c)
 		if err != nil {
@@ -66,12 +68,12 @@ func compare(ctx context.Context, w io.Writer, s sizes) error {
 		}
 		cases = append(cases, t)
 	}
-	if err := measure(cases, s.time); err != nil {
+	if err := measure(cases, s.time, questions); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "| one decision, %d users | best ns | median ns | × ours | B/op | allocs/op |\n|---|---|---|---|---|---|\n", s.users)
 	for _, t := range cases {
-		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.1f | %.0f | %.1f |\n", t.name, t.best(), t.median(), t.best()/cases[0].best(), t.bytes, t.allocs)
+		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.1f | %.0f | %.1f |\n", t.Name, t.Best(), t.Median(), t.Best()/cases[0].Best(), t.Bytes, t.Allocs)
 	}
 	fmt.Fprintln(w)
 	return nil
@@ -80,7 +82,7 @@ func compare(ctx context.Context, w io.Writer, s sizes) error {
 // grow measures our own decision while users, patients and relations grow.
 func grow(ctx context.Context, w io.Writer, s sizes) error {
 	fmt.Fprintf(w, "| users | care relations | best ns | median ns | × fewest users |\n|---|---|---|---|---|\n")
-	var cases []*timed
+	var cases []*turns.Case
 	var relations []int
 	for _, users := range s.growth {
 		c := newClinic(users)
@@ -90,11 +92,11 @@ func grow(ctx context.Context, w io.Writer, s sizes) error {
 		}
 		cases, relations = append(cases, t), append(relations, len(c.care))
 	}
-	if err := measure(cases, s.time); err != nil {
+	if err := measure(cases, s.time, questions); err != nil {
 		return err
 	}
 	for i, t := range cases {
-		fmt.Fprintf(w, "| %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], t.best(), t.median(), t.best()/cases[0].best())
+		fmt.Fprintf(w, "| %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], t.Best(), t.Median(), t.Best()/cases[0].Best())
 	}
 	fmt.Fprintln(w)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bench/turns"
 	"github.com/wardkit/wardkit/rbac"
 )
 
@@ -172,23 +173,23 @@ func (c *clinic) fixed() fixed {
 }
 
 // ours is rbac.Check with the subject loaded.
-func ours(ctx context.Context, c *clinic) (*timed, error) {
+func ours(ctx context.Context, c *clinic) (*turns.Case, error) {
 	o, err := c.open(c.careMap(), c.fixed())
 	if err != nil {
 		return nil, err
 	}
 	read := time.Time{}
-	return &timed{name: "wardkit rbac.Check", ask: o.decide, want: c.answers, prep: func() error {
+	return answering("wardkit rbac.Check", c.answers, o.decide, func() error {
 		if time.Since(read) < 20*time.Second {
 			return nil
 		}
 		read = time.Now()
 		return o.load(ctx)
-	}}, nil
+	}), nil
 }
 
 // visible is the text of a filter: Visible and Filter.SQL.
-func visible(ctx context.Context, c *clinic) (*timed, error) {
+func visible(ctx context.Context, c *clinic) (*turns.Case, error) {
 	o, err := c.open(c.careMap(), c.fixed())
 	if err != nil {
 		return nil, err
@@ -202,7 +203,7 @@ func visible(ctx context.Context, c *clinic) (*timed, error) {
 		where, args := f.SQL(rbac.Postgres, "p", 1)
 		return where != "" && len(args) > 0, nil
 	}
-	prep := func() error {
+	before := func() error {
 		trails = trails[:0]
 		for _, q := range c.asked {
 			ctx, _ := audit.WithTrail(audit.WithActor(ctx, o.actor(q.user)), audit.Discard{}, audit.Event{})
@@ -214,5 +215,5 @@ func visible(ctx context.Context, c *clinic) (*timed, error) {
 		}
 		return nil
 	}
-	return &timed{name: "wardkit rbac.Visible with Filter.SQL", ask: ask, prep: prep}, nil
+	return answering("wardkit rbac.Visible with Filter.SQL", nil, ask, before), nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
 )
 
 // The model of casbin's documentation for roles in domains, with the cheapest comparison first
@@ -29,7 +31,7 @@ e = some(where (p.eft == allow))
 m = r.act == p.act && g(r.sub, p.role, r.dom) && (p.scope == "practice" || care(r.sub, r.obj))
 `
 
-func casbins(_ context.Context, c *clinic) (*timed, error) {
+func casbins(_ context.Context, c *clinic) (*turns.Case, error) {
 	m, err := model.NewModelFromString(casbinModel)
 	if err != nil {
 		return nil, err
@@ -62,14 +64,14 @@ func casbins(_ context.Context, c *clinic) (*timed, error) {
 	if _, err := e.AddGroupingPolicies(rules); err != nil {
 		return nil, err
 	}
-	return &timed{name: "casbin v2", want: c.answers, ask: func(i int) (bool, error) {
+	return answering("casbin v2", c.answers, func(i int) (bool, error) {
 		q := c.asked[i]
 		p := c.patient[q.patient]
 		return e.Enforce(c.users[q.user].id, practiceName(p.practice), c.actions[q.action], p.id)
-	}}, nil
+	}, nil), nil
 }
 
-func cedars(_ context.Context, c *clinic) (*timed, error) {
+func cedars(_ context.Context, c *clinic) (*turns.Case, error) {
 	policies := cedar.NewPolicySet()
 	for _, role := range roles() {
 		actions := make([]string, 0, len(c.perms[role]))
@@ -102,7 +104,7 @@ func cedars(_ context.Context, c *clinic) (*timed, error) {
 			"role": types.String(u.role), "practices": types.NewSet(places...), "patients": types.NewSet(patients[i]...),
 		})}
 	}
-	return &timed{name: "cedar-go", want: c.answers, ask: func(i int) (bool, error) {
+	return answering("cedar-go", c.answers, func(i int) (bool, error) {
 		q := c.asked[i]
 		p := c.patient[q.patient]
 		decision, _ := cedar.Authorize(policies, entities, cedar.Request{
@@ -114,7 +116,7 @@ func cedars(_ context.Context, c *clinic) (*timed, error) {
 			}),
 		})
 		return bool(decision), nil
-	}}, nil
+	}, nil), nil
 }
 
 const opaModule = `package clinic
@@ -126,7 +128,7 @@ allow if { scope == "practice"; user.practices[input.practice] }
 allow if { scope == "own"; user.patients[input.patient] }
 `
 
-func opas(ctx context.Context, c *clinic) (*timed, error) {
+func opas(ctx context.Context, c *clinic) (*turns.Case, error) {
 	perms := map[string]any{}
 	for _, role := range roles() {
 		scopes := map[string]any{}
@@ -161,12 +163,12 @@ func opas(ctx context.Context, c *clinic) (*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &timed{name: "OPA", want: c.answers, ask: func(i int) (bool, error) {
+	return answering("OPA", c.answers, func(i int) (bool, error) {
 		q := c.asked[i]
 		p := c.patient[q.patient]
 		rs, err := query.Eval(ctx, rego.EvalInput(map[string]any{
 			"user": c.users[q.user].id, "action": c.actions[q.action], "practice": practiceName(p.practice), "patient": p.id,
 		}))
 		return rs.Allowed(), err
-	}}, nil
+	}, nil), nil
 }

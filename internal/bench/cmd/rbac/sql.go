@@ -188,18 +188,15 @@ func (e *engine) measure(ctx context.Context, w io.Writer, s sizes) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range cases {
-		t.first = 256
-	}
-	if err := measure(cases, s.time); err != nil {
+	if err := measure(cases, s.time, 256); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "| %s | best µs | median µs | B/op | allocs/op |\n|---|---|---|---|---|\n", e.name)
 	for _, t := range cases {
-		fmt.Fprintf(w, "| %s | %.1f | %.1f | %.0f | %.1f |\n", t.name, t.best()/1e3, t.median()/1e3, t.bytes, t.allocs)
+		fmt.Fprintf(w, "| %s | %.1f | %.1f | %.0f | %.1f |\n", t.Name, t.Best()/1e3, t.Median()/1e3, t.Bytes, t.Allocs)
 	}
 	for i := 2; i < len(cases); i += 2 {
-		fmt.Fprintf(w, "\n%s: %.2f × by hand (best), %.2f × (median)\n", cases[i].name, cases[i].best()/cases[i+1].best(), cases[i].median()/cases[i+1].median())
+		fmt.Fprintf(w, "\n%s: %.2f × by hand (best), %.2f × (median)\n", cases[i].Name, cases[i].Best()/cases[i+1].Best(), cases[i].Median()/cases[i+1].Median())
 	}
 	fmt.Fprintln(w)
 	return nil

@@ -24,6 +24,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
 )
 
 // config is what the flags say.
@@ -81,4 +83,9 @@ func run(ctx context.Context, c *config) error {
 func (c *config) has(engine string) bool {
 	return slices.Contains(c.engines, engine) &&
 		(engine != "postgres" || c.postgres != "") && (engine != "redis" || c.redis != "")
+}
+
+// measure measures the cases of a table.
+func (c *config) measure(cases []*turns.Case) error {
+	return turns.Plan{Time: c.time, Batch: 300 * time.Microsecond, First: 200}.Measure(cases...)
 }

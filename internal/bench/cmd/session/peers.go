@@ -12,13 +12,15 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/gorilla/sessions"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
 )
 
 // What a peer's session holds: who it is, of which tenant, and how strongly that was proven.
 const keyPerson, keyTenant, keyLevel = "person", "tenant", "level"
 
 // peerCases are the peers over an engine, and what closes what they opened.
-func peerCases(ctx context.Context, c *config, engine string, n int) (all []*timed, end func(), err error) {
+func peerCases(ctx context.Context, c *config, engine string, n int) (all []*turns.Case, end func(), err error) {
 	none := func() {}
 	switch engine {
 	case "memory":
@@ -41,7 +43,7 @@ func peerCases(ctx context.Context, c *config, engine string, n int) (all []*tim
 	return nil, none, nil
 }
 
-func postgresPeers(ctx context.Context, c *config, n int) ([]*timed, func(), error) {
+func postgresPeers(ctx context.Context, c *config, n int) ([]*turns.Case, func(), error) {
 	e, err := openPostgres(ctx, c.postgres)
 	if err != nil {
 		return nil, func() {}, err
@@ -71,7 +73,7 @@ func postgresPeers(ctx context.Context, c *config, n int) ([]*timed, func(), err
 }
 
 // scsCases are requests through scs, without and with an idle time: with one, each writes.
-func scsCases(ctx context.Context, engine string, store scs.Store, n int) (all []*timed, err error) {
+func scsCases(ctx context.Context, engine string, store scs.Store, n int) (all []*turns.Case, err error) {
 	for _, idle := range []time.Duration{0, 15 * time.Minute} {
 		name := "scs, load only (no idle time)"
 		if idle > 0 {
@@ -89,7 +91,7 @@ func scsCases(ctx context.Context, engine string, store scs.Store, n int) (all [
 		r.handler = m.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
 			r.served = m.GetString(q.Context(), keyPerson) != "" && m.GetString(q.Context(), keyTenant) != "" && m.GetInt(q.Context(), keyLevel) == 2
 		}))
-		all = append(all, &timed{engine: engine, name: name, run: r.serve})
+		all = append(all, &turns.Case{Name: name, Run: r.serve})
 	}
 	return all, nil
 }
@@ -107,7 +109,7 @@ func scsBegin(ctx context.Context, m *scs.SessionManager) (token string, err err
 
 // gorillaCases are requests with gorilla's encrypted cookie, which nobody can end, without
 // and with saving it again.
-func gorillaCases() (all []*timed, err error) {
+func gorillaCases() (all []*turns.Case, err error) {
 	hash, block := make([]byte, 32), make([]byte, 32)
 	rand.Read(hash)
 	rand.Read(block)
@@ -135,7 +137,7 @@ func gorillaCases() (all []*timed, err error) {
 			}
 			r.served = err == nil && s.Values[keyPerson] != "" && s.Values[keyTenant] == "clinic-1" && s.Values[keyLevel] == 2
 		})
-		all = append(all, &timed{engine: "memory", name: name, run: r.serve})
+		all = append(all, &turns.Case{Name: name, Run: r.serve})
 	}
 	return all, nil
 }

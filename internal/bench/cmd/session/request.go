@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bench/turns"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -60,7 +61,7 @@ func staff(i int) audit.Actor {
 
 // wardkitCase is a request through Handler, over a store with that many sessions. Where every
 // request is to write, its clock goes on by one grain with each.
-func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool) (*timed, error) {
+func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool) (*turns.Case, error) {
 	const grain = 6 * time.Second // a tenth of a minute
 	now, name := time.Now(), "wardkit, coarse touch"
 	o := &session.Options{Now: func() time.Time { return now }}
@@ -96,7 +97,7 @@ func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool
 		return nil, err
 	}
 	begun := now
-	return &timed{engine: e.name, name: name, run: func() error {
+	return &turns.Case{Name: name, Run: func() error {
 		if everyRequest {
 			if now = now.Add(grain); now.Sub(begun) > 29*24*time.Hour {
 				begun = now
@@ -127,7 +128,7 @@ func requestTable(ctx context.Context, c *config, name, title string) error {
 	if name == "memory" {
 		n *= 10
 	}
-	var cases []*timed
+	var cases []*turns.Case
 	for i, everyRequest := range []bool{false, true} {
 		e, err := open(ctx, c, name, i)
 		if err != nil {
@@ -146,12 +147,12 @@ func requestTable(ctx context.Context, c *config, name, title string) error {
 	}
 	defer end()
 	cases = append(cases, peers...)
-	if err := measure(cases, c.time); err != nil {
+	if err := c.measure(cases); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "| %s, %d sessions | best µs | median µs | B/op | allocs/op |\n|---|---|---|---|---|\n", title, n)
 	for _, t := range cases {
-		fmt.Fprintf(c.out, "| %s | %.2f | %.2f | %.0f | %.0f |\n", t.name, t.best()/1000, t.median()/1000, t.bytes, t.allocs)
+		fmt.Fprintf(c.out, "| %s | %.2f | %.2f | %.0f | %.0f |\n", t.Name, t.Best()/1000, t.Median()/1000, t.Bytes, t.Allocs)
 	}
 	fmt.Fprintln(c.out)
 	return nil

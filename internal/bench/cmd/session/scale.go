@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/internal/bench/turns"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -45,7 +46,7 @@ func scale(ctx context.Context, c *config) error {
 }
 
 func scaleRow(ctx context.Context, c *config, name string) error {
-	var cases []*timed
+	var cases []*turns.Case
 	var bytes float64
 	for i, n := range []int{c.small, c.large} {
 		e, err := open(ctx, c, name, i)
@@ -59,12 +60,12 @@ func scaleRow(ctx context.Context, c *config, name string) error {
 		}
 		cases, bytes = append(cases, p.lookUp(ctx), p.list(ctx)), p.bytes
 	}
-	if err := measure(cases, c.time); err != nil {
+	if err := c.measure(cases); err != nil {
 		return err
 	}
-	cell := func(t *timed) string { return fmt.Sprintf("%.2f / %.2f", t.best()/1000, t.median()/1000) }
-	ratio := func(large, small *timed) string {
-		return fmt.Sprintf("%.2f / %.2f", large.best()/small.best(), large.median()/small.median())
+	cell := func(t *turns.Case) string { return fmt.Sprintf("%.2f / %.2f", t.Best()/1000, t.Median()/1000) }
+	ratio := func(large, small *turns.Case) string {
+		return fmt.Sprintf("%.2f / %.2f", large.Best()/small.Best(), large.Median()/small.Median())
 	}
 	fmt.Fprintf(c.out, "| %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, cell(cases[0]), cell(cases[2]), ratio(cases[2], cases[0]),
 		cell(cases[1]), cell(cases[3]), ratio(cases[3], cases[1]), bytes)
@@ -73,15 +74,15 @@ func scaleRow(ctx context.Context, c *config, name string) error {
 
 var errMissing = errors.New("a session is missing")
 
-func (p *population) lookUp(ctx context.Context) *timed {
-	return &timed{engine: p.name, run: func() error {
+func (p *population) lookUp(ctx context.Context) *turns.Case {
+	return &turns.Case{Run: func() error {
 		_, err := p.store.Get(ctx, p.keys[rand.IntN(len(p.keys))])
 		return err
 	}}
 }
 
-func (p *population) list(ctx context.Context) *timed {
-	return &timed{engine: p.name, run: func() error {
+func (p *population) list(ctx context.Context) *turns.Case {
+	return &turns.Case{Run: func() error {
 		n := 0
 		for _, err := range p.store.List(ctx, "clinic-1", person(rand.IntN(len(p.keys)/each)), p.now) {
 			if err != nil {

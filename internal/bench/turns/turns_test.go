@@ -1,0 +1,55 @@
+package turns_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wardkit/wardkit/internal/bench/turns"
+)
+
+var sink []byte
+
+// A slower case is slower, memory is counted, and what comes before a batch is not measured.
+func TestMeasure(t *testing.T) {
+	batches := 0
+	fast := &turns.Case{Name: "fast", Run: func() error { sink = make([]byte, 1024); return nil }}
+	slow := &turns.Case{
+		Name: "slow", Units: 2, Run: func() error { time.Sleep(2 * time.Millisecond); return nil },
+		Before: func() error { batches++; time.Sleep(20 * time.Millisecond); return nil },
+	}
+	require.NoError(t, turns.Plan{Batch: time.Millisecond, First: 3}.Measure(fast, slow))
+	require.Equal(t, 3, batches) // twice before, once for the measurement
+	require.GreaterOrEqual(t, slow.Best(), float64(time.Millisecond))
+	require.Less(t, slow.Best(), float64(10*time.Millisecond))
+	require.Less(t, fast.Best(), slow.Best())
+	require.LessOrEqual(t, fast.Best(), fast.Median())
+	require.GreaterOrEqual(t, fast.Bytes, 1024.0)
+	require.GreaterOrEqual(t, fast.Allocs, 1.0)
+}
+
+func TestMost(t *testing.T) {
+	runs := 0
+	c := &turns.Case{Run: func() error { runs++; return nil }}
+	require.NoError(t, turns.Plan{Batch: time.Second, First: 5, Most: 7}.Measure(c))
+	require.Equal(t, 5+5+7, runs)
+}
+
+// An error of a case, at first or later, or before a batch, ends it all.
+func TestErrors(t *testing.T) {
+	failed, runs := errors.New("failed"), 0
+	for _, c := range []*turns.Case{
+		{Run: func() error { return failed }},
+		{Run: func() error { return nil }, Before: func() error { return failed }},
+		{Run: func() error {
+			if runs++; runs > 10 {
+				return failed
+			}
+			return nil
+		}},
+	} {
+		require.ErrorIs(t, turns.Plan{Time: time.Minute, Batch: time.Microsecond, First: 5}.Measure(c), failed)
+	}
+}
