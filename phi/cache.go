@@ -4,19 +4,22 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // cache keeps at most max values, each until its own expiry, dropping the one that was used
 // longest ago.
 type cache[K comparable, V any] struct {
-	max int
+	max  int
+	last atomic.Pointer[cached[K, V]] // the front of order: asked for again, it needs no lock
 
 	mu    sync.Mutex
 	items map[K]*list.Element
-	order list.List // most recently used first
+	order list.List // of *cached, most recently used first
 }
 
+// cached is never changed.
 type cached[K comparable, V any] struct {
 	key     K
 	value   V
@@ -31,6 +34,9 @@ func newCache[K comparable, V any](size int) *cache[K, V] {
 }
 
 func (c *cache[K, V]) get(k K, now time.Time) (v V, ok bool) {
+	if item := c.last.Load(); item != nil && item.key == k && now.Before(item.expires) {
+		return item.value, true
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.items[k]
@@ -43,6 +49,7 @@ func (c *cache[K, V]) get(k K, now time.Time) (v V, ok bool) {
 		return v, false
 	}
 	c.order.MoveToFront(e)
+	c.last.Store(item)
 	return item.value, true
 }
 
@@ -52,7 +59,9 @@ func (c *cache[K, V]) put(k K, v V, expires time.Time) {
 	if e, ok := c.items[k]; ok {
 		c.drop(e)
 	}
-	c.items[k] = c.order.PushFront(&cached[K, V]{k, v, expires})
+	item := &cached[K, V]{k, v, expires}
+	c.items[k] = c.order.PushFront(item)
+	c.last.Store(item)
 	if c.order.Len() > c.max {
 		c.drop(c.order.Back())
 	}
@@ -68,7 +77,9 @@ func (c *cache[K, V]) forget(k K) {
 }
 
 func (c *cache[K, V]) drop(e *list.Element) {
-	delete(c.items, c.order.Remove(e).(*cached[K, V]).key)
+	item := c.order.Remove(e).(*cached[K, V])
+	delete(c.items, item.key)
+	c.last.CompareAndSwap(item, nil)
 }
 
 // flights lets one caller load a thing while the others wait for it.

@@ -1,5 +1,7 @@
 package phi
 
+import "time"
+
 // For the tests with outside vectors.
 
 // DeriveXAES returns the AES-256-GCM key that XAES-256-GCM derives from key and the first half
@@ -37,3 +39,18 @@ func MaskOf(c Class) string { return c.mask() }
 
 // Overhead is how many bytes a sealed value adds to its padded plaintext.
 const Overhead = overhead
+
+// Cache is the cache of unwrapped keys.
+type Cache struct{ c *cache[string, int] }
+
+// NewCache returns a Cache of size.
+func NewCache(size int) Cache { return Cache{newCache[string, int](size)} }
+
+// Get returns the value of k at now.
+func (c Cache) Get(k string, now time.Time) (int, bool) { return c.c.get(k, now) }
+
+// Put keeps v until it expires.
+func (c Cache) Put(k string, v int, expires time.Time) { c.c.put(k, v, expires) }
+
+// Forget drops k.
+func (c Cache) Forget(k string) { c.c.forget(k) }

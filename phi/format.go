@@ -39,7 +39,7 @@ const (
 	ciphertext = nonceAt + nonceSize
 	overhead   = ciphertext + tagSize
 
-	padStep = 32
+	padStep, padStride = 32, 128 // of up to 64 bytes, and of more
 )
 
 // MaxValue is the most bytes a sealed value may hold: 1 MiB. Files are not values.
@@ -153,18 +153,30 @@ func appendLP(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// appendPadded appends s, 0x80 and zeros up to the next multiple of 32 bytes (ISO/IEC
-// 7816-4), so that the length of a name, a phone number or a yes says little.
+// paddedSize returns to how many bytes n are padded: 32, 64 or a multiple of 128, so that the
+// length of a name, a phone number or a yes says little. What is longer is padded to what
+// AES-GCM encrypts at one stroke: 96 bytes would take longer than 128.
+func paddedSize(n int) int {
+	if n < 2*padStep {
+		return (n/padStep + 1) * padStep
+	}
+	return (n/padStride + 1) * padStride
+}
+
+// appendPadded appends s, 0x80 and zeros up to its padded size (ISO/IEC 7816-4).
 func appendPadded[T string | []byte](b []byte, s T) []byte {
 	b = append(b, s...)
-	pad := [padStep]byte{0x80}
-	return append(b, pad[:padStep-len(s)%padStep]...)
+	end := len(b)
+	b = append(b, make([]byte, paddedSize(len(s))-len(s))...)
+	b[end] = 0x80
+	return b
 }
 
 // sealedSize returns the length of a sealed value of n bytes.
-func sealedSize(n int) int { return overhead + (n/padStep+1)*padStep }
+func sealedSize(n int) int { return overhead + paddedSize(n) }
 
-// unpad removes what appendPadded appended. Other implementations may pad further.
+// unpad removes what appendPadded appended. Other implementations, and earlier releases, may pad
+// to any multiple of 32 bytes.
 func unpad(b []byte) ([]byte, error) {
 	n := len(b)
 	for n >= 8 && binary.LittleEndian.Uint64(b[n-8:]) == 0 {

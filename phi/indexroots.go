@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -23,28 +25,37 @@ type indexRoot struct {
 	epoch byte
 	raw   []byte
 
-	mu   sync.RWMutex
-	macs map[macID]*macPool
+	macs    atomic.Pointer[map[macID]*macPool] // replaced by a larger one, never changed
+	growing sync.Mutex
 }
 
 // maxMacs bounds the derived keys of one root, of which each index has one.
 const maxMacs = 1024
 
+func newIndexRoot(k *key) *indexRoot {
+	r := &indexRoot{epoch: byte(k.epoch), raw: k.root}
+	r.macs.Store(&map[macID]*macPool{})
+	return r
+}
+
 // mac returns what computes the terms of an index.
 func (r *indexRoot) mac(id macID) *macPool {
-	r.mu.RLock()
-	m := r.macs[id]
-	r.mu.RUnlock()
-	if m != nil {
+	if m := (*r.macs.Load())[id]; m != nil {
 		return m
 	}
-	m = newMacPool(r.epoch, deriveMAC(r.raw, id))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.macs) >= maxMacs {
-		clear(r.macs)
+	return r.derive(id)
+}
+
+// derive adds the key of an index to those that are there.
+func (r *indexRoot) derive(id macID) *macPool {
+	m := newMacPool(r.epoch, deriveMAC(r.raw, id))
+	r.growing.Lock()
+	defer r.growing.Unlock()
+	macs := map[macID]*macPool{id: m}
+	if have := *r.macs.Load(); len(have) < maxMacs {
+		maps.Copy(macs, have)
 	}
-	r.macs[id] = m
+	r.macs.Store(&macs)
 	return m
 }
 
@@ -125,7 +136,7 @@ func (v *Vault) loadIndex(ctx context.Context, t audit.Tenant) (*liveRoots, erro
 		if err != nil {
 			return nil, err
 		}
-		l.roots = append(l.roots, &indexRoot{epoch: byte(k.epoch), raw: k.root, macs: map[macID]*macPool{}})
+		l.roots = append(l.roots, newIndexRoot(k))
 		if k.expires.Before(l.expires) {
 			l.expires = k.expires
 		}
