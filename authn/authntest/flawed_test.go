@@ -7,13 +7,13 @@ import (
 	"errors"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/internal/conform"
 )
 
 // flawed is a store that is written to be broken: with flaw set to the name of a rule it
@@ -21,6 +21,8 @@ import (
 type flawed struct {
 	flaw   string
 	broken bool // by people_break
+
+	meeting conform.Meeting
 
 	mu       sync.Mutex
 	people   map[key]authn.Person
@@ -60,9 +62,7 @@ func (s *flawed) lets(flaw string) {
 		return
 	}
 	s.mu.Unlock()
-	for range 200 {
-		runtime.Gosched()
-	}
+	s.meeting.Wait()
 	s.mu.Lock()
 }
 

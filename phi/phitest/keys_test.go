@@ -3,9 +3,7 @@ package phitest_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -146,29 +144,15 @@ func lateBlind() phi.KeyStore {
 	return m
 }
 
-// meet lets goroutines that are inside at the same time find each other.
-func meet(inside *atomic.Int32) (met bool) {
-	inside.Add(1)
-	defer inside.Add(-1)
-	for range 100_000 {
-		if inside.Load() > 1 {
-			runtime.Gosched()
-			return true
-		}
-		runtime.Gosched()
-	}
-	return false
-}
-
 // unlocked looks first and writes later.
 func unlocked() phi.KeyStore {
 	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}
-	var inside atomic.Int32
+	var inside conform.Meeting
 	m.create = func(ctx context.Context, k phi.Key) error {
 		_, err := m.MemoryKeys.Current(ctx, k.KeySlot)
 		free := errors.Is(err, phi.ErrKeyNotFound) && k.Patient == ""
 		if free {
-			meet(&inside)
+			inside.Wait()
 		}
 		err = m.MemoryKeys.Create(ctx, k)
 		if have, _ := m.MemoryKeys.Get(ctx, k.ID); free && errors.Is(err, phi.ErrKeyExists) && len(have) == 0 {

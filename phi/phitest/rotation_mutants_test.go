@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 
+	"github.com/wardkit/wardkit/internal/conform"
 	"github.com/wardkit/wardkit/phi"
 )
 
@@ -153,7 +153,7 @@ func boastful() phi.KeyStore {
 // looksFirst compares, and writes later.
 func looksFirst() phi.KeyStore {
 	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}
-	var inside atomic.Int32
+	var inside conform.Meeting
 	m.rewrap = func(ctx context.Context, swaps []phi.KeySwap) (int, error) {
 		if len(swaps) != 1 {
 			return m.MemoryKeys.Rewrap(ctx, swaps)
@@ -164,7 +164,7 @@ func looksFirst() phi.KeyStore {
 		}
 		fits := len(have) == 1 && string(have[0].Wrapped) == string(swaps[0].Old)
 		if fits {
-			meet(&inside)
+			inside.Wait()
 		}
 		n, err := m.MemoryKeys.Rewrap(ctx, swaps)
 		if err == nil && fits && n == 0 {
@@ -276,12 +276,12 @@ func reusesFinished() phi.KeyStore {
 // beginsTwice looks first and writes later.
 func beginsTwice() phi.KeyStore {
 	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}
-	var inside atomic.Int32
+	var inside conform.Meeting
 	m.begin = func(ctx context.Context, r phi.Rotation) error {
 		busy, err := m.MemoryKeys.Rotations(ctx, phi.RotationQuery{Namespace: r.Namespace, Limit: 99})
 		free := err == nil && len(busy) == 0
 		if free {
-			meet(&inside)
+			inside.Wait()
 		}
 		err = m.MemoryKeys.BeginRotation(ctx, r)
 		if free && errors.Is(err, phi.ErrRotating) {
@@ -345,12 +345,12 @@ func reopens() phi.KeyStore {
 // advancesTwice looks first and writes later.
 func advancesTwice() phi.KeyStore {
 	m := &keyMutant{MemoryKeys: phi.NewMemoryKeys()}
-	var inside atomic.Int32
+	var inside conform.Meeting
 	m.advance = func(ctx context.Context, r phi.Rotation) error {
 		have, err := m.MemoryKeys.Rotation(ctx, r.Namespace, r.ID)
 		fits := err == nil && have.Version == r.Version && have.Finished.IsZero()
 		if fits {
-			meet(&inside)
+			inside.Wait()
 		}
 		err = m.MemoryKeys.AdvanceRotation(ctx, r)
 		if fits && errors.Is(err, phi.ErrRotationMoved) {

@@ -185,14 +185,14 @@ func halfway() phi.TermStore {
 // looking looks first and writes later.
 func looking() phi.TermStore {
 	m := newTermMutant()
-	var inside atomic.Int32
+	var inside conform.Meeting
 	m.save = func(ctx context.Context, t audit.Tenant, terms phi.Terms) error {
 		for _, term := range terms.List {
 			if by := m.holder(ctx, t, terms.Entity, term); by != "" && by != terms.Row {
 				return m.MemoryTerms.SaveTerms(ctx, t, terms)
 			}
 		}
-		if meet(&inside) {
+		if inside.Wait() {
 			err := m.MemoryTerms.SaveTerms(ctx, t, terms)
 			if errors.Is(err, phi.ErrDuplicate) {
 				return nil
@@ -207,10 +207,10 @@ func looking() phi.TermStore {
 // merging mixes the terms of calls once it has seen two at once.
 func merging() phi.TermStore {
 	m := newTermMutant()
-	var inside atomic.Int32
+	var inside conform.Meeting
 	var seen atomic.Bool
 	m.save = func(ctx context.Context, t audit.Tenant, terms phi.Terms) error {
-		if seen.Load() || meet(&inside) {
+		if seen.Load() || inside.Wait() {
 			seen.Store(true)
 			terms.List = slices.Concat(m.remembered(t, terms.Entity, terms.Row), terms.List)
 		}

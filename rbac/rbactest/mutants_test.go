@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -325,13 +324,12 @@ func zeroIsAny(m *mutant) {
 }
 
 func checkThenAct(m *mutant) {
+	var meeting conform.Meeting
 	m.apply = func(ctx context.Context, t audit.Tenant, v int64, c rbac.Change) error {
 		if now, err := m.Memory.Version(ctx, t); err != nil || now != v {
 			return cmp.Or(err, rbac.ErrConflict)
 		}
-		for range 1000 {
-			runtime.Gosched()
-		}
+		meeting.Wait()
 		for {
 			now, err := m.Memory.Version(ctx, t)
 			if err != nil {
