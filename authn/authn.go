@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
@@ -110,8 +111,9 @@ func (m *Manager) With(store Store) *Manager {
 	return &inner
 }
 
-// check refuses missing parts: the zero value of none of them is safe.
+// check refuses missing parts, all of them at once: the zero value of none of them is safe.
 func (p Parts) check() error {
+	var missing []string
 	for _, part := range []struct {
 		missing bool
 		name    string
@@ -122,10 +124,14 @@ func (p Parts) check() error {
 		{p.Factor == nil, "Factor"},
 		{p.Recorder == nil, "Recorder"},
 		{p.Mailer == nil, "Mailer"},
+		{p.BaseURL == "", "BaseURL"},
 	} {
 		if part.missing {
-			return errors.New("authn: Parts." + part.name + " is missing")
+			missing = append(missing, part.name)
 		}
+	}
+	if len(missing) > 0 {
+		return errors.New("authn: Parts lacks " + strings.Join(missing, ", "))
 	}
 	return nil
 }

@@ -21,6 +21,12 @@ var (
 	// ErrInactive: who signed in last too long ago is locked out until an administrator unlocks
 	// them (HTTP 403). Only who has just proven a password or holds a link is told.
 	ErrInactive = errors.New("authn: locked after a long time without a sign-in")
+	// ErrProof: Prove was given less than the policy asks for, see Manager.Asked.
+	ErrProof = errors.New("authn: more has to be proven")
+	// ErrNoFactor: a code was given, and the person has no second factor.
+	ErrNoFactor = errors.New("authn: no second factor is set up")
+	// ErrPolicy: a tenant's policy cannot be meant, or its stored form cannot be read.
+	ErrPolicy = errors.New("authn: policy not usable")
 	// ErrBanner: the banner was not acknowledged. It appears as Step.Problem.
 	ErrBanner = errors.New("authn: banner not acknowledged")
 	// ErrNetworkRules: a list of networks cannot be used.

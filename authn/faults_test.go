@@ -213,17 +213,14 @@ func TestFailingRecorderKeepsPeopleOut(t *testing.T) {
 
 func TestFailingPolicy(t *testing.T) {
 	t.Parallel()
-	fail := false
-	h := newHouse(t, nil, func(o *authn.Options) {
-		o.Policy = func(ctxT, audit.Tenant) (authn.Policy, error) {
-			if fail {
-				return authn.Policy{}, errBroken
-			}
-			return authn.DefaultPolicy(), nil
-		}
-	})
+	h := newHouse(t, nil)
 	h.ada(audit.KindPatient)
-	fail = true
+	h.wire.watch(func(_ int, name string) error {
+		if name == "store.GetPolicy" {
+			return errBroken
+		}
+		return nil
+	})
 	_, err := h.signIn(good)
 	require.ErrorIs(t, err, authn.ErrUnavailable)
 	require.Zero(t, h.sessions.count())

@@ -62,8 +62,7 @@ func byPassword(a Account, now time.Time) Evidence {
 type standing struct {
 	account  Account
 	enrolled bool
-	enforce  Enforcement
-	policy   Policy
+	policy   *Policy
 }
 
 // complete is the one gate. It asks for what is still owed and mints a session only when
@@ -127,7 +126,7 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if ev.Second && !enrolled { // taken away since it was proven
 		return standing{}, ErrTicket
 	}
-	return standing{a, enrolled, p.of(a.Person.Kind), p}, nil
+	return standing{a, enrolled, p}, nil
 }
 
 // owed is the next thing to ask for, in order. Whoever has a second factor is asked for it,
@@ -136,7 +135,7 @@ func (s standing) owed(ev Evidence) Need {
 	switch {
 	case s.enrolled && !ev.Second:
 		return NeedSecondFactor
-	case !s.enrolled && s.enforce != Optional:
+	case !s.enrolled && s.policy.of(s.account.Person.Kind) != Optional:
 		return NeedEnrolment
 	case s.account.Password.Due:
 		return NeedPassword
@@ -152,16 +151,8 @@ func (s standing) owesBanner(ev Evidence) bool {
 	return b.Version != "" && ev.Banner != b.Version && (b.Always || s.account.Person.Banner != b.Version)
 }
 
-// least is the shortest password that the policy takes. A second factor that is only
-// optional can be given up, so only a required one makes a shorter password enough.
-func (s standing) least() int { return shortest(s.enforce) }
-
-func shortest(e Enforcement) int {
-	if e == Optional {
-		return minAlone
-	}
-	return minWithMF
-}
+// least is the shortest new password that the policy takes.
+func (s standing) least() int { return s.policy.least(s.account.Person.Kind) }
 
 // ask issues a ticket for the next step.
 func (m *Manager) ask(ctx context.Context, st ticketState) (Step, error) {

@@ -32,18 +32,42 @@ func TicketFrom(r *http.Request) string {
 	return all[0].Value
 }
 
-// Status returns the HTTP status for an error of this package.
+// Status returns the HTTP status for an error of this package: 202 for ErrPending, because the
+// change is made and what is left of it will be. An error of another package that has a method
+// HTTPStatus() int has what that says; everything else is a part that failed, 503.
 func Status(err error) int {
-	for _, row := range []struct {
-		err    error
-		status int
-	}{
+	for _, row := range statuses() {
+		if errors.Is(err, row.err) {
+			return row.status
+		}
+	}
+	if confirm := (*LockOutError)(nil); errors.As(err, &confirm) {
+		return http.StatusConflict
+	}
+	if known := (interface{ HTTPStatus() int })(nil); errors.As(err, &known) {
+		if s := known.HTTPStatus(); s == http.StatusAccepted || s >= http.StatusBadRequest && s < 600 {
+			return s
+		}
+	}
+	return http.StatusServiceUnavailable
+}
+
+type status struct {
+	err    error
+	status int
+}
+
+// statuses are the errors in the order in which they count where one is joined of several.
+func statuses() []status {
+	return []status{
 		{nil, http.StatusOK},
+		{ErrPending, http.StatusAccepted}, // which wraps what keeps it waiting
 		{ErrUnavailable, http.StatusServiceUnavailable},
 		{ErrBusy, http.StatusServiceUnavailable},
 		{ErrThrottled, http.StatusTooManyRequests},
 		{ErrDenied, http.StatusUnauthorized},
 		{ErrWrongCode, http.StatusUnauthorized},
+		{ErrProof, http.StatusUnauthorized},
 		{ErrNetwork, http.StatusForbidden},
 		{ErrInactive, http.StatusForbidden},
 		{ErrTicket, http.StatusUnauthorized},
@@ -55,17 +79,11 @@ func Status(err error) int {
 		{ErrPassword, http.StatusUnprocessableEntity},
 		{ErrIdentifier, http.StatusUnprocessableEntity},
 		{ErrNetworkRules, http.StatusUnprocessableEntity},
+		{ErrPolicy, http.StatusUnprocessableEntity},
+		{ErrNoFactor, http.StatusConflict},
 		{ErrExists, http.StatusConflict},
 		{ErrConflict, http.StatusConflict},
 		{ErrState, http.StatusConflict},
 		{ErrSetUpDone, http.StatusConflict},
-	} {
-		if errors.Is(err, row.err) {
-			return row.status
-		}
 	}
-	if confirm := (*LockOutError)(nil); errors.As(err, &confirm) {
-		return http.StatusConflict
-	}
-	return http.StatusInternalServerError
 }

@@ -69,8 +69,22 @@ func TestStatus(t *testing.T) {
 		{authn.ErrSetUpDone, 409},
 		{fmt.Errorf("x: %w", authn.ErrUnavailable), 503},
 		{errors.Join(authn.ErrDenied, authn.ErrUnavailable), 503},
-		{errors.New("something else"), 500},
+		{authn.ErrProof, 401},
+		{authn.ErrNoFactor, 409},
+		{authn.ErrPolicy, 422},
+		{fmt.Errorf("%w: %w", authn.ErrPending, authn.ErrUnavailable), 202},
+		{errors.New("of another package"), 503},
+		{coded(409), 409},
+		{fmt.Errorf("x: %w", coded(202)), 202},
+		{coded(200), 503},
+		{errors.Join(authn.ErrUnavailable, coded(409)), 503},
 	} {
 		require.Equal(t, c.status, authn.Status(c.err), "%v", c.err)
 	}
 }
+
+// coded is an error of another package that knows its own status.
+type coded int
+
+func (c coded) Error() string   { return "coded" }
+func (c coded) HTTPStatus() int { return int(c) }

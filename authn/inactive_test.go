@@ -169,20 +169,3 @@ func TestABannerIsTheLastStep(t *testing.T) {
 	require.Equal(t, authn.NeedSecondFactor, s.Need)
 	require.ErrorIs(t, s.Problem, authn.ErrWrongCode)
 }
-
-func TestPolicyValidates(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, authn.DefaultPolicy().Validate())
-	for name, p := range map[string]authn.Policy{
-		"an hour":      {InactiveStaff: time.Hour},
-		"negative":     {InactivePatients: -day},
-		"long version": {Banner: authn.Banner{Version: string(make([]byte, 65))}},
-	} {
-		require.Error(t, p.Validate(), name)
-		h := newHouse(t, nil)
-		h.ada(audit.KindPatient)
-		h = ruled(t, &p)
-		_, err := h.signIn(good)
-		require.ErrorIs(t, err, authn.ErrUnavailable, name)
-	}
-}

@@ -22,6 +22,7 @@ type Memory struct {
 	tickets  map[string]Ticket
 	windows  map[windowKey]window
 	messages map[messageKey]queued
+	policies map[audit.Tenant]*Policy // never written to once they are here
 }
 
 type (
@@ -57,6 +58,7 @@ func NewMemory() *Memory {
 		people: map[personKey]Person{}, rows: map[rowKey]Credential{}, charged: map[rowKey]time.Time{},
 		links: map[string]Link{}, tickets: map[string]Ticket{},
 		windows: map[windowKey]window{}, messages: map[messageKey]queued{},
+		policies: map[audit.Tenant]*Policy{},
 	}
 }
 
@@ -210,6 +212,37 @@ func (m *Memory) write(c Change) {
 			m.links[hash] = l
 		}
 	}
+}
+
+// GetPolicy implements Policies.
+func (m *Memory) GetPolicy(ctx context.Context, t audit.Tenant) (*Policy, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	p, ok := m.policies[t]
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return p, nil
+}
+
+// SavePolicy implements Policies.
+func (m *Memory) SavePolicy(ctx context.Context, t audit.Tenant, p Policy) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	var version int64
+	if saved := m.policies[t]; saved != nil {
+		version = saved.Version
+	}
+	if p.Version != version+1 {
+		return ErrConflict
+	}
+	p = p.Clone()
+	m.policies[t] = &p
+	return nil
 }
 
 // Credential implements Credentials.

@@ -24,9 +24,18 @@ func networks(t testing.TB, text string) []netip.Prefix {
 // ruled is a house whose policy a test can change.
 func ruled(t *testing.T, p *authn.Policy) *house {
 	t.Helper()
-	return newHouse(t, nil, func(o *authn.Options) {
-		o.Policy = func(context.Context, audit.Tenant) (authn.Policy, error) { return *p, nil }
-	})
+	return newHouse(t, ruledStore{authn.NewMemory(), p})
+}
+
+// ruledStore is a store in which everybody's policy is p.
+type ruledStore struct {
+	authn.Store
+	p *authn.Policy
+}
+
+func (s ruledStore) GetPolicy(ctx context.Context, _ audit.Tenant) (*authn.Policy, error) {
+	p := s.p.Clone()
+	return &p, ctx.Err()
 }
 
 func TestParseNetworks(t *testing.T) {

@@ -53,6 +53,8 @@ func TestNewRefuses(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+	_, err := authn.New(authn.Parts{}, nil)
+	require.ErrorContains(t, err, "lacks Store, Vault, Sessions, Factor, Recorder, Mailer, BaseURL", "all at once")
 	for _, base := range []string{"https://clinic.example.com/app/", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:80"} {
 		p := h.parts
 		p.BaseURL = base

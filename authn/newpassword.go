@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
@@ -15,7 +16,7 @@ func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (s
 	if err != nil {
 		return "", err
 	}
-	s, err := m.judge(pw, now.least(), contextWords(name))
+	s, err := m.judge(pw, now.least(), slices.Concat(contextWords(name), now.policy.Passwords.Words))
 	if err != nil {
 		return "", err
 	}
@@ -57,7 +58,7 @@ func (m *Manager) MinPassword(ctx context.Context, t audit.Tenant, k audit.Kind)
 	if err != nil {
 		return 0, err
 	}
-	return shortest(p.of(k)), nil
+	return p.least(k), nil
 }
 
 // ChangePassword gives the signed-in person in ctx a new password after checking the old
@@ -79,7 +80,7 @@ func (m *Manager) ChangePassword(ctx context.Context, old, new Password, c Clien
 	if err != nil {
 		return Step{}, err
 	}
-	hash, err := m.newPassword(ctx, standing{account: s.account, enforce: p.of(s.account.Person.Kind)}, new)
+	hash, err := m.newPassword(ctx, standing{account: s.account, policy: p}, new)
 	if err != nil {
 		return Step{}, err
 	}

@@ -1,21 +1,17 @@
 package authn
 
 import (
-	"cmp"
-	"context"
 	"crypto/fips140"
 	"errors"
 	"log/slog"
 	"runtime"
 	"time"
-
-	"github.com/wardkit/wardkit/audit"
 )
 
 // Options changes a Manager's defaults. The zero value is safe.
 type Options struct {
-	// Policy returns the tenant's policy, asked anew at every step. Nil: DefaultPolicy.
-	Policy func(ctx context.Context, t audit.Tenant) (Policy, error)
+	// Policy holds for tenants that have saved none, see Manager.SavePolicy. Nil: DefaultPolicy.
+	Policy *Policy
 
 	// Throttle slows down consecutive failures per person and family. Default: 4 free
 	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100.
@@ -71,105 +67,6 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Enforcement says whether a second factor is asked of everybody.
-type Enforcement uint8
-
-// The enforcements. The zero value is the strict one, and so is any unknown one.
-const (
-	Required Enforcement = iota // who has none sets one up before anything else
-	Optional                    // who has one is always asked for it
-)
-
-// Policy is what a tenant asks of sign-ins. Nobody is exempt from it: there is no field for
-// that.
-type Policy struct {
-	Staff    Enforcement
-	Patients Enforcement // patients and their proxies
-
-	// Closed lets nobody of the tenant in, and nobody who is signed in go on.
-	Closed bool
-	// Network says from where; the zero value is from everywhere.
-	Network Network
-
-	// InactiveStaff and InactivePatients lock out who has not signed in for so long, until an
-	// administrator unlocks them. 0 is 90 days; at least a day.
-	InactiveStaff, InactivePatients time.Duration
-
-	// Banner is what people acknowledge after they have proven who they are and before they
-	// are signed in; the zero value asks for nothing.
-	Banner Banner
-}
-
-// Banner is a notice such as "this system is for authorised use only". The words are the host's.
-type Banner struct {
-	// Version names the words in force, at most 64 bytes; a new one is asked for again. ""
-	// asks for nothing.
-	Version string
-	// Always asks at every sign-in, not only for a new version.
-	Always bool
-}
-
-// maxVersion is how long a banner's version can be, in bytes.
-const maxVersion = 64
-
-// inactiveAfter is the inactivity that locks people out where the policy names none.
-const inactiveAfter = 90 * 24 * time.Hour
-
-// Validate refuses a policy that cannot be meant: network rules that Network.Validate refuses,
-// an inactivity below a day, a version that is too long.
-func (p Policy) Validate() error {
-	switch {
-	case p.InactiveStaff != 0 && p.InactiveStaff < 24*time.Hour, p.InactivePatients != 0 && p.InactivePatients < 24*time.Hour:
-		return errors.New("authn: Policy: inactivity is at least a day")
-	case len(p.Banner.Version) > maxVersion:
-		return errors.New("authn: Policy: the banner's version is too long")
-	}
-	return p.Network.Validate()
-}
-
-// Inactive reports whether somebody is locked out at now because they have not signed in for
-// too long. A change that an administrator makes to the account, Unlock for instance, begins
-// the time anew.
-func (p Policy) Inactive(who Person, now time.Time) bool {
-	limit := p.InactiveStaff
-	if who.Kind == audit.KindPatient || who.Kind == audit.KindProxy {
-		limit = p.InactivePatients
-	}
-	last := who.Created
-	for _, t := range []time.Time{who.Changed, who.SignedIn} {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return who.State == Active && now.Sub(last) > cmp.Or(limit, inactiveAfter)
-}
-
-// DefaultPolicy requires a second factor of staff and leaves it to patients.
-func DefaultPolicy() Policy { return Policy{Staff: Required, Patients: Optional} }
-
-// of returns what the policy asks of somebody of kind k.
-func (p Policy) of(k audit.Kind) Enforcement {
-	switch k {
-	case audit.KindPatient, audit.KindProxy:
-		return p.Patients
-	}
-	return p.Staff
-}
-
-func (m *Manager) policy(ctx context.Context, t audit.Tenant) (Policy, error) {
-	if m.o.Policy == nil {
-		return DefaultPolicy(), nil
-	}
-	p, err := m.o.Policy(ctx, t)
-	if err != nil {
-		return Policy{}, unavailable("reading the policy", err)
-	}
-	if err := p.Validate(); err != nil {
-		return Policy{}, unavailable("reading the policy", err)
-	}
-	return p, nil
-}
-
 // hashing returns how new hashes are made.
 func (o Options) hashing() scheme {
 	switch {
@@ -187,6 +84,12 @@ func (o *Options) withDefaults() (Options, error) {
 	if o != nil {
 		full = *o
 	}
+	if full.Policy == nil {
+		p := DefaultPolicy()
+		full.Policy = &p
+	}
+	own := full.Policy.Clone()
+	full.Policy = &own
 	full.Throttle = full.Throttle.withDefaults()
 	set(&full.AddressTries, 300)
 	set(&full.AddressWindow, 10*time.Minute)
@@ -228,6 +131,7 @@ func (o Options) check() error {
 		ok   bool
 		what string
 	}{
+		{o.Policy.Validate() == nil, "Policy: not valid"},
 		{o.Throttle.valid(), "Throttle: needs 0 to 10 free tries, delays from 1 second on, and 1 to 100 failures at most (NIST SP 800-63B-4, 3.2.2)"},
 		{o.AddressTries > 0 && o.AddressWindow > 0, "AddressTries, AddressWindow: must be positive"},
 		{o.ResetTries > 0, "ResetTries: must be positive"},

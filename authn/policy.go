@@ -1,177 +1,196 @@
 package authn
 
 import (
-	_ "embed"
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
-	"unicode"
+	"time"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/wardkit/wardkit/audit"
 )
 
-// Lengths of a password in Unicode code points (NIST SP 800-63B-4, section 3.1.1.2).
+// Policy is what a tenant asks of sign-ins. It is a value: Manager.SavePolicy replaces it as a
+// whole, and the next step of every sign-in on every server is judged by it. Nobody is exempt
+// from it: there is no field for that.
+type Policy struct {
+	// Version counts how often the tenant saved a policy; 0 is one that was never saved.
+	// SavePolicy refuses to replace any other than the one with this version.
+	Version int64
+
+	Staff    Enforcement
+	Patients Enforcement // patients and their proxies
+
+	// ApproveStaff and ApprovePatients let nobody in who took up an invitation until
+	// Manager.Approve says so.
+	ApproveStaff, ApprovePatients bool
+
+	// Reproof is what Manager.Prove asks of who is signed in already.
+	Reproof Reproof
+
+	// Closed lets nobody of the tenant in, and nobody who is signed in go on.
+	Closed bool
+	// Network says from where; the zero value is from everywhere.
+	Network Network
+
+	// InactiveStaff and InactivePatients lock out who has not signed in for so long, until an
+	// administrator unlocks them. 0 is 90 days; at least a day, at most ten years.
+	InactiveStaff, InactivePatients time.Duration
+
+	// Banner is what people acknowledge after they have proven who they are and before they
+	// are signed in; the zero value asks for nothing.
+	Banner Banner
+
+	// Passwords are what new passwords must be beyond what NIST SP 800-63B-4 asks.
+	Passwords PasswordRules
+}
+
+// Enforcement says whether a second factor is asked of everybody.
+type Enforcement uint8
+
+// The enforcements. The zero value is the strict one, and so is any unknown one.
 const (
-	minAlone  = 15  // where it is the only factor
-	minWithMF = 8   // where a second factor is required as well
-	maxLength = 256 // NIST asks for at least 64; a bound keeps hashing cheap
-
-	maxBytes = 4 * maxLength
+	Required Enforcement = iota // who has none sets one up before anything else
+	Optional                    // who has one is always asked for it
 )
 
-//go:embed common.txt
-var commonWords string
+// Reproof says what proves once more who somebody is who is signed in already.
+type Reproof uint8
 
-// normalise returns the form that is hashed: NFC, nothing else changed. It reports false
-// for what cannot be a password: too many bytes, no valid UTF-8, control characters.
-func normalise(p Password) (string, bool) {
-	s := p.reveal()
-	if len(s) > maxBytes || !utf8.ValidString(s) || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", false
-	}
-	return norm.NFC.String(s), true
+// The reproofs. Any unknown one is AllFactors.
+const (
+	// OneFactor is the password or a code of the second factor, whichever the person gives:
+	// beside the session's own secret one is enough (NIST SP 800-63B-4, section 2.2.3).
+	OneFactor Reproof = iota
+	// AllFactors is the password, and a code as well of who has a second factor.
+	AllFactors
+)
+
+// Banner is a notice such as "this system is for authorised use only". The words are the host's.
+type Banner struct {
+	// Version names the words in force, at most 64 bytes; a new one is asked for again. ""
+	// asks for nothing.
+	Version string
+	// Always asks at every sign-in, not only for a new version.
+	Always bool
 }
 
-// judge checks a new password. Words are what it must not lean on. It returns the
-// normalised password or a *PolicyError.
-func (m *Manager) judge(p Password, least int, words []string) (string, error) {
-	refuse := func(r Reason) (string, error) {
-		return "", &PolicyError{Reason: r, Min: least, Max: maxLength}
-	}
-	if len(p.reveal()) > maxBytes {
-		return refuse(TooLong)
-	}
-	s, ok := normalise(p)
-	switch n := utf8.RuneCountInString(s); {
-	case !ok:
-		return refuse(Invalid)
-	case n < least:
-		return refuse(TooShort)
-	case n > maxLength:
-		return refuse(TooLong)
-	}
-	plain := fold(s)
-	switch {
-	case m.common(plain):
-		return refuse(Common)
-	case leans(plain, slices.Concat(words, m.o.Context)):
-		return refuse(Context)
-	}
-	return s, nil
+// PasswordRules make a tenant's new passwords longer than NIST asks, and keep its own words out
+// of them. They cannot make anything weaker.
+type PasswordRules struct {
+	// Alone is the shortest password where a second factor is not required, WithFactor where it
+	// is, both in Unicode code points. 0 is 15 and 8; at most 64.
+	Alone, WithFactor int
+	// Words are what a password must not lean on: the clinic's name. At most 64, each of 3 to
+	// 64 bytes.
+	Words []string
 }
 
-// fold returns the form in which passwords are compared with lists: NFKC and lower case, so
-// that full-width letters and capitals do not count as strength.
-func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+// The bounds of a policy.
+const (
+	maxBanner     = 64 // bytes
+	maxShortest   = 64 // code points
+	maxWords      = 64
+	maxWord       = 64 // bytes
+	minWord       = 3  // bytes
+	minInactivity = 24 * time.Hour
+	maxInactivity = 10 * 365 * 24 * time.Hour
 
-// blocklist returns the built-in common passwords and the host's.
-func blocklist(more []string) map[string]struct{} {
-	list := map[string]struct{}{}
-	for line := range strings.Lines(commonWords) {
-		if w := strings.TrimSpace(line); w != "" && !strings.HasPrefix(w, "#") {
-			list[w] = struct{}{}
+	// inactiveAfter is the inactivity that locks people out where the policy names none.
+	inactiveAfter = 90 * 24 * time.Hour
+)
+
+// DefaultPolicy requires a second factor of staff and leaves it to patients.
+func DefaultPolicy() Policy { return Policy{Staff: Required, Patients: Optional} }
+
+// Clone returns a copy that shares no memory with p.
+func (p *Policy) Clone() Policy {
+	c := *p
+	c.Network.Staff, c.Network.Patients = slices.Clone(p.Network.Staff), slices.Clone(p.Network.Patients)
+	c.Passwords.Words = slices.Clone(p.Passwords.Words)
+	return c
+}
+
+// Validate refuses a policy that cannot be meant: network rules that Network.Validate refuses,
+// an inactivity or a length out of its bounds, words that are too many, too short or too long.
+// Its errors wrap ErrPolicy.
+func (p *Policy) Validate() error {
+	for _, rule := range []struct {
+		broken bool
+		what   string
+	}{
+		{p.Version < 0, "the version is negative"},
+		{p.Staff > Optional || p.Patients > Optional, "no such enforcement"},
+		{p.Reproof > AllFactors, "no such proof"},
+		{!inactivity(p.InactiveStaff) || !inactivity(p.InactivePatients), "inactivity is a day to ten years"},
+		{len(p.Banner.Version) > maxBanner || !utf8.ValidString(p.Banner.Version), "the banner's version"},
+		{p.Banner.Always && p.Banner.Version == "", "a banner without a version"},
+		{!shortestIn(p.Passwords.Alone, minAlone) || !shortestIn(p.Passwords.WithFactor, minWithMF), "the shortest password"},
+		{len(p.Passwords.Words) > maxWords || slices.ContainsFunc(p.Passwords.Words, unusableWord), "words for passwords"},
+	} {
+		if rule.broken {
+			return fmt.Errorf("%w: %s", ErrPolicy, rule.what)
 		}
 	}
-	for _, w := range more {
-		list[fold(w)] = struct{}{}
+	if err := p.Network.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrPolicy, err)
 	}
-	return list
+	return nil
 }
 
-// common reports whether a folded password is one that everybody tries: on the list, a
-// listed word with digits and signs around it, the same over and over, or a run along the
-// keyboard or the alphabet.
-func (m *Manager) common(s string) bool {
-	unit := period(s)
-	core := strings.TrimFunc(unit, func(r rune) bool { return !unicode.IsLetter(r) })
-	if len(unit)-len(core) > 8 { // a word in much else is not what makes it weak
-		core = unit
+func inactivity(d time.Duration) bool {
+	return d == 0 || d >= minInactivity && d <= maxInactivity && d%time.Microsecond == 0
+}
+
+// shortestIn reports whether a policy may ask for n code points where NIST asks for least.
+func shortestIn(n, least int) bool { return n == 0 || n >= least && n <= maxShortest }
+
+func unusableWord(s string) bool {
+	return len(s) < minWord || len(s) > maxWord || !utf8.ValidString(s) || strings.TrimSpace(s) != s
+}
+
+// Inactive reports whether somebody is locked out at now because they have not signed in for
+// too long. A change that an administrator makes to the account, Unlock for instance, begins
+// the time anew.
+func (p *Policy) Inactive(who Person, now time.Time) bool {
+	limit := p.InactiveStaff
+	if patient(who.Kind) {
+		limit = p.InactivePatients
 	}
-	for _, w := range []string{s, unit, core, plainLetters(s), plainLetters(unit), plainLetters(core)} {
-		if _, ok := m.blocked[w]; ok {
-			return true
+	last := who.Created
+	for _, t := range []time.Time{who.Changed, who.SignedIn} {
+		if t.After(last) {
+			last = t
 		}
 	}
-	if utf8.RuneCountInString(unit) <= 4 && unit != s {
-		return true
+	return who.State == Active && now.Sub(last) > cmp.Or(limit, inactiveAfter)
+}
+
+// of returns what the policy asks of somebody of kind k.
+func (p *Policy) of(k audit.Kind) Enforcement {
+	if patient(k) {
+		return p.Patients
 	}
-	return isRun(s)
+	return p.Staff
 }
 
-// period returns the shortest string whose repetition s is, the last one possibly cut off:
-// "abcabca" is "abc" over and over.
-func period(s string) string {
-	r := []rune(s)
-next:
-	for n := 1; n <= len(r)/2; n++ {
-		for i := n; i < len(r); i++ {
-			if r[i] != r[i-n] {
-				continue next
-			}
-		}
-		return string(r[:n])
+// approves reports whether somebody of kind k waits for approval.
+func (p *Policy) approves(k audit.Kind) bool {
+	if patient(k) {
+		return p.ApprovePatients
 	}
-	return s
+	return p.ApproveStaff
 }
 
-// plainLetters undoes the usual letter for sign swaps.
-func plainLetters(s string) string {
-	return strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "8", "b",
-		"@", "a", "$", "s", "!", "i", "€", "e", "+", "t").Replace(s)
-}
-
-// runs are walks along keyboards and alphabets, the digits and letters twice because a walk
-// may wrap around. No password holds a line break.
-const runs = `
-01234567890123456789
-09876543210987654321
-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz
-zyxwvutsrqponmlkjihgfedcbazyxwvutsrqponmlkjihgfedcba
-1234567890qwertyuiopasdfghjklzxcvbnmqwertyuiop
-mnbvcxzlkjhgfdsapoiuytrewq0987654321
-qwertzuiopasdfghjklyxcvbnm
-azertyuiopqsdfghjklmwxcvbn
-1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/
-1q2w3e4r5t6y7u8i9o0p
-qazwsxedcrfvtgbyhnujmikolp
-!@#$%^&*()
-`
-
-// isRun reports whether the whole password is at most three pieces of such walks.
-func isRun(s string) bool {
-	for range 3 {
-		n := longestRun(s)
-		if n < 3 {
-			return false
-		}
-		if s = s[n:]; s == "" {
-			return true
-		}
+// least is the shortest password that the policy takes of somebody of kind k. A second factor
+// that is only optional can be given up, so only a required one makes a shorter password enough.
+func (p *Policy) least(k audit.Kind) int {
+	if p.of(k) == Optional {
+		return max(minAlone, p.Passwords.Alone)
 	}
-	return false
+	return max(minWithMF, p.Passwords.WithFactor)
 }
 
-func longestRun(s string) int {
-	n := 0
-	for n < len(s) && strings.Contains(runs, s[:n+1]) {
-		n++
-	}
-	return n
-}
-
-// leans reports whether little is left of a folded password without the known words: less
-// than half of it.
-func leans(s string, words []string) bool {
-	rest := s
-	for _, w := range words {
-		whole := fold(w)
-		for _, part := range append([]string{whole}, strings.FieldsFunc(whole, notWord)...) {
-			if utf8.RuneCountInString(part) >= 4 {
-				rest = strings.ReplaceAll(rest, part, "")
-			}
-		}
-	}
-	return 2*utf8.RuneCountInString(rest) < utf8.RuneCountInString(s)
-}
-
-func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+// patient reports whether the rules for patients are the ones for somebody of kind k.
+func patient(k audit.Kind) bool { return k == audit.KindPatient || k == audit.KindProxy }

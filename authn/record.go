@@ -19,6 +19,8 @@ const (
 	ActionLink     audit.Action = "authn.link" // a link was looked at, or refused: see Code
 	ActionThrottle audit.Action = "authn.throttle"
 
+	ActionPolicy audit.Action = "authn.policy" // the tenant's policy was saved, see Detail
+
 	ActionSetUp          audit.Action = "authn.set_up"
 	ActionInvite         audit.Action = "authn.invite"
 	ActionResend         audit.Action = "authn.resend"

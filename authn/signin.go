@@ -72,12 +72,11 @@ func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Clien
 	return Step{}, ErrTicket
 }
 
-// answerFactor makes one try of the person's second factor. Tries are charged to the
-// person, not to the ticket, so that starting again gains nothing.
+// answerFactor makes one try of the person's second factor.
 func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing, a Answer, c Client) (Step, error) {
 	ev := st.Evidence
 	s := subject{ev.Tenant, ev.Person, now.account}
-	err := m.charge(ctx, s, FamilySecond)
+	methods, err := m.checkCode(ctx, s, a.Code)
 	if errors.Is(err, ErrThrottled) {
 		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, throttledCode(err), nil); err != nil {
 			return Step{}, err
@@ -87,32 +86,13 @@ func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing
 	if err != nil {
 		return Step{}, err
 	}
-	methods, err := m.p.Factor.Verify(ctx, ev.Tenant, ev.Person, a.Code)
-	if disabled(err) {
-		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeDisabled, nil); err != nil {
-			return Step{}, err
-		}
-		return m.issue(ctx, st, &ThrottledError{Disabled: true})
-	}
-	if err != nil {
-		return Step{}, unavailable("checking a code", err)
-	}
 	if len(methods) == 0 {
 		return m.wrongCode(ctx, st, c)
-	}
-	if err := m.clear(ctx, s, FamilySecond); err != nil {
-		return Step{}, err
 	}
 	if err := m.passed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeFactor); err != nil {
 		return Step{}, err
 	}
 	return m.complete(ctx, ev.with(methods), c)
-}
-
-// disabled reports whether a second factor's error says that it takes no codes any more.
-func disabled(err error) bool {
-	var d interface{ Disabled() bool }
-	return errors.As(err, &d) && d.Disabled()
 }
 
 // answerEnrolment confirms the second factor that the ticket was issued with.
@@ -192,27 +172,6 @@ func (m *Manager) answerBanner(ctx context.Context, st ticketState, a Answer, c 
 	}
 	ev.Banner = st.Banner
 	return m.complete(ctx, ev, c)
-}
-
-// Reauthenticate checks the password of the signed-in person in ctx again, before a
-// sensitive act. It answers like SignIn and shares its throttle. Behind a locked screen nobody
-// is in ctx: put the Actor of the locked session there with audit.WithActor.
-//
-// What session.Manager then takes is that actor with AuthTime now, Methods "pwd" and
-// audit.AAL1; with a code that mfa verified after it, both methods and audit.AAL2.
-func (m *Manager) Reauthenticate(ctx context.Context, pw Password, c Client) error {
-	if m.joined {
-		return ErrState
-	}
-	s, err := m.signedIn(ctx)
-	if err != nil {
-		return err
-	}
-	if ok, err := m.checkPassword(ctx, s, pw); !ok {
-		return m.refused(ctx, s, c, ActionReprove, err)
-	}
-	a, _ := audit.ActorFrom(ctx)
-	return m.note(ctx, audit.Event{Tenant: s.tenant, Action: ActionReprove, Actor: a, Objects: person(s.id)})
 }
 
 // signedIn returns the person that ctx says is signed in.

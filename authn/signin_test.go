@@ -100,20 +100,12 @@ func TestOptionalFactorIsAskedOnceEnrolled(t *testing.T) {
 
 func TestPolicyAppliesAtTheNextSignIn(t *testing.T) {
 	t.Parallel()
-	strict := false
-	h := newHouse(t, nil, func(o *authn.Options) {
-		o.Policy = func(_ ctxT, _ audit.Tenant) (authn.Policy, error) {
-			if strict {
-				return authn.Policy{}, nil // the zero policy requires a second factor of everybody
-			}
-			return authn.DefaultPolicy(), nil
-		}
-	})
+	h := newHouse(t, nil)
 	h.ada(audit.KindPatient)
 	s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
 	require.NoError(t, err)
 	require.Equal(t, authn.Done, s.Need)
-	strict = true
+	require.NoError(t, h.m.SavePolicy(admin(t.Context()), clinic, authn.Policy{}, false)) // the zero policy requires a second factor of everybody
 	s, err = h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
 	require.NoError(t, err)
 	require.Equal(t, authn.NeedEnrolment, s.Need)
@@ -241,17 +233,6 @@ func TestDuePassword(t *testing.T) {
 	require.Equal(t, audit.AAL2, a.Assurance)
 	_, err = h.signIn(good)
 	require.ErrorIs(t, err, authn.ErrDenied)
-}
-
-func TestReauthenticate(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	p := h.ada(audit.KindStaff)
-	ctx := as(t.Context(), p)
-	require.NoError(t, h.m.Reauthenticate(ctx, pw(good), home))
-	require.ErrorIs(t, h.m.Reauthenticate(ctx, pw("x"), home), authn.ErrDenied)
-	require.ErrorIs(t, h.m.Reauthenticate(t.Context(), pw(good), home), authn.ErrNoActor)
-	require.Equal(t, []string{"authn.reauthenticate", "authn.reauthenticate! credential"}, h.events())
 }
 
 func TestOldHashIsRenewed(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 // context ends half-way has taken effect wholly or not at all. Stores read no clock.
 type Store interface {
 	People
+	Policies
 	Credentials
 	Tickets
 	Windows
@@ -41,6 +42,19 @@ type People interface {
 	// Apply makes one change, all of it or nothing. See Change for its conditions and
 	// errors. Of two changes that expect the same version, one succeeds.
 	Apply(ctx context.Context, c Change) error
+}
+
+// Policies keeps what each tenant asks of sign-ins.
+type Policies interface {
+	// GetPolicy returns the policy that t saved last, with its Version; nobody writes to it. Not
+	// there: ErrNotFound. What cannot be read: an error, never a weaker policy.
+	GetPolicy(ctx context.Context, t audit.Tenant) (*Policy, error)
+
+	// SavePolicy replaces the policy of t if and only if the saved one has the version
+	// p.Version-1, where 0 means none; otherwise nothing changes and the error is ErrConflict.
+	// Of several at once exactly one succeeds. Once it has returned nil, every GetPolicy of
+	// every process that begins afterwards returns p.
+	SavePolicy(ctx context.Context, t audit.Tenant, p Policy) error
 }
 
 // Change is one lifecycle change of one person.

@@ -93,7 +93,7 @@ func (u linkUse) allows(p Purpose) bool {
 }
 
 // linkPlaced refuses a link while it could lead nowhere, so that it is not used up.
-func (m *Manager) linkPlaced(ctx context.Context, policy Policy, p Person, c Client, a audit.Action) error {
+func (m *Manager) linkPlaced(ctx context.Context, policy *Policy, p Person, c Client, a audit.Action) error {
 	switch {
 	case policy.Closed:
 		return m.failed(ctx, p.Tenant, c, a, p.ID, CodeTenant, ErrDenied)
@@ -129,6 +129,6 @@ func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, c Client, 
 		}
 		acct.Person = typed
 	}
-	hash, err = m.newPassword(ctx, standing{account: acct, enforce: p.of(acct.Person.Kind)}, a.Password)
+	hash, err = m.newPassword(ctx, standing{account: acct, policy: p}, a.Password)
 	return hash, typed, err
 }

@@ -50,6 +50,20 @@ func (w wired) Apply(ctx context.Context, c authn.Change) error {
 	return w.s.Apply(ctx, c)
 }
 
+func (w wired) GetPolicy(ctx context.Context, t audit.Tenant) (*authn.Policy, error) {
+	if err := w.wire.call(ctx, "store.GetPolicy"); err != nil {
+		return nil, err
+	}
+	return w.s.GetPolicy(ctx, t)
+}
+
+func (w wired) SavePolicy(ctx context.Context, t audit.Tenant, p authn.Policy) error {
+	if err := w.wire.call(ctx, "store.SavePolicy"); err != nil {
+		return err
+	}
+	return w.s.SavePolicy(ctx, t, p)
+}
+
 func (w wired) Credential(ctx context.Context, t audit.Tenant, id audit.ActorID, f authn.Family) (authn.Credential, error) {
 	if err := w.wire.call(ctx, "store.Credential"); err != nil {
 		return authn.Credential{}, err

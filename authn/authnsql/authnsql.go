@@ -33,7 +33,10 @@ func Migrations() fs.FS { return migrations }
 
 // Store is an authn.Store in a SQL database. It is safe for concurrent use; one made by
 // WithTx only as far as its transaction is.
-type Store struct{ db *sqlkit.DB }
+type Store struct {
+	db      *sqlkit.DB
+	decoded *decoded
+}
 
 var _ authn.Store = (*Store)(nil)
 
@@ -48,7 +51,7 @@ func open(pool *sql.DB, d sqlkit.Dialect) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db}, nil
+	return &Store{db, &decoded{}}, nil
 }
 
 // Migrate creates or updates the tables. It may run at any time and from several processes
@@ -59,7 +62,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // WithTx returns a store that writes inside the host's transaction, in savepoints: it never
 // commits and never retries. Give it to authn.Manager.With.
-func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx)} }
+func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx), s.decoded} }
 
 // bytesOrNull keeps nil as NULL.
 func bytesOrNull(b []byte) any {

@@ -33,6 +33,8 @@ type flawed struct {
 	taken    map[string]time.Time
 	windows  map[key]span
 	messages map[key]letter
+	policies map[audit.Tenant]*authn.Policy
+	before   map[audit.Tenant]*authn.Policy
 }
 
 type (
@@ -51,6 +53,7 @@ func newFlawed(flaw string) *flawed {
 	return &flawed{
 		flaw: flaw, people: map[key]authn.Person{}, rows: map[key]authn.Credential{}, charged: map[key]time.Time{},
 		links: map[string]authn.Link{}, tickets: map[string]authn.Ticket{}, taken: map[string]time.Time{}, windows: map[key]span{}, messages: map[key]letter{},
+		policies: map[audit.Tenant]*authn.Policy{}, before: map[audit.Tenant]*authn.Policy{},
 	}
 }
 

@@ -6,11 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
-	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -87,36 +85,29 @@ func (d again) goOn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, d.To, http.StatusSeeOther)
 }
 
-// prove checks the password or the code that the person of s gave.
+// prove checks the password, the code or both that the person of s gave.
 func (a *app) prove(r *http.Request, s session.Session) (audit.Actor, error) {
-	actor := s.Actor(a.addr(r))
-	ctx := audit.WithActor(r.Context(), actor)
-	actor.Assurance, actor.PhishingResistant = audit.AAL1, false // one factor, whatever the sign-in had
-	var err error
-	if code := strings.TrimSpace(r.PostForm.Get(fieldCode)); code != "" {
-		actor.Methods, err = a.factors.Verify(ctx, s.Tenant, s.Person, code)
-		if err == nil && actor.Methods == nil {
-			err = authn.ErrWrongCode
-		}
-	} else {
-		actor.Methods = []string{"pwd"}
-		err = a.people.Reauthenticate(ctx, authn.NewPassword(r.PostForm.Get(fieldPassword)), a.client(r))
-	}
-	actor.AuthTime = time.Now()
-	return actor, err
+	ctx := audit.WithActor(r.Context(), s.Actor(a.addr(r))) // behind a locked screen nobody acts
+	return a.people.Prove(ctx, authn.Answer{
+		Password: authn.NewPassword(r.PostForm.Get(fieldPassword)),
+		Code:     strings.TrimSpace(r.PostForm.Get(fieldCode)),
+	}, a.client(r))
 }
 
 // proofProblem turns an error of prove into plain words, "" for one that is the clinic's own.
 func proofProblem(err error) string {
+	var throttled *authn.ThrottledError
 	switch {
+	case errors.As(err, &throttled) && throttled.Disabled:
+		return "Locked after too many wrong tries. Ask an administrator to unlock you or to reset the second factor."
 	case errors.Is(err, authn.ErrThrottled), errors.Is(err, authn.ErrWrongCode), errors.Is(err, authn.ErrBusy):
 		return signInProblem(err)
 	case errors.Is(err, authn.ErrDenied):
 		return "That password is not right."
-	case errors.Is(err, mfa.ErrLocked):
-		return "Codes are locked after too many wrong tries. Use your password, and ask an administrator to reset the second factor."
-	case errors.Is(err, mfa.ErrNotEnrolled):
+	case errors.Is(err, authn.ErrNoFactor):
 		return "No phone is set up for codes. Use your password."
+	case errors.Is(err, authn.ErrProof):
+		return "Please give your password or a code; if both are asked for, both."
 	}
 	return ""
 }
@@ -129,7 +120,7 @@ func (a *app) owes(w http.ResponseWriter, r *http.Request) {
 			d.Action = route.Action
 		}
 	}
-	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim")}
+	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim") + r.PathValue("member") + r.PathValue("paper")}
 	a.askAgain(w, r, http.StatusUnauthorized, d, "")
 }
 
