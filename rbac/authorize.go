@@ -61,11 +61,16 @@ func reasonFrom(ctx context.Context) string {
 // It returns a *Denial, which is an ErrDenied (ErrReason, ErrStepUp or ErrSecondPerson if only
 // that is missing), or an error that wraps ErrUndecided.
 func Authorize[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (Granted[R], error) {
-	dec, err := Check(ctx, z, a, r)
+	now := z.now()
+	s, err := z.subject(ctx, now)
 	if err != nil {
 		return Granted[R]{}, err
 	}
 	attrs := r.RBAC()
+	dec, err := s.decide(ctx, a.def, &attrs, now)
+	if err != nil {
+		return Granted[R]{}, err
+	}
 	if dec, err = z.conclude(ctx, dec, &attrs); err != nil {
 		return Granted[R]{}, err
 	}

@@ -41,6 +41,7 @@ type Authorizer struct {
 	store Store
 	rec   audit.Recorder
 	o     Options
+	pulse pulse
 }
 
 // New returns an Authorizer. Policy, store and recorder are required; audit.Discard has to be
@@ -56,9 +57,6 @@ func New(p *Policy, store Store, rec audit.Recorder, o *Options) (*Authorizer, e
 	}
 	if z.o.PHIAssurance > audit.AAL3 {
 		return nil, errors.New("rbac: unknown assurance level")
-	}
-	if z.o.Now == nil {
-		z.o.Now = time.Now
 	}
 	if err := z.fits(p); err != nil {
 		return nil, err
@@ -78,8 +76,11 @@ func (z *Authorizer) Policy() *Policy {
 }
 
 func (z *Authorizer) now() time.Time {
-	if z == nil || z.o.Now == nil {
+	switch {
+	case z == nil:
 		return time.Time{}
+	case z.o.Now == nil:
+		return time.Now().UTC().Truncate(time.Microsecond)
 	}
 	return z.o.Now().UTC().Truncate(time.Microsecond)
 }

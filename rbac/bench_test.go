@@ -97,3 +97,22 @@ func BenchmarkVisibleSQL(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCheckByTheClock asks as a host does: without a clock of the test.
+func BenchmarkCheckByTheClock(b *testing.B) {
+	h, _, _ := pair(b)
+	z, err := rbac.New(h.policy, h.store, h.rec, nil)
+	require.NoError(b, err)
+	for name, id := range map[string]audit.ActorID{"own": "ana", "tenant": "adam"} {
+		ctx, err := z.Load(h.as(b, staff(id)))
+		require.NoError(b, err)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if d, err := rbac.Check(ctx, z, h.PatientRead, patient{"p7", clinic, "north"}); err != nil || !d.Allowed {
+					b.Fatal("denied", d.Code, err)
+				}
+			}
+		})
+	}
+}

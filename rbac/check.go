@@ -12,23 +12,30 @@ import (
 // recorded, and duties (a reason, a step-up, a second person) are not looked at. Use it to decide
 // what to show; to do something, use Authorize.
 //
+// It answers as of the instant at which the request's grants were read, at most 30 seconds ago,
+// as May and Holds do, so that what one page asks fits together. What acts or lists (Authorize,
+// Visible, the guards of a Mux) looks at the clock itself.
+//
 // A denial is a Decision that is not Allowed and no error. An error wraps ErrUndecided: there
 // is no answer, and the Decision denies.
 func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (dec Decision, err error) {
-	now := z.now()
-	s, err := z.subject(ctx, now)
+	s, err := z.asked(ctx)
 	if err != nil {
-		return Decision{Code: CodeUndecided, Scope: Base(0), def: a.def}, err
+		return undecided(a.def), err
 	}
 	attrs := r.RBAC()
-	q := s.question(now)
+	q := s.question(s.us)
 	err = s.answer(ctx, a.def, &attrs, &q, &dec)
 	return dec, err
 }
 
+func undecided(d *definition) Decision {
+	return Decision{Code: CodeUndecided, Scope: Base(0), def: d}
+}
+
 // decide answers for one resource.
 func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.Time) (Decision, error) {
-	q := s.question(now)
+	q := s.question(now.UnixMicro())
 	var dec Decision
 	err := s.answer(ctx, d, a, &q, &dec)
 	return dec, err
@@ -37,7 +44,7 @@ func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.
 // answer is decide, into the zero dec, with a question that may have been asked about other
 // actions on the same resource: what relations said then is not asked again.
 func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *question, dec *Decision) error {
-	i := s.begin(d, q.now, dec)
+	i := s.begin(d, q.us, dec)
 	if dec.Code != "" {
 		return nil
 	}
@@ -46,16 +53,16 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 		return nil
 	}
 	dec.Code = CodeNoPermission
-	if s.policy.holders[i]&dec.held == 0 {
+	able := s.policy.holders[i] & dec.held
+	if able == 0 {
 		return nil
 	}
-	us := q.now.UnixMicro()
 	for h := range s.held {
 		h := &s.held[h]
-		r := s.policy.roles[h.role].rules[i]
-		if r == nil || dec.roles.has(h.role) || !h.inForce(us) {
+		if !able.has(h.role) || dec.roles.has(h.role) || !h.inForce(q.us) {
 			continue
 		}
+		r := s.policy.roles[h.role].rules[i]
 		v, err := r.ask(ctx, s.on, q, &h.lists, a)
 		if err != nil {
 			dec.withdraw(CodeUndecided)
@@ -63,19 +70,19 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 		}
 		dec.hear(s.policy, h, v)
 	}
-	return s.licensed(ctx, dec, q.now)
+	return s.licensed(ctx, dec, q.us)
 }
 
 // open answers what does not depend on the resource: a Code that is not empty is final. i is
 // the action's index.
 func (s *subject) open(d *definition, now time.Time) (dec Decision, i int) {
-	i = s.begin(d, now, &dec)
+	i = s.begin(d, now.UnixMicro(), &dec)
 	return dec, i
 }
 
 // begin is open into the zero dec.
-func (s *subject) begin(d *definition, now time.Time, dec *Decision) int {
-	dec.Scope, dec.policy, dec.def, dec.held = Base(0), s.policy, d, s.inForce(now)
+func (s *subject) begin(d *definition, us int64, dec *Decision) int {
+	dec.Scope, dec.policy, dec.def, dec.held = Base(0), s.policy, d, s.among(us)
 	if !s.known {
 		dec.Code = CodeAnonymous
 		return 0
@@ -86,7 +93,7 @@ func (s *subject) begin(d *definition, now time.Time, dec *Decision) int {
 		return 0
 	}
 	if d.phi {
-		if dec.assurance = s.z.phiAssurance(s.kind); s.assurance < dec.assurance {
+		if dec.assurance = s.needs; s.assurance < s.needs {
 			dec.Code = CodeAssurance
 		}
 	}
@@ -115,19 +122,18 @@ func (dec *Decision) allow(p *Policy, h *held, scope Scope) {
 	dec.Scope, dec.Role, dec.Grant = scope, p.roles[h.role].Name, h.id
 }
 
-func (s *subject) question(now time.Time) question {
-	return question{policy: s.policy, tenant: s.tenant, actor: s.id, now: now}
+func (s *subject) question(us int64) question {
+	return question{policy: s.policy, tenant: s.tenant, actor: s.id, us: us}
 }
 
 // Holds reports whether the actor in ctx holds a anywhere: whether a link to the list is
 // worth showing. Like Check it only asks.
 func Holds[R Resource](ctx context.Context, z *Authorizer, a Action[R]) (bool, error) {
-	now := z.now()
-	s, err := z.subject(ctx, now)
+	s, err := z.asked(ctx)
 	if err != nil {
 		return false, err
 	}
-	return s.holds(a.def, now), nil
+	return s.holds(a.def, s.at()), nil
 }
 
 // Permitted is a set of actions.
@@ -147,13 +153,12 @@ func (p Permitted) Allows(a AnyAction) bool { return a != nil && p.Has(a.Name())
 // actions it asks about every action that the policy lists for type R. Like Check it only
 // asks; an error wraps ErrUndecided and comes with the empty set.
 func May[R Resource](ctx context.Context, z *Authorizer, r R, actions ...Action[R]) (Permitted, error) {
-	now := z.now()
-	s, err := z.subject(ctx, now)
+	s, err := z.asked(ctx)
 	if err != nil {
 		return Permitted{}, err
 	}
 	attrs := r.RBAC()
-	q := s.question(now)
+	q := s.question(s.us)
 	out := Permitted{map[audit.Action]struct{}{}}
 	for _, d := range candidates(s.policy, actions) {
 		var dec Decision

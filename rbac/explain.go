@@ -146,7 +146,7 @@ func (s *subject) decideAny(ctx context.Context, d *definition, a *Attrs, now ti
 		return s.decide(ctx, d, a, now)
 	}
 	f, _ := s.reach(d, now)
-	return f.allow, s.licensed(ctx, &f.allow, now)
+	return f.allow, s.licensed(ctx, &f.allow, now.UnixMicro())
 }
 
 // clauses tries every permission of every grant that was not revoked.
@@ -155,7 +155,7 @@ func (s *subject) clauses(ctx context.Context, d *definition, a *Attrs, now time
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
 	}
-	out, q := []Clause{}, s.question(now)
+	out, q := []Clause{}, s.question(now.UnixMicro())
 	q.columns = &d.columns
 	for _, g := range grants {
 		c := clauseOf(g)

@@ -45,7 +45,7 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 		return nil, err
 	}
 	f, _ := s.reach(d, now)
-	if err := s.licensed(ctx, &f.allow, now); err != nil {
+	if err := s.licensed(ctx, &f.allow, now.UnixMicro()); err != nil {
 		return nil, err
 	}
 	if f.allow, err = z.conclude(ctx, f.allow, nil); err != nil {
@@ -57,11 +57,11 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 // reach collects the scopes in which s holds d. A code other than CodeAllowed is a denial.
 func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	f := &filter{s: s, def: d}
-	i := s.begin(d, now, &f.allow)
+	i := s.begin(d, now.UnixMicro(), &f.allow)
 	if f.allow.Code != "" {
 		return f, f.allow.Code
 	}
-	f.q = s.question(now)
+	f.q = s.question(now.UnixMicro())
 	f.q.columns = &d.columns
 	if s.policy.holders[i]&f.allow.held != 0 {
 		for h := range s.held {
@@ -87,7 +87,7 @@ func (s *subject) holds(d *definition, now time.Time) bool {
 func (f *filter) add(h *held, action int) {
 	p := f.s.policy
 	r := p.roles[h.role].rules[action]
-	if r == nil || !h.inForce(f.q.now.UnixMicro()) {
+	if r == nil || !h.inForce(f.q.us) {
 		return
 	}
 	for i := range r.clauses {
@@ -141,16 +141,16 @@ func (f *filter) sql(d Dialect, alias string, firstArg int) (string, []any) {
 	if f.q.columns.Tenant == "" { // a tenant-level action has no rows
 		return never, nil
 	}
-	args := &Args{dialect: d, next: firstArg}
-	tenant := prefix + f.q.columns.Tenant + " = " + args.Add(string(f.q.tenant))
+	args := &Args{dialect: d, next: firstArg, values: make([]any, 0, 8)}
+	tenant := args.Add(string(f.q.tenant))
 	if len(f.groups) == 1 && f.groups[0].everything() && len(f.groups[0].bars) == 0 {
-		return "(" + tenant + ")", args.values
+		return "(" + prefix + f.q.columns.Tenant + " = " + tenant + ")", args.values
 	}
-	conditions := make([]string, 0, len(f.groups))
+	conditions := make([]string, 0, 4)
 	for i := range f.groups {
 		conditions = append(conditions, f.groups[i].sql(&f.q, args, prefix))
 	}
-	return "(" + tenant + " AND " + either(conditions) + ")", args.values
+	return "(" + prefix + f.q.columns.Tenant + " = " + tenant + " AND " + either(conditions) + ")", args.values
 }
 
 // Match reports whether the filter lets r through: the same rule for what does not come out

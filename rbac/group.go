@@ -98,13 +98,16 @@ func (g *group) free(ctx context.Context, q *question, a *Attrs) (bool, error) {
 
 // sql returns the group as a condition.
 func (g *group) sql(q *question, args *Args, prefix string) string {
-	parts := make([]string, 0, len(g.parts))
+	parts := make([]string, 0, 4)
 	for i := range g.parts {
 		parts = append(parts, g.parts[i].node.sql(q, &g.parts[i].lists, args, prefix))
 	}
 	condition := either(parts)
 	if condition == never {
 		return never
+	}
+	if len(g.bars) == 0 {
+		return condition
 	}
 	all := []string{condition}
 	if g.everything() {

@@ -192,7 +192,7 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	}
 	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, _ := s.reach(d, now)
-		err := s.licensed(ctx, &again.allow, now)
+		err := s.licensed(ctx, &again.allow, now.UnixMicro())
 		return again.allow.Allowed && again.covers(f), err
 	})
 	if err != nil {

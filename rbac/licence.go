@@ -38,7 +38,7 @@ type Licences interface {
 func NeedLicence(l Licence) Opt { return Opt{func(d *definition) { d.licence = l }} }
 
 // licensed denies what dec allows if the actor has not the licence that the action needs.
-func (s *subject) licensed(ctx context.Context, dec *Decision, now time.Time) error {
+func (s *subject) licensed(ctx context.Context, dec *Decision, us int64) error {
 	if !dec.Allowed || dec.def.licence == "" {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (s *subject) licensed(ctx context.Context, dec *Decision, now time.Time) er
 		dec.withdraw(CodeLicence)
 		return nil
 	}
-	ok, err := s.z.o.Licences.Licensed(ctx, s.tenant, s.id, dec.def.licence, now)
+	ok, err := s.z.o.Licences.Licensed(ctx, s.tenant, s.id, dec.def.licence, time.UnixMicro(us).UTC())
 	if err != nil {
 		dec.withdraw(CodeUndecided)
 		return fmt.Errorf("%w: asking for a licence: %w", ErrUndecided, err)

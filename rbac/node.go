@@ -48,9 +48,11 @@ type question struct {
 	columns *Columns
 	tenant  audit.Tenant
 	actor   audit.ActorID
-	now     time.Time
+	us      int64 // now, in microseconds
 	answers [maxRelations]answer
 }
+
+func (q *question) now() time.Time { return time.UnixMicro(q.us).UTC() }
 
 // answer is what a relation said.
 type answer uint8
@@ -64,6 +66,7 @@ const (
 // match reports whether the resource lies in the scope.
 func (n *node) match(ctx context.Context, q *question, l *lists, a *Attrs) (bool, error) {
 	switch n.op {
+	case "":
 	case opAll:
 		for i := range n.parts {
 			if ok, err := n.parts[i].match(ctx, q, l, a); err != nil || !ok {
@@ -127,7 +130,7 @@ func (q *question) related(ctx context.Context, n *node, a *Attrs) (bool, error)
 	}
 	known := &q.answers[n.rel]
 	if *known == unasked {
-		has, err := q.policy.relations[n.rel].Has(ctx, q.tenant, q.actor, a.Patient, q.now)
+		has, err := q.policy.relations[n.rel].Has(ctx, q.tenant, q.actor, a.Patient, q.now())
 		if err != nil {
 			return false, err
 		}
@@ -234,7 +237,7 @@ func (n *node) actorSQL(q *question, args *Args, column string) string {
 // relatedSQL asks the relation. IS NOT TRUE, because a relation's table may hold NULLs, of
 // which IN and NOT IN make neither yes nor no.
 func (n *node) relatedSQL(q *question, args *Args, column string) string {
-	has := q.policy.relations[n.rel].SQL(args, column, q.tenant, q.actor, q.now)
+	has := q.policy.relations[n.rel].SQL(args, column, q.tenant, q.actor, q.now())
 	if n.not {
 		return "(" + column + " <> '' AND (" + has + ") IS NOT TRUE)"
 	}

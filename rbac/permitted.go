@@ -11,14 +11,13 @@ import (
 // others some record may be reached, and May tells about each. Like Check it only asks; an error wraps
 // ErrUndecided and comes with the empty set.
 func MayAnywhere(ctx context.Context, z *Authorizer) (Permitted, error) {
-	now := z.now()
-	s, err := z.subject(ctx, now)
+	s, err := z.asked(ctx)
 	if err != nil {
 		return Permitted{}, err
 	}
 	out := Permitted{map[audit.Action]struct{}{}}
 	for _, d := range s.policy.actions {
-		dec, err := s.decideAny(ctx, d, d.anywhere(s.tenant), now)
+		dec, err := s.decideAny(ctx, d, d.anywhere(s.tenant), s.at())
 		if err != nil {
 			return Permitted{}, err
 		}

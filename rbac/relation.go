@@ -114,36 +114,69 @@ func (r TableRelation) Digest() string {
 // Every column is written with its table, so that a wrong name is an error, never a column of
 // the statement around it.
 func (r TableRelation) SQL(args *Args, column string, t audit.Tenant, subject audit.ActorID, now time.Time) string {
-	return column + " IN (SELECT " + r.col(r.Object) + " FROM " + r.Table + " WHERE " + r.where(args, t, subject, now) + ")"
+	w := relationWriter{table: r.Table}
+	w.Grow(320)
+	w.text(column, " IN (SELECT ")
+	w.column(r.Object)
+	w.text(" FROM ", r.Table, " WHERE ")
+	r.where(&w, args, t, subject, now)
+	w.text(")")
+	return w.String()
 }
 
 // Question returns a statement that yields one row if subject has the relation to patient,
 // none otherwise: the same conditions as SQL.
 func (r TableRelation) Question(args *Args, t audit.Tenant, subject audit.ActorID, patient audit.Patient, now time.Time) string {
-	return "SELECT 1 FROM " + r.Table + " WHERE " + r.where(args, t, subject, now) +
-		" AND " + r.col(r.Object) + " = " + args.Add(string(patient)) + " LIMIT 1"
+	w := relationWriter{table: r.Table}
+	w.Grow(320)
+	w.text("SELECT 1 FROM ", r.Table, " WHERE ")
+	r.where(&w, args, t, subject, now)
+	w.text(" AND ")
+	w.column(r.Object)
+	w.text(" = ", args.Add(string(patient)), " LIMIT 1")
+	return w.String()
 }
 
-func (r TableRelation) col(name string) string { return r.Table + "." + name }
+// relationWriter writes a statement about one table.
+type relationWriter struct {
+	strings.Builder
+	table string
+}
 
-func (r TableRelation) where(args *Args, t audit.Tenant, subject audit.ActorID, now time.Time) string {
-	var b strings.Builder
-	b.WriteString(r.col(r.Tenant) + " = " + args.Add(string(t)) + " AND ")
+func (w *relationWriter) text(parts ...string) {
+	for _, p := range parts {
+		w.WriteString(p)
+	}
+}
+
+func (w *relationWriter) column(name string) { w.text(w.table, ".", name) }
+
+func (r *TableRelation) where(w *relationWriter, args *Args, t audit.Tenant, subject audit.ActorID, now time.Time) {
+	w.column(r.Tenant)
+	w.text(" = ", args.Add(string(t)), " AND ")
 	if r.Through != nil {
-		b.WriteString(r.Through.SQL(args, r.col(r.Subject), t, subject, now))
+		w.text(r.Through.SQL(args, r.Table+"."+r.Subject, t, subject, now))
 	} else {
-		b.WriteString(r.col(r.Subject) + " = " + args.Add(string(subject)))
+		w.column(r.Subject)
+		w.text(" = ", args.Add(string(subject)))
 	}
 	if r.From != "" {
-		from := r.col(r.From)
-		b.WriteString(" AND (" + from + " IS NULL OR " + from + " <= " + args.Add(now.UnixMicro()) + ")")
+		w.text(" AND (")
+		w.column(r.From)
+		w.text(" IS NULL OR ")
+		w.column(r.From)
+		w.text(" <= ", args.Add(now.UnixMicro()), ")")
 	}
 	if r.Until != "" {
-		until := r.col(r.Until)
-		b.WriteString(" AND (" + until + " IS NULL OR " + until + " = 0 OR " + until + " > " + args.Add(now.UnixMicro()) + ")")
+		w.text(" AND (")
+		w.column(r.Until)
+		w.text(" IS NULL OR ")
+		w.column(r.Until)
+		w.text(" = 0 OR ")
+		w.column(r.Until)
+		w.text(" > ", args.Add(now.UnixMicro()), ")")
 	}
 	if r.Kind != "" {
-		b.WriteString(" AND " + args.Among(r.col(r.Kind), r.Kinds))
+		w.text(" AND ", args.Among(r.Table+"."+r.Kind, r.Kinds))
 	}
-	return b.String()
 }

@@ -11,20 +11,34 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// subject is who asks, with the grants as one read returned them.
+// subject is who asks, with the grants as one read returned them. It is the context that Load
+// returns, so that finding it costs nothing: what a decision reads lies together.
 type subject struct {
+	context.Context // that it was loaded from, which carries its actor; nil if it was not loaded
+
 	z         *Authorizer
 	policy    *Policy // as it was when the grants were read: one for the whole request
-	known     bool    // somebody is signed in
+	born      int64   // the second of z's pulse when it was loaded
+	us        int64   // when it was read, in microseconds
+	roles     roleSet // of held, in force then
 	tenant    audit.Tenant
-	id        audit.ActorID
-	kind      audit.Kind
+	known     bool // somebody is signed in
+	suspended bool // and holds nothing therefore
 	assurance audit.Assurance
-	held      []held          // highest rank first
-	on        choices         // of the tenant
-	suspended bool            // and holds nothing therefore
-	read      int64           // when, in microseconds
-	carrier   context.Context // the context that Load made for it: what carries nobody else's actor
+	needs     audit.Assurance // for PHI
+	id        audit.ActorID
+	on        choices // of the tenant
+	held      []held  // highest rank first
+	room      [1]held // of held, which is mostly one
+	kind      audit.Kind
+}
+
+// Value returns the subject as itself, and everything else from the context around it.
+func (s *subject) Value(key any) any {
+	if _, ok := key.(subjectKey); ok {
+		return s
+	}
+	return s.Context.Value(key)
 }
 
 // maxAge is how long grants that were read are used, should a context outlive its request.
@@ -59,21 +73,46 @@ func (z *Authorizer) Load(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return ctx, err
 	}
-	s.carrier = context.WithValue(ctx, subjectKey{}, s)
-	return s.carrier, nil
+	s.Context, s.born = ctx, z.pulse.keep(now)
+	return s, nil
 }
 
 // loaded returns the subject in ctx, if z loaded it, not long ago, for the actor that ctx
 // carries now; nil otherwise.
 func (z *Authorizer) loaded(ctx context.Context, now time.Time) *subject {
-	s, ok := ctx.Value(subjectKey{}).(*subject)
-	if !ok || s.z != z {
-		return nil
+	if s := z.carried(ctx); s != nil && now.UnixMicro()-s.us <= maxAge.Microseconds() {
+		return s
 	}
-	if ctx != s.carrier && !s.is(ctx) || now.UnixMicro()-s.read > maxAge.Microseconds() {
+	return nil
+}
+
+// carried returns the subject in ctx, if z loaded it for the actor that ctx carries now.
+func (z *Authorizer) carried(ctx context.Context) *subject {
+	s, itself := ctx.(*subject)
+	if !itself {
+		s, _ = ctx.Value(subjectKey{}).(*subject)
+	}
+	if s == nil || s.z != z || !itself && !s.is(ctx) {
 		return nil
 	}
 	return s
+}
+
+// at is when the subject was read.
+func (s *subject) at() time.Time { return time.UnixMicro(s.us).UTC() }
+
+// asked is subject for what only asks, and answers as of the instant at which the grants were
+// read: it looks at the clock only where the host has set one.
+func (z *Authorizer) asked(ctx context.Context) (*subject, error) {
+	if s := z.carried(ctx); s != nil {
+		if z.o.Now != nil {
+			return z.subject(ctx, z.now())
+		}
+		if z.pulse.seconds.Load()-s.born < int64(maxAge/beat) {
+			return s, nil
+		}
+	}
+	return z.read(ctx, z.now())
 }
 
 // is reports whether s was read for the actor that ctx carries.
@@ -97,7 +136,8 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
 	}
 	a := actor(ctx)
-	s := &subject{z: z, policy: p, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, read: now.UnixMicro()}
+	s := &subject{z: z, policy: p, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, needs: z.phiAssurance(a.Kind), us: now.UnixMicro()}
+	s.held = s.room[:0]
 	if !s.known {
 		return s, nil
 	}
@@ -118,6 +158,7 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 	slices.SortStableFunc(s.held, func(a, b held) int {
 		return cmp.Compare(p.roles[b.role].Rank, p.roles[a.role].Rank)
 	})
+	s.roles = s.among(s.us)
 	return s, nil
 }
 
@@ -168,9 +209,14 @@ func tidy[T ~string](ids []T) []string {
 }
 
 // inForce returns the roles whose grants count at now.
-func (s *subject) inForce(now time.Time) roleSet {
+func (s *subject) inForce(now time.Time) roleSet { return s.among(now.UnixMicro()) }
+
+// among is inForce, at a time in microseconds.
+func (s *subject) among(us int64) roleSet {
+	if us == s.us && s.roles != 0 {
+		return s.roles
+	}
 	var set roleSet
-	us := now.UnixMicro()
 	for i := range s.held {
 		if s.held[i].inForce(us) {
 			set |= 1 << s.held[i].role

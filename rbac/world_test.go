@@ -59,7 +59,8 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 		}
 	}
 	t.Logf("%d allowed, %d denied, %d of them forbidden", asked[true], asked[false], forbidden)
-	require.Greater(t, asked[true], n/50)
-	require.Greater(t, asked[false], n/50)
-	require.Greater(t, forbidden, n/500)
+	total := asked[true] + asked[false] // of whole worlds: more than n
+	require.Greater(t, asked[true], total/50)
+	require.Greater(t, asked[false], total/50)
+	require.Greater(t, forbidden, total/500)
 }

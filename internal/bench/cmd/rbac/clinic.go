@@ -48,9 +48,13 @@ type patient struct {
 
 type question struct{ user, action, patient int }
 
+// inRow is how many questions a request asks about one person: the records of a page.
+const inRow = 16
+
 // newClinic makes the workload of n users: 40 % therapists and nurses with 50 patients in care,
-// 10 % billers for four of their company's eight practices.
-func newClinic(n int) *clinic {
+// 10 % billers for four of their company's eight practices. each is how many questions in a row
+// are about one person.
+func newClinic(n, each int) *clinic {
 	c := &clinic{perms: map[string][]string{}, granted: map[string]bool{}, care: map[[2]int]bool{}}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for t := range 15 {
@@ -72,7 +76,7 @@ func newClinic(n int) *clinic {
 	for i := range n {
 		c.hire(i)
 	}
-	c.ask(rnd)
+	c.ask(rnd, each)
 	return c
 }
 
@@ -118,13 +122,15 @@ func own(role string) bool { return role == "therapist" || role == "nurse" }
 
 // ask makes the questions: half of the answers are yes, and every second no is about an action
 // that the role has.
-func (c *clinic) ask(rnd *rand.Rand) {
+func (c *clinic) ask(rnd *rand.Rand, each int) {
 	byUser := map[int][]int{}
 	for pair := range c.care {
 		byUser[pair[0]] = append(byUser[pair[0]], pair[1])
 	}
-	for len(c.asked) < questions {
-		u := rnd.IntN(len(c.users))
+	for u := 0; len(c.asked) < questions; {
+		if len(c.asked)%each == 0 {
+			u = rnd.IntN(len(c.users))
+		}
 		q := question{u, rnd.IntN(len(c.actions)), rnd.IntN(len(c.patient))}
 		yes := len(c.asked)%2 == 0
 		if yes || rnd.IntN(2) == 0 {

@@ -90,8 +90,10 @@ func (e *engine) list(ctx context.Context, o *opened, role string, practices int
 // byHand is what somebody would write who knows what the role may see.
 func (e *engine) byHand(role string, practices int) (string, []any) {
 	if role == "therapist" {
+		now := time.Now().UnixMicro()
 		return "p.tenant = " + e.mark(1) + " AND p.id IN (SELECT patient FROM care WHERE tenant = " + e.mark(2) + " AND person = " + e.mark(3) +
-			" AND (until IS NULL OR until = 0 OR until > " + e.mark(4) + "))", []any{listTenant, listTenant, role, time.Now().UnixMicro()}
+				" AND (since IS NULL OR since <= " + e.mark(4) + ") AND (until IS NULL OR until = 0 OR until > " + e.mark(5) + "))",
+			[]any{listTenant, listTenant, role, now, now}
 	}
 	args := []any{listTenant}
 	text := "p.tenant = " + e.mark(1) + " AND p.practice IN ("

@@ -53,9 +53,9 @@ func run(ctx context.Context, w io.Writer, s sizes) error {
 	return nil
 }
 
-// compare measures one decision, everybody's.
+// compare measures one decision, everybody's, in requests of some questions each.
 func compare(ctx context.Context, w io.Writer, s sizes) error {
-	c := newClinic(s.users)
+	c := newClinic(s.users, inRow)
 	engines := []func(context.Context, *clinic) (*turns.Case, error){ours, visible}
 	if s.peers {
 		engines = append(engines, casbins, cedars, opas)
@@ -79,24 +79,27 @@ func compare(ctx context.Context, w io.Writer, s sizes) error {
 	return nil
 }
 
-// grow measures our own decision while users, patients and relations grow.
+// grow measures our own decision while users, patients and relations grow: in requests of some
+// questions each, and with every question about somebody else, whom no cache remembers.
 func grow(ctx context.Context, w io.Writer, s sizes) error {
-	fmt.Fprintf(w, "| users | care relations | best ns | median ns | × fewest users |\n|---|---|---|---|---|\n")
-	var cases []*turns.Case
-	var relations []int
-	for _, users := range s.growth {
-		c := newClinic(users)
-		t, err := ours(ctx, c)
-		if err != nil {
+	fmt.Fprintf(w, "| users | care relations | questions of one person in a row | best ns | median ns | × fewest users |\n|---|---|---|---|---|---|\n")
+	for _, each := range []int{inRow, 1} {
+		var cases []*turns.Case
+		var relations []int
+		for _, users := range s.growth {
+			c := newClinic(users, each)
+			t, err := ours(ctx, c)
+			if err != nil {
+				return err
+			}
+			cases, relations = append(cases, t), append(relations, len(c.care))
+		}
+		if err := measure(cases, s.time, questions); err != nil {
 			return err
 		}
-		cases, relations = append(cases, t), append(relations, len(c.care))
-	}
-	if err := measure(cases, s.time, questions); err != nil {
-		return err
-	}
-	for i, t := range cases {
-		fmt.Fprintf(w, "| %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], t.Best(), t.Median(), t.Best()/cases[0].Best())
+		for i, t := range cases {
+			fmt.Fprintf(w, "| %d | %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], each, t.Best(), t.Median(), t.Best()/cases[0].Best())
+		}
 	}
 	fmt.Fprintln(w)
 	return nil

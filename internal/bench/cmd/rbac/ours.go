@@ -24,16 +24,11 @@ func (c *clinic) row(i int) row {
 	return row{p.id, practiceName(p.practice), audit.Tenant(tenantName(p.practice / perCompany))}
 }
 
-// careMap is the care relation in memory.
-type careMap map[carePair]struct{}
-
-type carePair struct {
-	subject audit.ActorID
-	patient audit.Patient
-}
+// careMap is the care relation in memory: everybody's patients.
+type careMap map[audit.ActorID]map[audit.Patient]struct{}
 
 func (m careMap) Has(_ context.Context, _ audit.Tenant, subject audit.ActorID, p audit.Patient, _ time.Time) (bool, error) {
-	_, ok := m[carePair{subject, p}]
+	_, ok := m[subject][p]
 	return ok, nil
 }
 
@@ -44,9 +39,13 @@ func (careMap) SQL(args *rbac.Args, column string, t audit.Tenant, subject audit
 func (careMap) Digest() string { return "map" }
 
 func (c *clinic) careMap() careMap {
-	m := make(careMap, len(c.care))
+	m := make(careMap, len(c.users))
 	for pair := range c.care {
-		m[carePair{audit.ActorID(c.users[pair[0]].id), audit.Patient(c.patient[pair[1]].id)}] = struct{}{}
+		who := audit.ActorID(c.users[pair[0]].id)
+		if m[who] == nil {
+			m[who] = make(map[audit.Patient]struct{}, ownPatients)
+		}
+		m[who][audit.Patient(c.patient[pair[1]].id)] = struct{}{}
 	}
 	return m
 }

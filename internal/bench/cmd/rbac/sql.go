@@ -165,7 +165,7 @@ func databases(ctx context.Context, w io.Writer, s sizes) error {
 }
 
 func (e *engine) measure(ctx context.Context, w io.Writer, s sizes) error {
-	c := newClinic(s.users)
+	c := newClinic(s.users, inRow)
 	if err := e.fill(ctx, c); err != nil {
 		return err
 	}
