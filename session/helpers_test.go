@@ -17,6 +17,7 @@ import (
 	"github.com/wardkit/wardkit/internal/enginetest"
 	"github.com/wardkit/wardkit/internal/sqlkit"
 	"github.com/wardkit/wardkit/session"
+	"github.com/wardkit/wardkit/session/sessionredis"
 	"github.com/wardkit/wardkit/session/sessionsql"
 )
 
@@ -268,6 +269,19 @@ func stores(t *testing.T, f func(t *testing.T, open func(testing.TB) session.Sto
 		t.Parallel()
 		f(t, func(t testing.TB) session.Store { return sqlStore(t, open(t)) })
 	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		f(t, redisStore)
+	})
+}
+
+// redisStore keeps what has to be durable in SQLite.
+func redisStore(t testing.TB) session.Store {
+	t.Helper()
+	client, prefix := enginetest.Redis(t)
+	s, err := sessionredis.New(client, sqlStore(t, enginetest.SQLite(t)), &sessionredis.Options{Prefix: prefix})
+	require.NoError(t, err)
+	return s
 }
 
 func sqlStore(t testing.TB, e enginetest.Engine) *sessionsql.Store {
