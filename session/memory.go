@@ -17,13 +17,18 @@ import (
 
 const shards = 64
 
+// keepOver is how many rows of a person Create keeps that are not live any more, so that
+// whoever presents one is told what became of it.
+const keepOver = 64
+
 // Memory is a Store in the memory of one process: for tests, demos and hosts that may sign
 // everybody out when they restart. It is sharded, so that requests do not wait for each
-// other.
+// other. Memory that was needed once is kept for sessions to come.
 type Memory struct {
 	seed     maphash.Seed
 	rows     [shards]rowShard
 	owners   [shards]ownerShard
+	manners  manners
 	proofs   proofs
 	policies policies
 }
@@ -31,13 +36,9 @@ type Memory struct {
 // A lock of a person's shard is taken before one of a row's, never the other way round.
 // Whoever changes a row, but for Touch, has locked its person's shard.
 type (
-	rowShard struct {
-		mu   sync.RWMutex
-		rows map[[32]byte]*Session
-	}
 	ownerShard struct {
 		mu    sync.Mutex
-		owned map[owner]map[[32]byte]struct{} // the hashes of a person's rows
+		first map[owner]ref // a person's rows, a list by next
 	}
 	owner struct {
 		tenant audit.Tenant
@@ -49,9 +50,9 @@ type (
 func NewMemory() *Memory {
 	m := &Memory{seed: maphash.MakeSeed()}
 	for i := range shards {
-		m.rows[i].rows = map[[32]byte]*Session{}
-		m.owners[i].owned = map[owner]map[[32]byte]struct{}{}
+		m.owners[i].first = map[owner]ref{}
 	}
+	m.manners.all = map[mannerKey]*manner{}
 	m.proofs.until = map[proofKey]time.Time{}
 	m.policies.saved = map[audit.Tenant]*Policy{}
 	return m
@@ -67,8 +68,8 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]string, err
 	who := owner{r.Session.Tenant, r.Session.Person}
 	defer m.lock(who)()
 	m.forget(who, r.Session.Created)
-	for hash := range m.hashes(who) {
-		if s := m.row(hash); s.ID == r.Session.ID {
+	for row := range m.of(who) {
+		if row.id == r.Session.ID {
 			return nil, fmt.Errorf("memory: %w", ErrExists)
 		}
 	}
@@ -81,21 +82,21 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]string, err
 	return m.evict(who, r.Session, limit), nil
 }
 
-// insert adds a row and reports whether its key was free.
+// insert adds a row and reports whether its key was free. The person is locked.
 func (m *Memory) insert(who owner, r Record) bool {
-	shard := m.shard(r.Key.Hash)
+	people, shard, person := m.people(who), m.shard(&r.Key.Hash), who.person
+	for row := range m.of(who) { // one text for all rows of a person
+		person = row.person
+		break
+	}
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if _, taken := shard.rows[r.Key.Hash]; taken {
+	if _, taken := shard.find(&r.Key.Hash); taken != nil {
 		return false
 	}
-	s := r.Session.Clone()
-	shard.rows[r.Key.Hash] = &s
-	people := m.people(who)
-	if people.owned[who] == nil {
-		people.owned[who] = map[[32]byte]struct{}{}
-	}
-	people.owned[who][r.Key.Hash] = struct{}{}
+	row := newMemoryRow(r.Key.Hash, &r.Session, person, m.manners.of(&r.Session))
+	row.next = people.first[who]
+	people.first[who] = ref(shard.add(row)+1)*shards + ref(r.Key.Hash[0]%shards)
 	return true
 }
 
@@ -103,28 +104,27 @@ func (m *Memory) insert(who owner, r Record) bool {
 func (m *Memory) evict(who owner, fresh Session, limit int) (evicted []string) {
 	old := slices.DeleteFunc(m.list(who, fresh.Created), func(s Session) bool { return s.ID == fresh.ID })
 	slices.Reverse(old)
+	at := fresh.Created.UnixMicro()
 	for _, s := range old[:max(0, len(old)+1-limit)] {
-		m.change(Selection{s.Tenant, s.Person, s.ID, ""}, func(s *Session) bool {
-			return end(s, fresh.Created, ReasonLimit)
-		})
+		m.change(Selection{s.Tenant, s.Person, s.ID, ""}, func(r *memoryRow) bool { return r.end(at, ReasonLimit) })
 		evicted = append(evicted, s.ID)
 	}
 	return evicted
 }
 
 // Get implements Store.
-func (m *Memory) Get(ctx context.Context, k Key) (Found, error) {
+func (m *Memory) Get(ctx context.Context, k Key) (f Found, err error) {
 	if err := ctx.Err(); err != nil {
 		return Found{}, err
 	}
-	shard := m.shard(k.Hash)
+	shard := m.shard(&k.Hash)
 	shard.mu.RLock()
-	s, ok := shard.rows[k.Hash]
-	if !ok {
+	_, r := shard.find(&k.Hash)
+	if r == nil {
 		shard.mu.RUnlock()
 		return Found{}, ErrNotFound
 	}
-	f := Found{Session: *s} // its slices are never written to
+	r.session(&f.Session) // its slices are never written to
 	shard.mu.RUnlock()
 	f.Policy = m.policies.get(f.Session.Tenant)
 	return f, nil
@@ -135,15 +135,16 @@ func (m *Memory) Touch(ctx context.Context, k Key, seen, idleEnds time.Time) (bo
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	shard := m.shard(k.Hash)
+	shard := m.shard(&k.Hash)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	s, ok := shard.rows[k.Hash]
-	if !ok || !live(s, seen) {
+	at := seen.UnixMicro()
+	_, r := shard.find(&k.Hash)
+	if r == nil || !r.live(at) {
 		return false, nil
 	}
-	if seen.After(s.LastSeen) {
-		s.LastSeen, s.IdleEnds = seen, idleEnds
+	if at > r.seen {
+		r.seen, r.idle = at, idleEnds.UnixMicro()
 	}
 	return true, nil
 }
@@ -157,7 +158,7 @@ func (m *Memory) Revoke(ctx context.Context, which Selection, at time.Time, reas
 		return 0, err
 	}
 	defer m.lock(owner{which.Tenant, which.Person})()
-	return m.change(which, func(s *Session) bool { return end(s, at, reason) }), nil
+	return m.change(which, func(r *memoryRow) bool { return r.end(at.UnixMicro(), reason) }), nil
 }
 
 // Lock implements Store.
@@ -169,12 +170,12 @@ func (m *Memory) Lock(ctx context.Context, which Selection, at time.Time) (n int
 		return 0, err
 	}
 	defer m.lock(owner{which.Tenant, which.Person})()
-	return m.change(which, func(s *Session) bool {
-		if !s.Ended.IsZero() || !s.Locked.IsZero() {
+	return m.change(which, func(r *memoryRow) bool {
+		if r.ended != never || r.locked != never {
 			return false
 		}
-		s.Locked = at
-		s.Version++
+		r.locked = at.UnixMicro()
+		r.version++
 		return true
 	}), nil
 }
@@ -184,26 +185,33 @@ func (m *Memory) Rotate(ctx context.Context, old Key, next Record, until time.Ti
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n := next.Session
+	n := &next.Session
 	who := owner{n.Tenant, n.Person}
 	defer m.lock(who)()
-	if _, his := m.people(who).owned[who][old.Hash]; !his {
-		return fmt.Errorf("memory: %w", ErrConflict)
-	}
-	s := m.row(old.Hash)
-	if s.ID != n.ID || s.Superseded || s.Version != n.Version-1 || !live(&s, n.LastSeen) {
+	m.forget(who, n.LastSeen)
+	if !m.rotates(who, old, n) {
 		return fmt.Errorf("memory: %w", ErrConflict)
 	}
 	if !m.insert(who, next) {
 		return fmt.Errorf("memory: %w", ErrExists)
 	}
-	shard := m.shard(old.Hash)
+	shard := m.shard(&old.Hash)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	row := shard.rows[old.Hash]
-	row.Superseded = true
-	row.Ends, row.IdleEnds = earlier(row.Ends, until), earlier(row.IdleEnds, until)
+	_, r := shard.find(&old.Hash)
+	r.superseded = true
+	r.ends, r.idle = min(r.ends, until.UnixMicro()), min(r.idle, until.UnixMicro())
 	return nil
+}
+
+// rotates reports whether the row of old is as next asks for. The person is locked.
+func (m *Memory) rotates(who owner, old Key, next *Session) bool {
+	shard := m.shard(&old.Hash)
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	_, r := shard.find(&old.Hash)
+	return r != nil && r.person == who.person && r.manner.key.tenant == who.tenant && r.id == next.ID &&
+		!r.superseded && r.version == next.Version-1 && r.live(next.LastSeen.UnixMicro())
 }
 
 // List implements Store.
@@ -233,10 +241,12 @@ func (m *Memory) Route(ctx context.Context, _ audit.Tenant, _ audit.ActorID) (ro
 
 // list returns the person's live sessions, newest first. The person is locked.
 func (m *Memory) list(who owner, now time.Time) []Session {
-	var all []Session
-	for hash := range m.hashes(who) {
-		if s := m.row(hash); live(&s, now) && !s.Superseded {
-			all = append(all, s)
+	all := make([]Session, 0, 4)
+	at := now.UnixMicro()
+	for r := range m.of(who) {
+		if r.live(at) && !r.superseded {
+			all = append(all, Session{})
+			r.session(&all[len(all)-1])
 		}
 	}
 	slices.SortFunc(all, func(a, b Session) int {
@@ -247,61 +257,38 @@ func (m *Memory) list(who owner, now time.Time) []Session {
 
 // change applies f to the selected rows and counts the sessions that it changed. The person
 // is locked.
-func (m *Memory) change(which Selection, f func(*Session) bool) (n int) {
-	for hash := range m.hashes(owner{which.Tenant, which.Person}) {
-		shard := m.shard(hash)
+func (m *Memory) change(which Selection, f func(*memoryRow) bool) (n int) {
+	who := owner{which.Tenant, which.Person}
+	for at := m.people(who).first[who]; at != 0; {
+		shard := &m.rows[at%shards]
 		shard.mu.Lock()
-		s := shard.rows[hash]
-		selected := (which.ID == "" || s.ID == which.ID) && (which.Except == "" || s.ID != which.Except)
-		if selected && f(s) && !s.Superseded {
+		r := shard.at(uint32(at/shards) - 1)
+		selected := (which.ID == "" || r.id == which.ID) && (which.Except == "" || r.id != which.Except)
+		if selected && f(r) && !r.superseded {
 			n++
 		}
+		at = r.next
 		shard.mu.Unlock()
 	}
 	return n
 }
 
-// end ends a row that has not ended.
-func end(s *Session, at time.Time, reason string) bool {
-	if !s.Ended.IsZero() {
-		return false
-	}
-	s.Ended, s.Reason = at, reason
-	return true
-}
-
-// forget drops rows that were over before, so that memory does not grow with every sign-in.
-// The person is locked.
-func (m *Memory) forget(who owner, before time.Time) (n int) {
-	for hash := range m.hashes(who) {
-		if m.row(hash).Ends.Before(before) {
-			m.remove(who, hash)
-			n++
+// of yields the person's rows, each to be read until the next. The person is locked.
+func (m *Memory) of(who owner) iter.Seq[*memoryRow] {
+	return func(yield func(*memoryRow) bool) {
+		for at := m.people(who).first[who]; at != 0; {
+			shard := &m.rows[at%shards]
+			shard.mu.RLock()
+			r := shard.at(uint32(at/shards) - 1)
+			next, more := r.next, yield(r)
+			shard.mu.RUnlock()
+			if !more {
+				return
+			}
+			at = next
 		}
 	}
-	return n
 }
-
-func (m *Memory) remove(who owner, hash [32]byte) {
-	shard, people := m.shard(hash), m.people(who)
-	shard.mu.Lock()
-	delete(shard.rows, hash)
-	shard.mu.Unlock()
-	if delete(people.owned[who], hash); len(people.owned[who]) == 0 {
-		delete(people.owned, who)
-	}
-}
-
-// row returns a copy of a row that is there.
-func (m *Memory) row(hash [32]byte) Session {
-	shard := m.shard(hash)
-	shard.mu.RLock()
-	defer shard.mu.RUnlock()
-	return *shard.rows[hash]
-}
-
-// hashes are the person's rows. The person is locked.
-func (m *Memory) hashes(who owner) map[[32]byte]struct{} { return m.people(who).owned[who] }
 
 // lock locks the person's shard and returns how to unlock it.
 func (m *Memory) lock(who owner) (unlock func()) {
@@ -310,12 +297,8 @@ func (m *Memory) lock(who owner) (unlock func()) {
 	return people.mu.Unlock
 }
 
-func (m *Memory) shard(hash [32]byte) *rowShard { return &m.rows[hash[0]%shards] }
+func (m *Memory) shard(hash *[32]byte) *rowShard { return &m.rows[hash[0]%shards] }
 
 func (m *Memory) people(who owner) *ownerShard {
 	return &m.owners[maphash.Comparable(m.seed, who)%shards]
-}
-
-func live(s *Session, now time.Time) bool {
-	return s.Ended.IsZero() && now.Before(s.IdleEnds) && now.Before(s.Ends)
 }

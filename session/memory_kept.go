@@ -86,39 +86,3 @@ func (p *policies) get(t audit.Tenant) *Policy {
 	defer p.mu.RUnlock()
 	return p.saved[t]
 }
-
-// Purge implements Store. It looks at every row.
-func (m *Memory) Purge(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	for i := range m.owners {
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		n += m.purgeOwners(&m.owners[i], before, limit-n)
-	}
-	m.proofs.mu.Lock()
-	defer m.proofs.mu.Unlock()
-	for k, until := range m.proofs.until {
-		if n < limit && until.Before(before) {
-			delete(m.proofs.until, k)
-			n++
-		}
-	}
-	return n, nil
-}
-
-func (m *Memory) purgeOwners(people *ownerShard, before time.Time, limit int) (n int) {
-	people.mu.Lock()
-	defer people.mu.Unlock()
-	for who, hashes := range people.owned {
-		for hash := range hashes {
-			if n >= limit {
-				return n
-			}
-			if m.row(hash).Ends.Before(before) {
-				m.remove(who, hash)
-				n++
-			}
-		}
-	}
-	return n
-}

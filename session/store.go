@@ -81,7 +81,8 @@ type Rows interface {
 	// be live with the new one: the oldest by Created, then by id. It returns the ids of
 	// those, oldest first. However many are created at once, never more than limit are live.
 	//
-	// It may forget rows of the same person that reached Ends before r.Session.Created.
+	// It may forget rows of the same person that reached Ends before r.Session.Created and,
+	// of those that are not live at that time, all but the 64 that were live last.
 	Create(ctx context.Context, r Record, limit int) (evicted []string, err error)
 
 	// Get returns the session with this key hash, ended or not, together with the policy
@@ -117,7 +118,8 @@ type Changes interface {
 	// is live at next.Session.LastSeen, not superseded, of the tenant, person and id of
 	// next, and its Version is one less than next's; otherwise nothing changes and the
 	// error wraps ErrConflict, also where old is not there. If next's key exists, nothing
-	// changes and the error wraps ErrExists. Of several at once exactly one succeeds.
+	// changes and the error wraps ErrExists. Of several at once exactly one succeeds. It may
+	// forget what Create may, at next.Session.LastSeen.
 	//
 	// next.Key.Route equals old.Route.
 	Rotate(ctx context.Context, old Key, next Record, until time.Time) error

@@ -40,6 +40,36 @@ local function rows()
   return found
 end
 
+-- tidy forgets rows that reached their end before, proofs that are over, and of the rows that
+-- are not live all but the 64 that were live last. It returns the rows that are left.
+local function tidy(at)
+  local all, found, past = redis.call('HGETALL', key), {}, {}
+  for i = 1, #all, 2 do
+    local f, kind = all[i], string.sub(all[i], 1, 1)
+    if kind == 'p' then
+      if number(all[i + 1]) <= at then redis.call('HDEL', key, f) end
+    elseif kind == 's' then
+      local r = parse(all[i + 1])
+      if r.ends < at then
+        redis.call('HDEL', key, f)
+      else
+        found[f] = r
+        if not live(r, at) then
+          past[#past + 1] = {f, r.ended ~= 0 and r.ended or math.min(r.idle, r.ends)}
+        end
+      end
+    end
+  end
+  if #past > 64 then
+    table.sort(past, function(a, b) return a[2] > b[2] end)
+    for i = 65, #past do
+      redis.call('HDEL', key, past[i][1])
+      found[past[i][1]] = nil
+    end
+  end
+  return found
+end
+
 local function selected(r, id, except)
   return (id == '' or r.id == id) and (except == '' or r.id ~= except)
 end

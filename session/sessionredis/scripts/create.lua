@@ -1,19 +1,11 @@
 -- create: field, row, limit, milliseconds to keep, reason of those it ends.
 if stale(key) then return redis.error_reply('STALE') end
 local field, row, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local new, all, over, others = parse(row), rows(), {}, {}
+local new = parse(row)
+local all, others = tidy(new.created), {}
 for f, r in pairs(all) do
-  if r.ends < new.created then
-    over[#over + 1] = f
-  elseif f == field or r.id == new.id then
-    return redis.error_reply('EXISTS')
-  elseif limit > 0 and r.sup == '0' and live(r, new.created) then
-    others[#others + 1] = r
-  end
-end
-for _, f in ipairs(over) do
-  redis.call('HDEL', key, f)
-  all[f] = nil
+  if f == field or r.id == new.id then return redis.error_reply('EXISTS') end
+  if limit > 0 and r.sup == '0' and live(r, new.created) then others[#others + 1] = r end
 end
 local function bytewise(a, b) -- the order of Go; Lua's depends on the locale
   for i = 1, math.min(#a, #b) do

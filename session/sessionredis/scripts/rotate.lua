@@ -8,6 +8,7 @@ if old.id ~= next.id or old.sup ~= '0' or old.version ~= next.version - 1 or not
   return redis.error_reply('CONFLICT')
 end
 if redis.call('HEXISTS', key, ARGV[2]) == 1 then return redis.error_reply('EXISTS') end
+tidy(next.seen)
 local until_ = number(ARGV[4])
 local idle = old.idle > until_ and ARGV[4] or string.sub(v, 9, 16)
 local ends = old.ends > until_ and ARGV[4] or string.sub(v, 17, 24)
