@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"github.com/wardkit/wardkit/audit"
@@ -80,21 +81,25 @@ func (m *Manager) Start(ctx context.Context, a audit.Actor) (token string, err e
 	if err := m.record(ctx, startEvent(s, origin(ctx, a))); err != nil {
 		return "", m.undo(ctx, s, err)
 	}
-	if err := m.replace(ctx, s); err != nil {
+	if err := m.replace(ctx, s, evicted); err != nil {
 		return "", m.undo(ctx, s, err)
 	}
 	return t.Reveal(), nil
 }
 
-// replace ends the session that the same browser had before s, locked or not.
-func (m *Manager) replace(ctx context.Context, s Session) error {
+// replace ends the session that the same browser had before s, locked or not, unless that has
+// made room for s already.
+func (m *Manager) replace(ctx context.Context, s Session, evicted []string) error {
 	v, err := m.visited(ctx, StateLive, StateLocked, StateBlocked)
 	if err != nil || !isPerson(s.Kind) {
 		return nil
 	}
 	old, reason := &v.Session, ReasonReplaced
-	if old.Person != s.Person || old.Tenant != s.Tenant {
+	switch {
+	case old.Person != s.Person || old.Tenant != s.Tenant:
 		reason = ReasonSwitched
+	case slices.Contains(evicted, old.ID):
+		return nil
 	}
 	if v.state != StateLive { // nobody acts in ctx
 		ctx = audit.WithActor(ctx, s.Actor(v.origin))

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,10 +35,13 @@ func Confirm(action audit.Action, object audit.Object) Purpose {
 	return Purpose{action: action, object: object}
 }
 
+// maxPurposes is what one proof may be for at once.
+const maxPurposes = 16
+
 // Reauthenticated tells the session of ctx that its person has just proved again who they
 // are, and returns the token that takes the place of the one in use: hand it to the client
 // with SetCookie. Packages authn and mfa verify the proof, or an identity provider does, and
-// make a from it. Whatever is to be unlocked by it is named here and now:
+// make a from it. Whatever is to be unlocked by it is named here and now, up to 16 purposes:
 //
 //	token, err := sessions.Reauthenticated(ctx, actor, session.Area("settings"))
 //
@@ -156,6 +161,9 @@ func (m *Manager) rotate(ctx context.Context, v *visit, next Session, action aud
 		Objects: []audit.Object{{Type: "session", ID: next.ID}}, Detail: map[string]string{},
 	}
 	until := next.AuthTime.Add(maxFresh)
+	if len(all) > maxPurposes {
+		return "", fmt.Errorf("%w: more than %d purposes of one proof", ErrPolicy, maxPurposes)
+	}
 	for _, p := range all {
 		if p.area != "" {
 			if !code(p.area, maxArea) {
@@ -166,7 +174,7 @@ func (m *Manager) rotate(ctx context.Context, v *visit, next Session, action aud
 			continue
 		}
 		e.Objects = append(e.Objects, audit.Object{Type: p.object.Type, ID: audit.FitID(p.object.ID)})
-		e.Detail["confirm"] = audit.FitID(string(p.action))
+		e.Detail[confirmDetail(len(e.Objects)-1)] = audit.FitID(string(p.action))
 		if err := m.put(ctx, Proof{next.Tenant, k.confirms(p), until}); err != nil {
 			return "", err
 		}
@@ -179,6 +187,15 @@ func (m *Manager) rotate(ctx context.Context, v *visit, next Session, action aud
 		return "", m.undo(ctx, next, err)
 	}
 	return token.Reveal(), nil
+}
+
+// confirmDetail names the action that is confirmed for the n-th object after the session:
+// "confirm", "confirm.2" and so on.
+func confirmDetail(n int) string {
+	if n == 1 {
+		return "confirm"
+	}
+	return "confirm." + strconv.Itoa(n)
 }
 
 // unlock replaces what s knows of the area. Beyond maxAreas the one unlocked first is closed.

@@ -107,3 +107,30 @@ func TestLimitRace(t *testing.T) {
 		require.Len(t, append(a.log.Find("session.end"), b.log.Find("session.end")...), 61, "each end is on record")
 	})
 }
+
+// Who signs in once more in the browser of the session that has to go is told one end, not two
+// of which one found nothing.
+func TestOwnSessionMakesRoom(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		d := newDesk(t, open(t))
+		save(t, d.store, atMost(1))
+		first := d.start(t, staff(ann))
+		d.clock.Add(time.Second)
+		second, err := d.Start(d.in(t, first), staff(ann))
+		require.NoError(t, err)
+		require.ErrorIs(t, d.state(first), session.ErrEnded)
+		require.NoError(t, d.state(second))
+		ends := d.log.Find("session.end")
+		require.Len(t, ends, 1)
+		require.Equal(t, audit.Success, ends[0].Outcome)
+		require.Equal(t, "limit", ends[0].Detail["reason"])
+
+		d.clock.Add(time.Second)
+		_, err = d.Start(d.in(t, second), staff(bob)) // another person's ends as before
+		require.NoError(t, err)
+		e, _ := d.log.Last("session.end")
+		require.Equal(t, "switched", e.Detail["reason"])
+		require.Equal(t, audit.Success, e.Outcome)
+	})
+}

@@ -76,6 +76,41 @@ func TestConfirmOnce(t *testing.T) {
 	})
 }
 
+// One proof for several things is recorded with all of them, in order.
+func TestConfirmSeveral(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		d := newDesk(t, open(t))
+		save(t, d.store, risky())
+		token := d.start(t, staff(ann))
+		d.clock.Add(time.Second)
+		patient18, note := audit.Object{Type: "patient", ID: "18"}, audit.Object{Type: "note", ID: "17"}
+		token, err := d.Reauthenticated(d.in(t, token), d.again(ann), session.Confirm(export, patient17),
+			session.Area("settings"), session.Confirm(export, patient18), session.Confirm("note.delete", note))
+		require.NoError(t, err)
+		e, _ := d.log.Last("session.reauthenticate")
+		require.Equal(t, []audit.Object{patient17, patient18, note}, e.Objects[1:])
+		require.Equal(t, map[string]string{
+			"confirm": string(export), "confirm.2": string(export), "confirm.3": "note.delete", "area.settings": "unlocked",
+		}, e.Detail)
+		for _, object := range []audit.Object{patient17, patient18} {
+			require.False(t, d.owed(t, token, export, object, 0))
+			require.True(t, d.owed(t, token, export, object, 0))
+		}
+
+		d.clock.Add(time.Second)
+		var many []session.Purpose
+		for range 17 {
+			many = append(many, session.Confirm(export, patient17))
+		}
+		puts := d.store.count("Put")
+		_, err = d.Reauthenticated(d.in(t, token), d.again(ann), many...)
+		require.ErrorIs(t, err, session.ErrPolicy)
+		require.Equal(t, puts, d.store.count("Put"))
+		require.NoError(t, d.state(token), "and the session goes on")
+	})
+}
+
 func TestConfirmAtOnce(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {

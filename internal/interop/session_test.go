@@ -323,7 +323,7 @@ func timeLeft(c *client) {
 func stepUp(c *client) {
 	at := c.ask("GET", "/export", c.token, "")
 	require.Equal(c.t, 401, at.status)
-	require.Equal(c.t, `Bearer error="insufficient_user_authentication", max_age="60"`, at.header.Get("WWW-Authenticate"))
+	require.Equal(c.t, `Bearer error="insufficient_user_authentication", max_age=60`, at.header.Get("WWW-Authenticate"))
 	next := c.within(c.token, func(ctx context.Context) string {
 		c.clock.pass(time.Second)
 		again := audit.Actor{
