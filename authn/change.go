@@ -22,6 +22,9 @@ type change struct {
 	why    string
 	reason string // why sessions end, as a code
 	ends   bool   // whether sessions end
+	leaves bool   // whether everything else that the person holds ends with them
+	holds  bool   // whether the person needs a seat afterwards
+	seat   bool   // whether the seat changes with the state
 	notice Topic  // "" tells nobody
 	issue  Purpose
 	life   time.Duration // of the link to issue
@@ -37,7 +40,7 @@ const lease = time.Minute
 // change carries out c. It returns the person as it is afterwards. ErrPending comes with a
 // change that was made.
 func (m *Manager) change(ctx context.Context, c change) (Person, error) {
-	revoked := false
+	prepared := false
 	for range conflicts {
 		acct, err := m.account(ctx, c.tenant, c.person)
 		if err != nil {
@@ -47,11 +50,11 @@ func (m *Manager) change(ctx context.Context, c change) (Person, error) {
 		if err != nil {
 			return Person{}, err
 		}
-		if c.ends && !revoked && !m.joined {
-			if err := m.p.Sessions.EndAll(ctx, c.tenant, c.person, c.reason); err != nil {
-				return Person{}, unavailable("ending sessions", err)
+		if !prepared {
+			if err := m.prepare(ctx, c); err != nil {
+				return Person{}, err
 			}
-			revoked = true
+			prepared = true
 		}
 		err = m.p.Store.Apply(ctx, ch)
 		if errors.Is(err, ErrConflict) {
@@ -63,6 +66,23 @@ func (m *Manager) change(ctx context.Context, c change) (Person, error) {
 		return ch.Person, m.deliverNow(ctx, ch.Messages)
 	}
 	return Person{}, unavailable("changing an account", ErrConflict)
+}
+
+// prepare is what comes before the rows: the seat that the person needs, and the end of what
+// loses its ground.
+func (m *Manager) prepare(ctx context.Context, c change) error {
+	if c.holds {
+		if err := m.hold(ctx, c); err != nil {
+			return err
+		}
+	}
+	if !c.ends || m.joined {
+		return nil
+	}
+	if err := m.endAll(ctx, c.tenant, c.person, c.reason, c.leaves); err != nil {
+		return unavailable("ending sessions", err)
+	}
+	return nil
 }
 
 // plan makes the store's Change out of c.
@@ -89,7 +109,12 @@ func (m *Manager) due(now time.Time) time.Time {
 // write adds the messages and the link that c asks for.
 func (m *Manager) write(ctx context.Context, c change, ch *Change) error {
 	if c.ends {
-		if err := m.message(ctx, ch, audit.MessageRevoke, c.action, c.person, body{Reason: c.reason}); err != nil {
+		if err := m.message(ctx, ch, audit.MessageRevoke, c.action, c.person, body{Reason: c.reason, Everything: c.leaves}); err != nil {
+			return err
+		}
+	}
+	if c.seat && m.o.Admission != nil {
+		if err := m.message(ctx, ch, messageSeat, c.action, c.person, body{}); err != nil {
 			return err
 		}
 	}
@@ -131,10 +156,11 @@ func (ch *Change) setPassword(hash string) {
 
 // body is what a message carries, sealed: a link in clear would grant what its hash guards.
 type body struct {
-	Reason  string `json:"reason,omitempty"`
-	Event   *event `json:"event,omitempty"`
-	Link    string `json:"link,omitempty"` // token
-	Expires int64  `json:"expires,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+	Everything bool   `json:"everything,omitempty"` // not only sessions end
+	Event      *event `json:"event,omitempty"`
+	Link       string `json:"link,omitempty"` // token
+	Expires    int64  `json:"expires,omitempty"`
 }
 
 // event is an audit event on its way through the outbox.

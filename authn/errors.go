@@ -21,6 +21,11 @@ var (
 	// ErrInactive: who signed in last too long ago is locked out until an administrator unlocks
 	// them (HTTP 403). Only who has just proven a password or holds a link is told.
 	ErrInactive = errors.New("authn: locked after a long time without a sign-in")
+	// ErrApproval: who has set up their account waits for an administrator's approval (HTTP 403).
+	// Only who has just proven a password is told.
+	ErrApproval = errors.New("authn: not approved yet")
+	// ErrNoSeat: Options.Admission has no room for the person. Nothing was changed.
+	ErrNoSeat = errors.New("authn: no seat is left")
 	// ErrProof: Prove was given less than the policy asks for, see Manager.Asked.
 	ErrProof = errors.New("authn: more has to be proven")
 	// ErrNoFactor: a code was given, and the person has no second factor.
@@ -67,10 +72,10 @@ var (
 	// ErrUnavailable: a store, the vault, the session keeper, the second factor or the
 	// recorder failed, so the answer is no (HTTP 503). It wraps the cause.
 	ErrUnavailable = errors.New("authn: unavailable")
-	// ErrPending: the change is made and durable, but ending the person's sessions has not
-	// succeeded yet. Run keeps trying.
+	// ErrPending: the change is made and durable, but ending the person's sessions, what else
+	// they hold, or their seat, has not succeeded yet. Run keeps trying.
 	ErrPending = errors.New("authn: the change is made, ending sessions is still pending")
-	// ErrNotRunning: nobody calls Manager.Run, so messages that failed once wait for ever.
+	// ErrNotRunning: nobody calls Manager.Run, so messages that failed once are not tried again.
 	ErrNotRunning = errors.New("authn: Run is not running")
 )
 

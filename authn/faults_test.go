@@ -73,6 +73,28 @@ func stories() map[string]story {
 		"remove": {action: authn.ActionRemove, topic: authn.TopicRemoved, run: func(ctx ctxT, h *house, p authn.Person) error {
 			return h.m.Remove(admin(ctx), clinic, p.ID, "a reason")
 		}},
+		"reinstate": {action: authn.ActionReinstate, topic: authn.TopicReinstated, run: func(ctx ctxT, h *house, p authn.Person) error {
+			a, err := h.store.Account(h.t.Context(), clinic, p.ID)
+			if err == nil && a.Person.State == authn.Active {
+				c := authn.Change{Person: a.Person, Expect: a.Person.Version}
+				c.Person.State = authn.Suspended
+				err = h.store.Apply(h.t.Context(), c)
+			}
+			return errors.Join(err, h.m.Reinstate(admin(ctx), clinic, p.ID, "a reason"))
+		}},
+		"approve": {action: authn.ActionApprove, topic: authn.TopicApproved, run: func(ctx ctxT, h *house, p authn.Person) error {
+			a, err := h.store.Account(h.t.Context(), clinic, p.ID)
+			if err == nil && a.Person.State == authn.Active {
+				c := authn.Change{Person: a.Person, Expect: a.Person.Version}
+				c.Person.State = authn.Waiting
+				err = h.store.Apply(h.t.Context(), c)
+			}
+			return errors.Join(err, h.m.Approve(admin(ctx), clinic, p.ID, "a reason"))
+		}},
+		"prove": {run: func(ctx ctxT, h *house, p authn.Person) error {
+			_, err := h.m.Prove(as(ctx, p), authn.Answer{Password: pw(good), Code: code}, home)
+			return err
+		}},
 		"administrator's reset": {action: authn.ActionAdminReset, topic: authn.TopicReset, run: func(ctx ctxT, h *house, p authn.Person) error {
 			return h.m.AdminReset(admin(ctx), clinic, p.ID, "a reason")
 		}},
@@ -124,6 +146,7 @@ func (s story) survives(t *testing.T, k int, cut bool) (reached bool) {
 	require.NoError(t, err)
 	h.rec.Reset()
 	notices := len(h.mail.all(s.topic))
+	h.devices.pair(p.ID)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	h.wire.watch(func(n int, name string) error {
@@ -152,6 +175,13 @@ func (s story) survives(t *testing.T, k int, cut bool) (reached bool) {
 	require.Empty(t, left, "call %d: what could not be delivered at once is delivered later", k)
 	after, err := h.store.Account(t.Context(), clinic, p.ID)
 	require.NoError(t, err)
+	held := map[authn.State]string{authn.Active: "held", authn.Waiting: "held"}
+	if after.Person.Version != before.Person.Version {
+		require.Equal(t, held[after.Person.State], h.seats.of(p.ID), "call %d: the seat follows", k)
+	}
+	if after.Person.State == authn.Removed || s.action == authn.ActionSuspend && after.Person.State == authn.Suspended {
+		require.Zero(t, h.devices.of(p.ID), "call %d: everything ends", k)
+	}
 	if s.action == "" {
 		require.Equal(t, before.Person.Version, after.Person.Version)
 		return reached

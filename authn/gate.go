@@ -90,6 +90,8 @@ func (m *Manager) stopped(ctx context.Context, ev Evidence, c Client, err error)
 	switch {
 	case errors.Is(err, ErrTicket):
 		return m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeOvertaken, err)
+	case errors.Is(err, ErrApproval):
+		return m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeApproval, err)
 	case errors.Is(err, ErrInactive):
 		return m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeInactive, err)
 	}
@@ -97,7 +99,8 @@ func (m *Manager) stopped(ctx context.Context, ev Evidence, c Client, err error)
 }
 
 // standing reads the person and the policy. Somebody who is not active, or whose account
-// changed since the evidence began: ErrTicket. Somebody locked out for inactivity: ErrInactive.
+// changed since the evidence began: ErrTicket. Somebody not approved yet: ErrApproval. Somebody
+// locked out for inactivity: ErrInactive.
 func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	a, err := m.account(ctx, ev.Tenant, ev.Person)
 	if errors.Is(err, ErrNotFound) {
@@ -106,14 +109,15 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if err != nil {
 		return standing{}, err
 	}
-	if a.Person.State != Active || a.Person.Version != ev.Version {
-		return standing{}, ErrTicket
-	}
 	p, err := m.policy(ctx, ev.Tenant)
-	if err != nil {
+	switch {
+	case err != nil:
 		return standing{}, err
-	}
-	if p.Closed {
+	case p.Closed, a.Person.Version != ev.Version:
+		return standing{}, ErrTicket
+	case a.Person.State == Waiting:
+		return standing{}, ErrApproval
+	case a.Person.State != Active:
 		return standing{}, ErrTicket
 	}
 	if p.Inactive(a.Person, m.now()) {

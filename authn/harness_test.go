@@ -65,6 +65,8 @@ type house struct {
 	factor   *factor
 	rec      *audittest.Recorder
 	mail     *mailbox
+	seats    *seats
+	devices  *devices
 
 	handed []string // session tokens that sign-ins got
 	reset  string   // the token of a reset link
@@ -82,7 +84,10 @@ func newHouse(t testing.TB, store authn.Store, edit ...func(*authn.Options)) *ho
 	h.sessions = &sessions{wire: h.wire, live: map[string]audit.Actor{}}
 	h.factor = &factor{wire: h.wire, enrolled: map[audit.ActorID]bool{}, pending: map[audit.ActorID]bool{}}
 	h.mail = &mailbox{wire: h.wire}
+	h.seats = newSeats(h.wire)
+	h.devices = &devices{wire: h.wire, live: map[audit.ActorID]int{}}
 	h.options = authn.Options{
+		Admission: h.seats, Also: []authn.Ender{h.devices},
 		InsecureArgon2: &authn.Argon2{Memory: 8, Time: 1, Threads: 1}, Now: h.clock.Now, AddressTries: 100_000, Hashers: 4,
 	}
 	for _, f := range edit {

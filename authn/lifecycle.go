@@ -16,11 +16,21 @@ import (
 // ctx is recorded. The answers: ErrNotFound, ErrState, ErrUnavailable (nothing was
 // changed, though sessions may have ended), ErrPending (it was).
 
-// Suspend locks an active person out and ends every session.
+// Approve lets somebody in who has set up their account and waits for it, where the policy asks
+// for approval; the person is told. Without a seat: ErrNoSeat. Remove turns somebody down.
+func (m *Manager) Approve(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
+	return m.admin(ctx, change{
+		tenant: t, person: person, action: ActionApprove, why: why, notice: TopicApproved, holds: true, seat: true,
+		edit: func(a Account, ch *Change) error { return move(a, ch, Active, Waiting) },
+	})
+}
+
+// Suspend locks an active person out and ends every session and everything of Options.Also; the
+// seat is free again.
 func (m *Manager) Suspend(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
 	return m.admin(ctx, change{
 		tenant: t, person: person, action: ActionSuspend, why: why,
-		ends: true, reason: "suspended", notice: TopicSuspended,
+		ends: true, leaves: true, seat: true, reason: "suspended", notice: TopicSuspended,
 		edit: func(a Account, ch *Change) error {
 			ch.Void = true
 			return move(a, ch, Suspended, Active)
@@ -28,23 +38,25 @@ func (m *Manager) Suspend(ctx context.Context, t audit.Tenant, person audit.Acto
 	})
 }
 
-// Reinstate lets a suspended person sign in again.
+// Reinstate lets a suspended person sign in again. Without a seat: ErrNoSeat.
 func (m *Manager) Reinstate(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
 	return m.admin(ctx, change{
-		tenant: t, person: person, action: ActionReinstate, why: why, notice: TopicReinstated,
+		tenant: t, person: person, action: ActionReinstate, why: why, notice: TopicReinstated, holds: true, seat: true,
 		edit: func(a Account, ch *Change) error { return move(a, ch, Active, Suspended) },
 	})
 }
 
-// Remove ends a person for good, with every session; the identifier is free again.
+// Remove ends a person for good: every session, everything of Options.Also, and through
+// Options.Admission the seat and what was granted; the password and open links are gone and the
+// identifier is free again. It is the one call for somebody who leaves.
 func (m *Manager) Remove(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
 	return m.admin(ctx, change{
 		tenant: t, person: person, action: ActionRemove, verb: audit.Delete, why: why,
-		ends: true, reason: "removed", notice: TopicRemoved,
+		ends: true, leaves: true, seat: true, reason: "removed", notice: TopicRemoved,
 		edit: func(a Account, ch *Change) error {
 			ch.Person.Term = nil
 			ch.Password, ch.Void = &Credential{}, true
-			return move(a, ch, Removed, Invited, Active, Suspended)
+			return move(a, ch, Removed, Invited, Waiting, Active, Suspended)
 		},
 	})
 }

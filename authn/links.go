@@ -22,6 +22,9 @@ func (m *Manager) SetUp(ctx context.Context, t audit.Tenant, n Newcomer) (link S
 	}
 	var token string
 	c := change{tenant: t, person: waiting, action: ActionSetUp, actor: acting(ctx, t)}
+	if err := m.reserve(ctx, c, n.Role, m.now().Add(m.o.SetUpLife)); err != nil {
+		return Secret{}, err
+	}
 	c.edit = func(a Account, ch *Change) error {
 		token, _ = ch.addLink(t, waiting, PurposeSetUp, m.o.SetUpLife)
 		ch.Void = true
@@ -101,15 +104,19 @@ func usableID(id string) bool {
 		!strings.HasPrefix(id, phantomPrefix)
 }
 
-// Invite makes a person who may not sign in yet and mails an invitation. The identifier
-// or ID is taken: ErrExists. Unusable ones, and a kind that cannot sign in: ErrIdentifier.
-// What the person may do is the host's to grant.
+// Invite makes a person who may not sign in yet, reserves a seat for them and mails an
+// invitation. The identifier or ID is taken: ErrExists. Unusable ones, and a kind that cannot
+// sign in: ErrIdentifier. No seat: ErrNoSeat. What the person may do is the host's to grant, with
+// Options.Admission or beside it.
 func (m *Manager) Invite(ctx context.Context, t audit.Tenant, n Newcomer) (Person, error) {
 	if n.Identifier == "" {
 		return Person{}, ErrIdentifier
 	}
 	p, err := m.newcomer(ctx, t, n)
 	if err != nil {
+		return Person{}, err
+	}
+	if err := m.vacant(ctx, p); err != nil {
 		return Person{}, err
 	}
 	ch := Change{Person: p, Now: p.Created, Due: m.due(p.Created)}
@@ -120,16 +127,42 @@ func (m *Manager) Invite(ctx context.Context, t audit.Tenant, n Newcomer) (Perso
 	if err := m.write(ctx, c, &ch); err != nil {
 		return Person{}, err
 	}
+	if err := m.reserve(ctx, c, n.Role, p.Created.Add(m.o.InvitationLife)); err != nil {
+		return Person{}, err
+	}
 	if err := m.p.Store.Apply(ctx, ch); err != nil {
+		if errors.Is(err, ErrExists) && !m.joined { // somebody was faster; what is left otherwise lapses
+			err = errors.Join(err, m.settle(ctx, t, p.ID))
+		}
 		return Person{}, applyError(err)
 	}
 	return p, m.deliverNow(ctx, ch.Messages)
 }
 
-// Resend mails a new invitation to somebody invited; links before it are dead.
-// Somebody who is not invited: ErrState.
+// vacant refuses an ID or identifier that somebody has, before a seat is taken for it.
+func (m *Manager) vacant(ctx context.Context, p Person) error {
+	if m.o.Admission == nil {
+		return nil // Apply says so
+	}
+	_, err := m.account(ctx, p.Tenant, p.ID)
+	if err == nil {
+		return ErrExists
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	a, err := m.find(ctx, p.Tenant, p.Term)
+	if err == nil && a.Person.ID != "" {
+		return ErrExists
+	}
+	return err
+}
+
+// Resend mails a new invitation to somebody invited; links before it are dead, and the seat is
+// reserved for as long as the new one lives. Somebody who is not invited: ErrState. No seat:
+// ErrNoSeat.
 func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
-	return m.admin(ctx, change{
+	c := change{
 		tenant: t, person: person, action: ActionResend,
 		notice: TopicInvitation, issue: PurposeInvitation, life: m.o.InvitationLife,
 		edit: func(a Account, ch *Change) error {
@@ -139,7 +172,19 @@ func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.Actor
 			ch.Void = true
 			return move(a, ch, Invited, Invited)
 		},
-	})
+	}
+	c.actor = acting(ctx, t)
+	a, err := m.account(ctx, t, person)
+	if err != nil {
+		return err
+	}
+	if a.Person.State != Invited {
+		return ErrState
+	}
+	if err := m.reserve(ctx, c, "", m.now().Add(m.o.InvitationLife)); err != nil {
+		return err
+	}
+	return m.admin(ctx, c)
 }
 
 // PeekLink says what a link is for and changes nothing, for the page behind a GET: mail
@@ -147,7 +192,7 @@ func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.Actor
 // one is ErrLinkUnknown, ErrLinkExpired or ErrLinkUsed; with the latter two the Link is
 // returned as well.
 func (m *Manager) PeekLink(ctx context.Context, token string) (_ Link, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	var c Client
 	if a, ok := audit.ActorFrom(ctx); ok {
 		c = Client{Addr: a.Origin, Device: a.Device}

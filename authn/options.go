@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,13 @@ import (
 type Options struct {
 	// Policy holds for tenants that have saved none, see Manager.SavePolicy. Nil: DefaultPolicy.
 	Policy *Policy
+
+	// Admission is asked for a seat when somebody is invited, becomes active or is reinstated, and
+	// told when the seat is free. Default: there is room for everybody. Inside a host's transaction
+	// (Manager.With) the host asks for the seat itself, and Deliver settles it after the commit.
+	Admission Admission
+	// Also is what ends with the sessions of who is suspended or removed: API tokens, devices.
+	Also []Ender
 
 	// Throttle slows down consecutive failures per person and family. Default: 4 free
 	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100.
@@ -131,6 +139,7 @@ func (o Options) check() error {
 		ok   bool
 		what string
 	}{
+		{!slices.Contains(o.Also, nil), "Also: nil"},
 		{o.Policy.Validate() == nil, "Policy: not valid"},
 		{o.Throttle.valid(), "Throttle: needs 0 to 10 free tries, delays from 1 second on, and 1 to 100 failures at most (NIST SP 800-63B-4, 3.2.2)"},
 		{o.AddressTries > 0 && o.AddressWindow > 0, "AddressTries, AddressWindow: must be positive"},

@@ -20,6 +20,7 @@ const (
 	TopicReset           Topic = "authn.reset"      // with a link
 	TopicPasswordChanged Topic = "authn.password_changed"
 	TopicPasswordExpired Topic = "authn.password_expired"
+	TopicApproved        Topic = "authn.approved"
 	TopicSuspended       Topic = "authn.suspended"
 	TopicReinstated      Topic = "authn.reinstated"
 	TopicRemoved         Topic = "authn.removed"
@@ -40,9 +41,9 @@ type Notice struct {
 // Format writes the topic, and neither address nor link.
 func (n Notice) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[notice %s]", n.Topic) }
 
-// deliverNow carries out what a change has just written. What fails waits for Run. Only
-// sessions that could not be ended are an error: they are what the caller must not take
-// for granted. The messages are durable either way.
+// deliverNow carries out what a change has just written. What fails waits for Run. Only what
+// could not be ended, and a seat that does not follow, are an error: they are what the caller
+// must not take for granted. The messages are durable either way.
 func (m *Manager) deliverNow(ctx context.Context, messages []audit.Message) error {
 	if m.joined { // not committed yet
 		return nil
@@ -56,7 +57,7 @@ func (m *Manager) deliverNow(ctx context.Context, messages []audit.Message) erro
 			continue
 		}
 		m.warn(ctx, "authn: a message waits for the next delivery", "kind", msg.Kind, "topic", msg.Topic)
-		if msg.Kind == audit.MessageRevoke {
+		if msg.Kind == audit.MessageRevoke || msg.Kind == messageSeat {
 			pending = fmt.Errorf("%w: %w", ErrPending, err)
 		}
 	}
@@ -75,7 +76,9 @@ func (m *Manager) deliver(ctx context.Context, msg audit.Message) error {
 	}
 	switch {
 	case msg.Kind == audit.MessageRevoke:
-		err = m.p.Sessions.EndAll(ctx, msg.Tenant, msg.Person, b.Reason)
+		err = m.endAll(ctx, msg.Tenant, msg.Person, b.Reason, b.Everything)
+	case msg.Kind == messageSeat:
+		err = m.settle(ctx, msg.Tenant, msg.Person)
 	case msg.Kind == audit.MessageAudit && b.Event != nil:
 		err = m.p.Recorder.Record(ctx, b.Event.event(msg.Tenant))
 	case msg.Kind == audit.MessageNotice:
@@ -141,11 +144,13 @@ const (
 	poll     = 5 * time.Second  // how often Run looks without being nudged
 	sweep    = time.Hour
 	maxRetry = 10 * time.Minute
-	overdue  = 5 * time.Minute // how old an undelivered message may be before Health complains
+	giveUp   = 7 * 24 * time.Hour // how long a notice is tried
+	overdue  = 5 * time.Minute    // how old an undelivered message may be before Health complains
 )
 
 // Deliver carries out what is due in the outbox, once: ends sessions, records events, sends
-// notices. What fails stays for later, a little longer each time. It returns how much was
+// notices. What fails stays for later, a little longer each time; a notice that could not be
+// delivered for a week is given up, and that is recorded. It returns how much was
 // delivered, and ErrUnavailable where the store does not answer.
 func (m *Manager) Deliver(ctx context.Context) (int, error) {
 	done := 0
@@ -160,15 +165,38 @@ func (m *Manager) Deliver(ctx context.Context) (int, error) {
 				done++
 				continue
 			}
-			m.warn(ctx, "authn: a message waits for the next delivery", "kind", msg.Kind, "topic", msg.Topic, "attempts", msg.Attempts+1)
-			if err := m.p.Store.Failed(ctx, msg.Tenant, msg.ID, m.now().Add(backoff(msg.Attempts))); err != nil {
-				return done, unavailable("putting a message back", err)
+			if err := m.putBack(ctx, msg); err != nil {
+				return done, err
 			}
 		}
 		if len(messages) < batch {
 			return done, nil
 		}
 	}
+}
+
+// putBack keeps a message that could not be delivered for a later try. A notice that could not be
+// for a week is given up, and that is recorded: an address that takes no mail would be tried for
+// ever. What ends sessions, frees seats or is to be recorded is never given up.
+func (m *Manager) putBack(ctx context.Context, msg audit.Message) error {
+	if msg.Kind == audit.MessageNotice && m.now().Sub(msg.Created) >= giveUp {
+		m.warn(ctx, "authn: a notice was given up", "topic", msg.Topic, "attempts", msg.Attempts+1)
+		err := m.p.Recorder.Record(ctx, audit.Event{
+			ID: msg.ID, Tenant: msg.Tenant, Action: ActionNotice, Verb: audit.Execute, Outcome: audit.MinorFailure, Code: CodeGivenUp,
+			Actor: audit.System(msg.Tenant, "authn"), Objects: person(msg.Person), Detail: map[string]string{"topic": msg.Topic},
+		})
+		if err == nil {
+			err = m.p.Store.Delivered(ctx, msg.Tenant, msg.ID)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	m.warn(ctx, "authn: a message waits for the next delivery", "kind", msg.Kind, "topic", msg.Topic, "attempts", msg.Attempts+1)
+	if err := m.p.Store.Failed(ctx, msg.Tenant, msg.ID, m.now().Add(backoff(msg.Attempts))); err != nil {
+		return unavailable("putting a message back", err)
+	}
+	return nil
 }
 
 // deliverOne delivers without letting one message hold up the others for long.

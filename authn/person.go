@@ -16,6 +16,7 @@ type State string
 // The states. Only an active person gets a session.
 const (
 	Invited   State = "invited"   // may open their link, nothing else
+	Waiting   State = "waiting"   // has set up the account, waits for Manager.Approve
 	Active    State = "active"    // may sign in
 	Suspended State = "suspended" // locked out until reinstated
 	Removed   State = "removed"   // gone for good; the identifier is free again
@@ -88,4 +89,5 @@ type Newcomer struct {
 	ID         audit.ActorID // the host's id; a random one is made where empty
 	Kind       audit.Kind    // KindStaff where empty; staff, patient and proxy can sign in
 	Identifier string        // what the person types to sign in, usually an e-mail address
+	Role       string        // what Options.Admission is to seat them as; not kept here
 }

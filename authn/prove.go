@@ -50,7 +50,7 @@ func (m *Manager) asked(ctx context.Context, s subject, p *Policy) (Proof, error
 // Tries share the throttle of sign-ins: *ThrottledError, *BusyError. Failures are recorded with
 // CodeCredential and CodeWrongCode; a part that fails is ErrUnavailable.
 func (m *Manager) Prove(ctx context.Context, a Answer, c Client) (_ audit.Actor, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	if m.joined {
 		return audit.Actor{}, ErrState
 	}

@@ -31,10 +31,12 @@ const (
 	ActionExpirePassword audit.Action = "authn.expire_password"
 	ActionAdminReset     audit.Action = "authn.admin_reset"
 	ActionResetFactor    audit.Action = "authn.reset_factor"
+	ActionApprove        audit.Action = "authn.approve"
 	ActionUnlock         audit.Action = "authn.unlock"
 	ActionSuspend        audit.Action = "authn.suspend"
 	ActionReinstate      audit.Action = "authn.reinstate"
 	ActionRemove         audit.Action = "authn.remove"
+	ActionNotice         audit.Action = "authn.notice" // a notice could not be delivered and was given up
 )
 
 // Codes of failures and of passed steps. They are API: words are the host's.
@@ -47,6 +49,9 @@ const (
 	CodeInactive   = "inactive"      // locked after a long time without a sign-in
 	CodeBanner     = "banner"        // step passed: banner acknowledged, Detail "banner" says which
 	CodeTenant     = "tenant_closed" // nobody of this tenant gets in
+	CodeApproval   = "approval"      // waits for approval
+	CodeNoSeat     = "no_seat"       // Options.Admission refused
+	CodeGivenUp    = "given_up"      // a notice that could not be delivered for a week
 	CodeWrongCode  = "wrong_code"    // wrong second-factor code
 	CodeTries      = "too_many"      // the last wrong code that this sign-in survives
 	CodeOvertaken  = "overtaken"     // the account changed during the sign-in
@@ -112,9 +117,9 @@ func exempt(ctx context.Context, why string) error {
 	return nil
 }
 
-// settle marks the request as decided where a part failed: nothing was tried, so there is
+// closing marks the request as decided where a part failed: nothing was tried, so there is
 // nothing to record, and the host's 503 page may go out.
-func settle(ctx context.Context, err *error) {
+func closing(ctx context.Context, err *error) {
 	if *err != nil && !errors.Is(*err, ErrDenied) {
 		*err = exempted(ctx, "a part failed, nothing was decided", *err)
 	}

@@ -11,7 +11,7 @@ import (
 // same if not, after the same work; only a throttled address and failing parts are errors.
 // Delivering is left to Run, so that not even the time tells.
 func (m *Manager) RequestReset(ctx context.Context, t audit.Tenant, identifier string, c Client) (err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	if m.joined {
 		return ErrState
 	}

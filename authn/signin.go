@@ -14,7 +14,7 @@ import (
 // ErrDenied after the same work. Too many tries: a *ThrottledError, without any hashing.
 // Too many at once on this server: a *BusyError. A part that fails: ErrUnavailable.
 func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string, pw Password, c Client) (_ Step, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	if m.joined {
 		return Step{}, ErrState
 	}
@@ -44,7 +44,7 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 // An unknown, used, expired or overtaken ticket: ErrTicket. Too many wrong codes in this
 // sign-in: ErrDenied. A part that fails: ErrUnavailable, and the person starts again.
 func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Client) (_ Step, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	if m.joined {
 		return Step{}, ErrState
 	}

@@ -18,6 +18,7 @@ const (
 	NeedEnrolment    Need = "enrolment"     // Answer.Code: a code of the second factor shown
 	NeedPassword     Need = "new_password"  // Answer.Password: a new password
 	NeedBanner       Need = "banner"        // Answer.Banner: the version of the banner shown
+	NeedApproval     Need = "approval"      // nothing to answer: somebody has to approve first
 	Done             Need = "done"          // signed in
 )
 
@@ -30,7 +31,7 @@ type Step struct {
 	Problem error
 
 	// Ticket is what Continue takes; it replaces the one before, which is dead. Keep it in
-	// the cookie that SetTicket writes. Zero when Done.
+	// the cookie that SetTicket writes. Zero at NeedApproval and when Done.
 	Ticket  Secret
 	Expires time.Time // when the ticket dies
 
@@ -57,7 +58,7 @@ func (s Step) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[step %s]", s.Need) 
 // Answer is what the person gave at a step. Fields the step does not ask for are ignored.
 type Answer struct {
 	Code       string   // six digits, spaces allowed
-	Password   Password // a new password
+	Password   Password // a new password; for Prove the one in force
 	Banner     string   // Step.Banner, where the person acknowledged it
 	Identifier string   // set-up of the first administrator, where SetUp was given none
 }

@@ -107,7 +107,7 @@ func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bo
 	if err != nil {
 		return false, unavailable("reading a password hash", err)
 	}
-	if !ok || !sane || s.account.Person.State != Active {
+	if state := s.account.Person.State; !ok || !sane || state != Active && state != Waiting {
 		return false, nil
 	}
 	if err := m.clear(ctx, s, FamilyPassword); err != nil {

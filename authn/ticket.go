@@ -84,7 +84,7 @@ func (m *Manager) redeem(ctx context.Context, ticket string, read ticketRead) (t
 // Show returns the step that ticket stands for without using it up, for a page that is
 // loaded again. The Step's Ticket is the same one. Unknown, used, expired: ErrTicket.
 func (m *Manager) Show(ctx context.Context, ticket string) (_ Step, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	st, err := m.redeem(ctx, ticket, m.p.Store.Ticket)
 	if err != nil {
 		return Step{}, err

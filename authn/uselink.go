@@ -9,7 +9,8 @@ import (
 
 // CompleteSetUp uses up a set-up or invitation link: the person gets the password in a and
 // becomes active, and the sign-in goes on from there, enrolment of a second factor
-// included. A password against the policy (*PolicyError), a set-up without a usable
+// included. Where the policy asks for approval, somebody invited waits for it instead:
+// NeedApproval, with nothing to answer. Without a seat, ErrNoSeat, the link stays as it was. A password against the policy (*PolicyError), a set-up without a usable
 // identifier (ErrIdentifier) and one that somebody has (ErrExists) leave the link as it was.
 func (m *Manager) CompleteSetUp(ctx context.Context, token string, a Answer, c Client) (Step, error) {
 	return m.useLink(ctx, token, a, c, linkUse{
@@ -36,7 +37,7 @@ type linkUse struct {
 
 // useLink sets a password with a link. The link is consumed in the same Apply that sets it.
 func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client, use linkUse) (_ Step, err error) {
-	defer settle(ctx, &err)
+	defer closing(ctx, &err)
 	if m.joined {
 		return Step{}, ErrState
 	}
@@ -50,7 +51,7 @@ func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client,
 	if !use.allows(l.Purpose) {
 		return Step{}, m.staleLink(ctx, l, c, ErrLinkUnknown)
 	}
-	hash, typed, err := m.linkPassword(ctx, l, a, c, use)
+	w, err := m.linkPassword(ctx, l, a, c, use)
 	if errors.Is(err, ErrLink) {
 		return Step{}, m.staleLink(ctx, l, c, err)
 	}
@@ -60,16 +61,16 @@ func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client,
 	begun := m.now()
 	p, err := m.change(ctx, change{
 		tenant: l.Tenant, person: l.Person, action: use.action, actor: anonymous(l.Tenant, c),
-		ends: true, reason: "password_changed", notice: use.notice,
+		ends: true, reason: "password_changed", notice: use.notice, holds: use.from == Invited, seat: use.from == Invited,
 		edit: func(acct Account, ch *Change) error {
 			if acct.Person.State != use.from {
 				return ErrLinkUsed
 			}
-			ch.Person.State = Active
+			ch.Person.State = w.state
 			ch.Consume = l.Hash
-			ch.setPassword(hash)
-			if typed.Term != nil {
-				ch.Person.Term, ch.Person.Sealed = typed.Term, typed.Sealed
+			ch.setPassword(w.hash)
+			if w.typed.Term != nil {
+				ch.Person.Term, ch.Person.Sealed = w.typed.Term, w.typed.Sealed
 			}
 			return nil
 		},
@@ -79,6 +80,9 @@ func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client,
 	}
 	if err != nil {
 		return Step{}, err
+	}
+	if p.State == Waiting {
+		return Step{Need: NeedApproval, Person: p.ID}, nil
 	}
 	return m.complete(ctx, byPassword(Account{Person: p}, begun), c)
 }
@@ -105,30 +109,41 @@ func (m *Manager) linkPlaced(ctx context.Context, policy *Policy, p Person, c Cl
 	return nil
 }
 
+// linkWrite is what a link is about to write.
+type linkWrite struct {
+	hash  string
+	typed Person // with the identifier that was typed, where there was none
+	state State  // where the person stands afterwards
+}
+
 // linkPassword judges and hashes the new password, and seals the identifier where the
 // person has none yet. It changes nothing.
-func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, c Client, use linkUse) (hash string, typed Person, err error) {
+func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, c Client, use linkUse) (w linkWrite, err error) {
 	acct, err := m.account(ctx, l.Tenant, l.Person)
 	if errors.Is(err, ErrNotFound) || err == nil && acct.Person.State != use.from {
-		return "", Person{}, ErrLinkUsed
+		return w, ErrLinkUsed
 	}
 	if err != nil {
-		return "", Person{}, err
+		return w, err
 	}
 	p, err := m.policy(ctx, l.Tenant)
 	if err == nil {
 		err = m.linkPlaced(ctx, p, acct.Person, c, use.action)
 	}
 	if err != nil {
-		return "", Person{}, err
+		return w, err
 	}
 	if acct.Person.Sealed == nil {
-		typed = acct.Person
-		if err := m.enter(ctx, &typed, a.Identifier); err != nil {
-			return "", Person{}, err
+		w.typed = acct.Person
+		if err := m.enter(ctx, &w.typed, a.Identifier); err != nil {
+			return w, err
 		}
-		acct.Person = typed
+		acct.Person = w.typed
 	}
-	hash, err = m.newPassword(ctx, standing{account: acct, policy: p}, a.Password)
-	return hash, typed, err
+	w.state = Active
+	if l.Purpose == PurposeInvitation && p.approves(acct.Person.Kind) { // nobody could approve the first administrator
+		w.state = Waiting
+	}
+	w.hash, err = m.newPassword(ctx, standing{account: acct, policy: p}, a.Password)
+	return w, err
 }
