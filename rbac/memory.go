@@ -11,18 +11,22 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// Memory is a Store in memory, for tests and examples: it forgets everything on exit.
+// Memory is a Store and a ToggleStore in memory, for tests and examples: it forgets everything on exit.
 type Memory struct {
 	mu       sync.Mutex
 	grants   map[string]Grant
 	versions map[audit.Tenant]int64
+	toggles  map[audit.Tenant]Toggles
 }
 
-var _ Store = (*Memory)(nil)
+var (
+	_ Store       = (*Memory)(nil)
+	_ ToggleStore = (*Memory)(nil)
+)
 
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{grants: map[string]Grant{}, versions: map[audit.Tenant]int64{}}
+	return &Memory{grants: map[string]Grant{}, versions: map[audit.Tenant]int64{}, toggles: map[audit.Tenant]Toggles{}}
 }
 
 // Grants returns the grants of a person that were not ended.
@@ -108,6 +112,32 @@ func (m *Memory) Apply(ctx context.Context, t audit.Tenant, ifVersion int64, c C
 		m.grants[id] = g
 	}
 	m.versions[t]++
+	return nil
+}
+
+// Toggles returns what a tenant has chosen.
+func (m *Memory) Toggles(ctx context.Context, t audit.Tenant) (Toggles, error) {
+	if err := ctx.Err(); err != nil {
+		return Toggles{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	chosen := m.toggles[t]
+	chosen.Choices = slices.Clone(chosen.Choices)
+	return chosen, nil
+}
+
+// SaveToggles replaces what a tenant has chosen.
+func (m *Memory) SaveToggles(ctx context.Context, t audit.Tenant, next Toggles) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.toggles[t].Version != next.Version {
+		return ErrConflict
+	}
+	m.toggles[t] = Toggles{next.Version + 1, slices.Clone(next.Choices)}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package rbac
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -26,7 +27,7 @@ type Supposed struct {
 func (s *Supposed) authorizer() *Authorizer { return s.z }
 
 // Suppose returns how things would be in the tenant of the actor in ctx. What
-// Change, Toggles.Validate or Swap would refuse, it refuses with the same error. Nothing is written and nothing recorded.
+// Change, Choose or Swap would refuse, it refuses with the same error. Nothing is written and nothing recorded.
 func (z *Authorizer) Suppose(ctx context.Context, s Supposition) (*Supposed, error) {
 	if z.Policy() == nil {
 		return nil, ErrUndecided
@@ -40,7 +41,7 @@ func (z *Authorizer) Suppose(ctx context.Context, s Supposition) (*Supposed, err
 		then.live.Store(s.Policy)
 	}
 	if s.Toggles != nil {
-		if err := s.Toggles.Validate(then.Policy()); err != nil {
+		if err := z.choosable(ctx, then.Policy(), *s.Toggles); err != nil {
 			return nil, err
 		}
 		then.o.Toggles = supposedToggles{tenant: actor(ctx).Tenant, toggles: *s.Toggles, others: z.o.Toggles}
@@ -58,24 +59,19 @@ func (z *Authorizer) Suppose(ctx context.Context, s Supposition) (*Supposed, err
 	return &Supposed{z, then}, nil
 }
 
-// swappable reports why next cannot take the place of old, as Swap does.
-func (z *Authorizer) swappable(ctx context.Context, old, next *Policy, tenants ...audit.Tenant) error {
-	if err := z.fits(next); err != nil {
+// choosable reports why a tenant cannot choose next under p, as Choose does.
+func (z *Authorizer) choosable(ctx context.Context, p *Policy, next Toggles) error {
+	if err := next.Validate(p); err != nil {
 		return err
 	}
-	if err := z.o.Grants.check(next); err != nil {
-		return err
-	}
-	before, after := z.administrators(old), z.administrators(next)
-	if !slices.ContainsFunc(after, func(r RoleName) bool { return slices.Contains(before, r) }) {
-		return ErrLockout
-	}
-	for _, t := range tenants {
-		if err := z.keepsAdministrators(ctx, before, after, t); err != nil {
-			return err
+	var was Toggles
+	if z.o.Toggles != nil {
+		var err error
+		if was, err = z.o.Toggles.Toggles(ctx, actor(ctx).Tenant); err != nil {
+			return fmt.Errorf("%w: reading a tenant's toggles: %w", ErrUndecided, err)
 		}
 	}
-	return nil
+	return z.keepsManagers(p, was, next)
 }
 
 // ask holds the change against the rules as they are now.

@@ -29,20 +29,8 @@ func (z *Authorizer) Swap(ctx context.Context, next *Policy, tenants ...audit.Te
 	if old == nil || next == nil {
 		return fmt.Errorf("%w: no policy", ErrUndecided)
 	}
-	if err := z.fits(next); err != nil {
+	if err := z.swappable(ctx, old, next, tenants...); err != nil {
 		return err
-	}
-	if err := z.o.Grants.check(next); err != nil {
-		return err
-	}
-	before, after := z.administrators(old), z.administrators(next)
-	if !slices.ContainsFunc(after, func(r RoleName) bool { return slices.Contains(before, r) }) {
-		return ErrLockout
-	}
-	for _, t := range tenants {
-		if err := z.keepsAdministrators(ctx, before, after, t); err != nil {
-			return err
-		}
 	}
 	if err := z.recordSwap(ctx, old, next, audit.Success, ""); err != nil {
 		return err
@@ -50,6 +38,26 @@ func (z *Authorizer) Swap(ctx context.Context, next *Policy, tenants ...audit.Te
 	if !z.live.CompareAndSwap(old, next) {
 		err := z.recordSwap(context.WithoutCancel(ctx), old, next, audit.MajorFailure, codeNotApplied)
 		return errors.Join(fmt.Errorf("%w: the policy", ErrConflict), err)
+	}
+	return nil
+}
+
+// swappable reports why next cannot take the place of old.
+func (z *Authorizer) swappable(ctx context.Context, old, next *Policy, tenants ...audit.Tenant) error {
+	if err := z.fits(next); err != nil {
+		return err
+	}
+	if err := z.o.Grants.check(next); err != nil {
+		return err
+	}
+	before, after := z.administrators(old, nil), z.administrators(next, nil)
+	if !slices.ContainsFunc(after, func(r RoleName) bool { return slices.Contains(before, r) }) {
+		return ErrLockout
+	}
+	for _, t := range tenants {
+		if err := z.keepsAdministrators(ctx, before, after, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -71,31 +79,31 @@ func (z *Authorizer) recordSwap(ctx context.Context, old, next *Policy, o audit.
 	return nil
 }
 
-// administrators returns the roles of GrantRules.Admins that can still manage the team under p:
-// as staff, in the whole tenant and whatever it switches off.
-func (z *Authorizer) administrators(p *Policy) []RoleName {
+// administrators returns the roles of GrantRules.Admins that can manage the team under p: as
+// staff, in the whole tenant and with what a tenant has switched on; nil is whatever it switches off.
+func (z *Authorizer) administrators(p *Policy, on choices) []RoleName {
 	return slices.DeleteFunc(slices.Clone(z.o.Grants.admins(p)), func(name RoleName) bool {
 		i, ok := p.byName[name]
-		return !ok || p.roles[i].Kind != audit.KindStaff || !p.roles[i].manages(p)
+		return !ok || p.roles[i].Kind != audit.KindStaff || !p.roles[i].manages(p, on)
 	})
 }
 
 // manages reports whether the role may change something in category Users; in a policy without
 // such an action whether it may do anything.
-func (r *role) manages(p *Policy) bool {
+func (r *role) manages(p *Policy, on choices) bool {
 	changes := func(d *definition) bool { return d.category == Users && d.verb != audit.Read }
 	any := !slices.ContainsFunc(p.actions, changes)
 	for i, d := range p.actions {
-		if r.rules[i] != nil && (any || changes(d)) && r.rules[i].always() {
+		if r.rules[i] != nil && (any || changes(d)) && r.rules[i].everywhere(on) {
 			return true
 		}
 	}
 	return false
 }
 
-// always reports whether the rule reaches the whole tenant and cannot be switched off.
-func (r *rule) always() bool {
-	return slices.ContainsFunc(r.clauses, func(c clause) bool { return c.node.everywhere() && c.choice < 0 })
+// everywhere reports whether the rule reaches the whole tenant with what is switched on.
+func (r *rule) everywhere(on choices) bool {
+	return slices.ContainsFunc(r.clauses, func(c clause) bool { return c.node.everywhere() && on.has(c.choice) })
 }
 
 // keepsAdministrators returns ErrLockout if somebody in t holds a role of before, and nobody one

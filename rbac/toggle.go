@@ -14,9 +14,9 @@ import (
 // ceiling: a choice can switch on only what the policy lists as switchable for that role, in
 // the policy's scope and with its duties. The zero Toggles are the policy's defaults.
 //
-// A host keeps them in a row per tenant, changes the row by comparing Version, and records
-// the change with before and after. They are read with each request, and in force with the
-// next one on every server.
+// They are read with each request, and in force with the next one on every server. Choose changes
+// those in a ToggleStore, with a record of before and after; a host that keeps them with its own
+// settings does the same by comparing Version.
 type Toggles struct {
 	Version int64 // how often the tenant's row was changed
 	Choices []Choice

@@ -1,4 +1,4 @@
-// Package rbacsql keeps role grants in SQLite or PostgreSQL, and asks care relations that the
+// Package rbacsql keeps role grants and what tenants switched in SQLite or PostgreSQL, and asks care relations that the
 // host keeps there, over database/sql and without importing a driver.
 //
 //	store, err := rbacsql.Postgres(db)
@@ -11,7 +11,7 @@
 // database: what one revokes is void on all of them with the next request. A read replica
 // that lags behind breaks that promise: use the primary.
 //
-// The tables, rbac_grant and rbac_version, hold identifiers, role names, codes and times, and
+// The tables, rbac_grant, rbac_version and rbac_toggles, hold identifiers, role names, codes and times, and
 // nothing that anybody typed. Released migrations never change.
 package rbacsql
 

@@ -35,6 +35,14 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestStoreKeepsTheContractOfToggles(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		rbactest.TestToggles(t, func(t testing.TB) rbac.ToggleStore { return open(t, engine(t)) })
+	})
+}
+
 // TestRevokedOnEveryServer: two servers over one database; what one revokes, the other denies
 // at the next request.
 func TestRevokedOnEveryServer(t *testing.T) {

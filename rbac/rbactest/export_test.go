@@ -1,4 +1,6 @@
 package rbactest
 
-// Rules lets the suite's own test prove each rule by a mutant.
+// Rules and ToggleRules let the suites' own tests prove each rule by a mutant.
 func Rules() []rule { return rules() }
+
+func ToggleRules() []toggleRule { return toggleRules() }
