@@ -43,7 +43,7 @@ func main() {
 	c := &config{postgres: os.Getenv("WARDKIT_POSTGRES"), redis: os.Getenv("WARDKIT_REDIS"), out: os.Stdout}
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "directory for SQLite's files")
 	flag.DurationVar(&c.time, "time", 20*time.Second, "how long to measure each table")
-	parts := flag.String("parts", "requests,scale", "what to measure")
+	parts := flag.String("parts", "requests,parallel,scale", "what to measure")
 	engines := flag.String("engines", "memory,sqlite,postgres,redis", "which stores")
 	flag.IntVar(&c.sessions, "sessions", 1000, "sessions in the stores of requests; ten times as many in memory")
 	flag.IntVar(&c.small, "small", 10_000, "sessions in the small stores of scale")
@@ -70,6 +70,11 @@ func run(ctx context.Context, c *config) error {
 		time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if slices.Contains(c.parts, "requests") {
 		if err := requests(ctx, c); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(c.parts, "parallel") {
+		if err := parallel(ctx, c); err != nil {
 			return err
 		}
 	}

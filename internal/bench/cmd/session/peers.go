@@ -44,6 +44,16 @@ func peerCases(ctx context.Context, c *config, engine string, n int) (all []*tur
 }
 
 func postgresPeers(ctx context.Context, c *config, n int) ([]*turns.Case, func(), error) {
+	store, end, err := scsPostgres(ctx, c, 0)
+	if err != nil {
+		return nil, end, err
+	}
+	all, err := scsCases(ctx, "postgres", store, n)
+	return all, end, err
+}
+
+// scsPostgres opens scs's store over a pool of pgx with so many connections, 0 for its default.
+func scsPostgres(ctx context.Context, c *config, connections int32) (scs.Store, func(), error) {
 	e, err := openPostgres(ctx, c.postgres)
 	if err != nil {
 		return nil, func() {}, err
@@ -53,6 +63,9 @@ func postgresPeers(ctx context.Context, c *config, n int) ([]*turns.Case, func()
 		return nil, e.close, err
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = e.schema
+	if connections > 0 {
+		config.MaxConns, config.MinConns = connections, connections
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, e.close, err
@@ -68,8 +81,7 @@ func postgresPeers(ctx context.Context, c *config, n int) ([]*turns.Case, func()
 	if _, err = pool.Exec(ctx, `CREATE INDEX sessions_expiry_idx ON sessions (expiry)`); err != nil {
 		return nil, end, err
 	}
-	all, err := scsCases(ctx, "postgres", pgxstore.NewWithCleanupInterval(pool, 0), n)
-	return all, end, err
+	return pgxstore.NewWithCleanupInterval(pool, 0), end, nil
 }
 
 // scsCases are requests through scs, without and with an idle time: with one, each writes.

@@ -60,8 +60,9 @@ func staff(i int) audit.Actor {
 }
 
 // wardkitCase is a request through Handler, over a store with that many sessions. Where every
-// request is to write, its clock goes on by one grain with each.
-func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool) (*turns.Case, error) {
+// request is to write, its clock goes on by one grain with each. apart is the same without the
+// response's headers: Check, and the actor put into the context.
+func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest, apart bool) (*turns.Case, error) {
 	const grain = 6 * time.Second // a tenth of a minute
 	now, name := time.Now(), "wardkit, coarse touch"
 	o := &session.Options{Now: func() time.Time { return now }}
@@ -87,10 +88,10 @@ func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool
 			return err
 		}
 		r = newRequest(&http.Cookie{Name: "__Host-session", Value: token})
-		r.handler = m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
-			a, ok := audit.ActorFrom(q.Context())
-			r.served = ok && a.ID != "" && a.Tenant != "" && a.Assurance == audit.AAL2
-		}))
+		r.handler = m.Handler(r.seen())
+		if apart {
+			name, r.handler = "wardkit, coarse touch, headers apart", checked(m, r.seen())
+		}
 		return nil
 	}
 	if err := sign(); err != nil {
@@ -108,6 +109,25 @@ func wardkitCase(ctx context.Context, e *engine, sessions int, everyRequest bool
 		}
 		return r.serve()
 	}}, nil
+}
+
+// seen notes whether it knows who acts.
+func (r *request) seen() http.Handler {
+	return http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		a, ok := audit.ActorFrom(q.Context())
+		r.served = ok && a.ID != "" && a.Tenant != "" && a.Assurance == audit.AAL2
+	})
+}
+
+// checked is what Handler does to a request, but nothing to its response.
+func checked(m *session.Manager, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		s, err := m.Check(q)
+		if err != nil {
+			return
+		}
+		next.ServeHTTP(w, q.WithContext(audit.WithActor(q.Context(), s.Actor(session.RemoteAddr(q)))))
+	})
 }
 
 // requests measures requests over every engine.
@@ -128,18 +148,25 @@ func requestTable(ctx context.Context, c *config, name, title string) error {
 	if name == "memory" {
 		n *= 10
 	}
+	kinds := [][2]bool{{false, false}, {true, false}}
+	if name == "memory" {
+		kinds = append(kinds, [2]bool{false, true})
+	}
 	var cases []*turns.Case
-	for i, everyRequest := range []bool{false, true} {
+	for i, kind := range kinds {
 		e, err := open(ctx, c, name, i)
 		if err != nil {
 			return err
 		}
 		defer e.close()
-		t, err := wardkitCase(ctx, e, n, everyRequest)
+		t, err := wardkitCase(ctx, e, n, kind[0], kind[1])
 		if err != nil {
 			return err
 		}
 		cases = append(cases, t)
+		if name == "postgres" && i == 0 {
+			cases = append(cases, bareTrip(ctx, e))
+		}
 	}
 	peers, end, err := peerCases(ctx, c, name, n)
 	if err != nil {
@@ -156,4 +183,12 @@ func requestTable(ctx context.Context, c *config, name, title string) error {
 	}
 	fmt.Fprintln(c.out)
 	return nil
+}
+
+// bareTrip is the least that a question to PostgreSQL costs, over the same pool.
+func bareTrip(ctx context.Context, e *engine) *turns.Case {
+	return &turns.Case{Name: "SELECT 1, over the same pool", Run: func() error {
+		var n int
+		return e.db.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+	}}
 }

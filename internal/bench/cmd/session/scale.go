@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,9 +75,14 @@ func scaleRow(ctx context.Context, c *config, name string) error {
 
 var errMissing = errors.New("a session is missing")
 
+// lookUp asks for all in an order that no store knows. The keys themselves lie one after the
+// other: a request has its key at hand.
 func (p *population) lookUp(ctx context.Context) *turns.Case {
+	keys, next := slices.Clone(p.keys), 0
+	rand.Shuffle(len(keys), func(i, k int) { keys[i], keys[k] = keys[k], keys[i] })
 	return &turns.Case{Run: func() error {
-		_, err := p.store.Get(ctx, p.keys[rand.IntN(len(p.keys))])
+		_, err := p.store.Get(ctx, keys[next%len(keys)])
+		next++
 		return err
 	}}
 }
