@@ -90,6 +90,9 @@ func New(p Parts, o *Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	if full.Windows == nil {
+		full.Windows = p.Store
+	}
 	return &Manager{
 		p: p, o: full, base: base,
 		hash:    newHasher(full),

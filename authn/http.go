@@ -9,28 +9,45 @@ import (
 // makes browsers refuse it over plain HTTP and from other hosts (RFC 6265bis, 4.1.3.2).
 const TicketCookie = "__Host-wardkit-ticket"
 
+// KnownCookie is the cookie of a browser in which somebody has signed in wholly, sealed. Signing
+// out leaves it there.
+const KnownCookie = "__Host-wardkit-known"
+
 // SetTicket keeps the step's ticket in the browser, or removes the cookie when the step has
-// none.
+// none. When the sign-in is done it makes the browser known for 90 days.
 func SetTicket(w http.ResponseWriter, s Step) {
-	c := &http.Cookie{
-		Name: TicketCookie, Value: s.Ticket.Reveal(), Path: "/",
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	set := func(name string, value Secret, age int) {
+		http.SetCookie(w, &http.Cookie{
+			Name: name, Value: value.Reveal(), Path: "/", MaxAge: age,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		})
 	}
+	age := 0
 	if s.Ticket.IsZero() {
-		c.MaxAge = -1
+		age = -1
 	}
-	http.SetCookie(w, c)
+	set(TicketCookie, s.Ticket, age)
+	if !s.Known.IsZero() {
+		set(KnownCookie, s.Known, int(knownLife.Seconds()))
+	}
 }
 
-// TicketFrom returns the ticket that came with a request, "" if there is none. Two cookies
-// of the name are none.
-func TicketFrom(r *http.Request) string {
-	all := r.CookiesNamed(TicketCookie)
+// KnownFrom returns what makes the browser of a request known, for Client.Known; "" if there is
+// nothing. Two cookies of the name are none.
+func KnownFrom(r *http.Request) string { return only(r, KnownCookie) }
+
+// only is the value of the one cookie of a name.
+func only(r *http.Request, name string) string {
+	all := r.CookiesNamed(name)
 	if len(all) != 1 {
 		return ""
 	}
 	return all[0].Value
 }
+
+// TicketFrom returns the ticket that came with a request, "" if there is none. Two cookies
+// of the name are none.
+func TicketFrom(r *http.Request) string { return only(r, TicketCookie) }
 
 // Status returns the HTTP status for an error of this package: 202 for ErrPending, because the
 // change is made and what is left of it will be. An error of another package that has a method

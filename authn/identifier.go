@@ -19,6 +19,7 @@ const (
 	fieldIdentifier = "authn.identifier"
 	fieldTicket     = "authn.ticket"
 	fieldMessage    = "authn.message"
+	fieldKnown      = "authn.known"
 )
 
 const maxIdentifier = 254 // bytes, the longest e-mail address (RFC 5321, 4.5.3.1.3)
@@ -46,6 +47,7 @@ type subject struct {
 	tenant  audit.Tenant
 	id      audit.ActorID // of the credential row
 	account Account       // zero for nobody
+	known   bool          // the try comes from a browser that is known for them
 }
 
 // object is the person for an event, "" for nobody.
@@ -68,7 +70,7 @@ func (m *Manager) lookup(ctx context.Context, t audit.Tenant, identifier string)
 	if acct.Person.ID == "" {
 		return subject{tenant: t, id: phantom(term)}, nil
 	}
-	return subject{t, acct.Person.ID, acct}, nil
+	return subject{tenant: t, id: acct.Person.ID, account: acct}, nil
 }
 
 // phantom is the credential row of an unknown identifier. The term is keyed, so the row

@@ -198,11 +198,11 @@ func (m *Memory) write(c Change) {
 	m.people[k] = p
 	if c.Password != nil {
 		m.rows[rowKey{k, FamilyPassword}] = *c.Password
+		m.reset(rowKey{k, FamilyPassword.Known()})
 	}
-	if second := (rowKey{k, FamilySecond}); c.Second {
-		row := m.rows[second]
-		row.Failures, row.NotBefore = 0, time.Time{}
-		m.rows[second] = row
+	if c.Second {
+		m.reset(rowKey{k, FamilySecond})
+		m.reset(rowKey{k, FamilySecond.Known()})
 	}
 	for hash, l := range m.links {
 		consumed := c.Consume != nil && hash == string(c.Consume)
@@ -211,6 +211,14 @@ func (m *Memory) write(c Change) {
 			l.Used = c.Now
 			m.links[hash] = l
 		}
+	}
+}
+
+// reset has failures start from zero.
+func (m *Memory) reset(k rowKey) {
+	if row, ok := m.rows[k]; ok {
+		row.Failures, row.NotBefore = 0, time.Time{}
+		m.rows[k] = row
 	}
 }
 

@@ -72,6 +72,7 @@ func (m *Manager) ChangePassword(ctx context.Context, old, new Password, c Clien
 	if err != nil {
 		return Step{}, err
 	}
+	s = m.from(ctx, s, c)
 	begun := m.now()
 	if ok, err := m.checkPassword(ctx, s, old); !ok {
 		return Step{}, m.refused(ctx, s, c, ActionChangePassword, err)

@@ -22,13 +22,20 @@ type Options struct {
 	Also []Ender
 
 	// Throttle slows down consecutive failures per person and family. Default: 4 free
-	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100.
+	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100. Of
+	// these a fifth is kept for browsers that are known for the person, see Client.Known.
 	Throttle Limits
 	// AddressTries is how many tries one network address (IPv6: one /64) has per
 	// AddressWindow, successful ones included: a whole clinic may sit behind one address.
 	// Default 300 in 10 minutes.
 	AddressTries  int
 	AddressWindow time.Duration
+	// TenantTries is how many tries a whole tenant has per AddressWindow, so that guesses spread
+	// over many addresses and people find an end too. Known browsers do not count. Default 3000.
+	TenantTries int
+	// Windows counts the tries of addresses, tenants and reset links; authnredis.Windows is one
+	// for many servers. Default: Parts.Store.
+	Windows Windows
 	// ResetTries is how many reset links one person may ask for per hour. Default 3.
 	ResetTries int
 
@@ -100,6 +107,7 @@ func (o *Options) withDefaults() (Options, error) {
 	full.Policy = &own
 	full.Throttle = full.Throttle.withDefaults()
 	set(&full.AddressTries, 300)
+	set(&full.TenantTries, 3000)
 	set(&full.AddressWindow, 10*time.Minute)
 	set(&full.ResetTries, 3)
 	set(&full.TicketLife, 10*time.Minute)
@@ -142,7 +150,7 @@ func (o Options) check() error {
 		{!slices.Contains(o.Also, nil), "Also: nil"},
 		{o.Policy.Validate() == nil, "Policy: not valid"},
 		{o.Throttle.valid(), "Throttle: needs 0 to 10 free tries, delays from 1 second on, and 1 to 100 failures at most (NIST SP 800-63B-4, 3.2.2)"},
-		{o.AddressTries > 0 && o.AddressWindow > 0, "AddressTries, AddressWindow: must be positive"},
+		{o.AddressTries > 0 && o.TenantTries > 0 && o.AddressWindow > 0, "AddressTries, TenantTries, AddressWindow: must be positive"},
 		{o.ResetTries > 0, "ResetTries: must be positive"},
 		{within(o.TicketLife, time.Hour), "TicketLife: must be positive, 1 hour at most"},
 		{o.TicketTries > 0 && o.TicketTries <= 10, "TicketTries: must be 1 to 10"},

@@ -51,6 +51,9 @@ const (
 	FamilySecond   Family = "second" // every second factor of the person together
 )
 
+// Stores know two further families, FamilyPassword.Known() and FamilySecond.Known(), whose rows
+// hold failures and nothing else.
+
 // Credential is an authenticator's row: what is stored of it and its consecutive failures.
 type Credential struct {
 	Hash      string    `json:"-"` // PHC string of the password; "" if none is set or the family has none
@@ -82,6 +85,7 @@ type Account struct {
 type Client struct {
 	Addr   netip.Addr // behind trusted proxies only, never raw X-Forwarded-For
 	Device string     // short label such as "Firefox on Windows", never a fingerprint
+	Known  string     // what KnownFrom returns: tries from a known browser are counted apart
 }
 
 // Newcomer is somebody to be let in.

@@ -58,6 +58,7 @@ func (m *Manager) Prove(ctx context.Context, a Answer, c Client) (_ audit.Actor,
 	if err != nil {
 		return audit.Actor{}, err
 	}
+	s = m.from(ctx, s, c)
 	if err := m.provable(ctx, s, a, c); err != nil {
 		return audit.Actor{}, err
 	}
@@ -106,7 +107,10 @@ func (m *Manager) provable(ctx context.Context, s subject, a Answer, c Client) e
 	case a.Password.IsZero() && a.Code == "", ask.Both && (a.Password.IsZero() || a.Code == ""):
 		return ErrProof
 	}
-	return m.admit(ctx, s.tenant, c)
+	if s.known {
+		return nil
+	}
+	return m.admitAddress(ctx, s.tenant, c)
 }
 
 // provePassword checks the password, if there is one.

@@ -45,6 +45,7 @@ const (
 	CodeThrottled  = "throttled"     // too many tries of this person
 	CodeDisabled   = "disabled"      // too many consecutive failures
 	CodeAddress    = "address"       // too many tries from this address
+	CodeBudget     = "tenant_budget" // too many tries in the whole tenant
 	CodeNetwork    = "network"       // not from this address
 	CodeInactive   = "inactive"      // locked after a long time without a sign-in
 	CodeBanner     = "banner"        // step passed: banner acknowledged, Detail "banner" says which

@@ -23,7 +23,7 @@ func (m *Manager) RequestReset(ctx context.Context, t audit.Tenant, identifier s
 		return err
 	}
 	now := m.now()
-	count, _, err := m.p.Store.Hit(ctx, t, "reset:"+string(s.id), time.Hour, now)
+	count, _, err := m.o.Windows.Hit(ctx, t, "reset:"+string(s.id), time.Hour, now)
 	if err != nil {
 		return unavailable("counting tries", err)
 	}

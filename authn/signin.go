@@ -18,13 +18,7 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 	if m.joined {
 		return Step{}, ErrState
 	}
-	if err := m.admit(ctx, t, c); err != nil {
-		return Step{}, err
-	}
-	if err := m.reachable(ctx, t, c); err != nil {
-		return Step{}, err
-	}
-	s, err := m.lookup(ctx, t, identifier)
+	s, err := m.approach(ctx, t, identifier, c)
 	if err != nil {
 		return Step{}, err
 	}
@@ -36,6 +30,28 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 		return Step{}, err
 	}
 	return m.complete(ctx, byPassword(s.account, begun), c)
+}
+
+// approach finds out whose try it is, after the budgets of the address and the tenant, which a
+// browser that is known for somebody does not draw on. One that is known for somebody else does.
+func (m *Manager) approach(ctx context.Context, t audit.Tenant, identifier string, c Client) (subject, error) {
+	k, known := m.recognise(ctx, t, c.Known)
+	if !known {
+		if err := m.admit(ctx, t, c); err != nil {
+			return subject{}, err
+		}
+	}
+	if err := m.reachable(ctx, t, c); err != nil {
+		return subject{}, err
+	}
+	s, err := m.lookup(ctx, t, identifier)
+	if err != nil || !known {
+		return s, err
+	}
+	if s.known = k.of(s); !s.known {
+		return s, m.admit(ctx, t, c)
+	}
+	return s, nil
 }
 
 // Continue answers the step that ticket stands for and returns the next one. The ticket is
@@ -75,7 +91,7 @@ func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Clien
 // answerFactor makes one try of the person's second factor.
 func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing, a Answer, c Client) (Step, error) {
 	ev := st.Evidence
-	s := subject{ev.Tenant, ev.Person, now.account}
+	s := m.from(ctx, subject{tenant: ev.Tenant, id: ev.Person, account: now.account}, c)
 	methods, err := m.checkCode(ctx, s, a.Code)
 	if errors.Is(err, ErrThrottled) {
 		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, throttledCode(err), nil); err != nil {
@@ -184,7 +200,7 @@ func (m *Manager) signedIn(ctx context.Context) (subject, error) {
 	if errors.Is(err, ErrNotFound) {
 		return subject{}, ErrNoActor
 	}
-	return subject{a.Tenant, a.ID, acct}, err
+	return subject{tenant: a.Tenant, id: a.ID, account: acct}, err
 }
 
 // now is the clock, in UTC and microseconds, which is what every store keeps.

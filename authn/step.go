@@ -44,6 +44,8 @@ type Step struct {
 
 	// Token is the session's token when Done, for session.Manager.SetCookie.
 	Token Secret
+	// Known makes this browser one that is known for the person, when Done; SetTicket keeps it.
+	Known Secret
 }
 
 // Enrolment is a second factor to be set up: what an authenticator app scans or types.

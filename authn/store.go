@@ -68,11 +68,15 @@ type Change struct {
 	// already: ErrExists.
 	Expect int64
 
-	Password *Credential // replaces the password's row, failures included; nil leaves it
-	Second   bool        // the second factor's failures start from zero
-	Consume  []byte      // hash of a link of this person that has to be live at Now
-	Void     bool        // every other live link of the person counts as used from Now
-	Links    []Link      // links to add
+	// Password replaces the password's row, failures included, and those of known browsers start
+	// from zero; nil leaves both.
+	Password *Credential
+	// Second has the second factor's failures start from zero, those of known browsers too.
+	Second bool
+
+	Consume []byte // hash of a link of this person that has to be live at Now
+	Void    bool   // every other live link of the person counts as used from Now
+	Links   []Link // links to add
 
 	Messages []audit.Message // outbox rows to add
 	Due      time.Time       // when Claim may first return the messages

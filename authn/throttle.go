@@ -9,22 +9,35 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// admit counts a try of a network address. One too many is a *ThrottledError; only the
-// first of a window is recorded, or a flood of requests would be a flood of events.
+// admit counts a try of a network address and of the tenant. One too many is a *ThrottledError.
 func (m *Manager) admit(ctx context.Context, t audit.Tenant, c Client) error {
+	if err := m.admitAddress(ctx, t, c); err != nil {
+		return err
+	}
+	return m.spend(ctx, t, c, "tenant", m.o.TenantTries, CodeBudget)
+}
+
+// admitAddress counts a try of a network address.
+func (m *Manager) admitAddress(ctx context.Context, t audit.Tenant, c Client) error {
+	return m.spend(ctx, t, c, addressKey(c.Addr), m.o.AddressTries, CodeAddress)
+}
+
+// spend counts a try in a window. Only the first refusal of a window is recorded, or a flood of
+// requests would be a flood of events.
+func (m *Manager) spend(ctx context.Context, t audit.Tenant, c Client, key string, tries int, code string) error {
 	now := m.now()
-	count, ends, err := m.p.Store.Hit(ctx, t, addressKey(c.Addr), m.o.AddressWindow, now)
+	count, ends, err := m.o.Windows.Hit(ctx, t, key, m.o.AddressWindow, now)
 	if err != nil {
 		return unavailable("counting tries", err)
 	}
-	if count <= m.o.AddressTries {
+	if count <= tries {
 		return nil
 	}
 	answer := &ThrottledError{RetryAfter: wholeSeconds(ends.Sub(now))}
-	if count > m.o.AddressTries+1 {
+	if count > tries+1 {
 		return exempted(ctx, "recorded with the first refusal of this window", answer)
 	}
-	return m.failed(ctx, t, c, ActionThrottle, "", CodeAddress, answer)
+	return m.failed(ctx, t, c, ActionThrottle, "", code, answer)
 }
 
 // addressKey is the address that shares a budget: an IPv6 customer has a whole /64.
@@ -40,8 +53,8 @@ func addressKey(a netip.Addr) string {
 
 // open says whether a try would be allowed, from a row read before. It saves a throttled
 // try the wait for a hasher; Charge decides.
-func (m *Manager) open(c Credential, now time.Time) error {
-	if c.Failures >= m.o.Throttle.Disable {
+func (l Limits) open(c Credential, now time.Time) error {
+	if c.Failures >= l.Disable {
 		return &ThrottledError{Disabled: true}
 	}
 	if now.Before(c.NotBefore) {
@@ -53,25 +66,44 @@ func (m *Manager) open(c Credential, now time.Time) error {
 // charge counts a try before it is made. A refused one is a *ThrottledError.
 func (m *Manager) charge(ctx context.Context, s subject, f Family) error {
 	now := m.now()
-	c, allowed, err := m.p.Store.Charge(ctx, s.tenant, s.id, f, m.o.Throttle, now)
+	f, limits := m.bucket(s, f)
+	c, allowed, err := m.p.Store.Charge(ctx, s.tenant, s.id, f, limits, now)
 	if err != nil {
 		return unavailable("counting a try", err)
 	}
 	if allowed {
 		return nil
 	}
-	if err := m.open(c, now); err != nil {
+	if err := limits.open(c, now); err != nil {
 		return err
 	}
 	return &ThrottledError{RetryAfter: time.Second} // freed since; try again
 }
 
-// clear forgets failures after a success.
+// clear forgets failures after a success: they were consecutive until now. One in a known browser
+// forgets those of everywhere else too.
 func (m *Manager) clear(ctx context.Context, s subject, f Family) error {
-	if err := m.p.Store.Clear(ctx, s.tenant, s.id, f, m.now()); err != nil {
+	err := m.p.Store.Clear(ctx, s.tenant, s.id, f, m.now())
+	if known, _ := m.bucket(s, f); err == nil && known != f {
+		err = m.p.Store.Clear(ctx, s.tenant, s.id, known, m.now())
+	}
+	if err != nil {
 		return unavailable("noting a success", err)
 	}
 	return nil
+}
+
+// waits refuses a try early that Charge would refuse. Row is the password's.
+func (m *Manager) waits(ctx context.Context, s subject, row Credential) error {
+	f, limits := m.bucket(s, FamilyPassword)
+	if f != FamilyPassword {
+		known, err := m.p.Store.Credential(ctx, s.tenant, s.id, f)
+		if err != nil {
+			return unavailable("reading a credential", err)
+		}
+		row = known
+	}
+	return limits.open(row, m.now())
 }
 
 // throttledCode is the event code of a refused try.
@@ -91,7 +123,7 @@ func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bo
 	if err != nil {
 		return false, unavailable("reading a credential", err)
 	}
-	if err := m.open(row, m.now()); err != nil {
+	if err := m.waits(ctx, s, row); err != nil {
 		return false, err
 	}
 	leave, err := m.hash.enter(ctx)

@@ -45,7 +45,7 @@ func (m *Manager) useLink(ctx context.Context, token string, a Answer, c Client,
 	if err != nil {
 		return Step{}, err
 	}
-	if err := m.admit(ctx, l.Tenant, c); err != nil {
+	if err := m.admitAddress(ctx, l.Tenant, c); err != nil {
 		return Step{}, err
 	}
 	if !use.allows(l.Purpose) {

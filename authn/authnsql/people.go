@@ -155,7 +155,8 @@ const (
 		VALUES (?, ?, 'password', ?, ?, ?, ?, ?, ?, 0)
 		ON CONFLICT (tenant, person, family) DO UPDATE SET hash = excluded.hash, due = excluded.due,
 			changed = excluded.changed, used = excluded.used, failures = excluded.failures, not_before = excluded.not_before`
-	resetSecond = `UPDATE authn_credential SET failures = 0, not_before = 0 WHERE tenant = ? AND person = ? AND family = 'second'`
+	resetKnown  = `UPDATE authn_credential SET failures = 0, not_before = 0 WHERE tenant = ? AND person = ? AND family = 'password/known'`
+	resetSecond = `UPDATE authn_credential SET failures = 0, not_before = 0 WHERE tenant = ? AND person = ? AND family IN ('second', 'second/known')`
 	consumeLink = `UPDATE authn_link SET used = ? WHERE hash = ? AND tenant = ? AND person = ? AND used = 0 AND expires > ?`
 	voidLinks   = `UPDATE authn_link SET used = ? WHERE tenant = ? AND person = ? AND used = 0 AND expires > ?`
 	insertLink  = `INSERT INTO authn_link (hash, tenant, person, purpose, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?)`
@@ -187,6 +188,9 @@ func applyPerson(ctx context.Context, tx *sqlkit.Tx, c authn.Change) error {
 	if w := c.Password; w != nil {
 		_, err := tx.Exec(ctx, upsertPassword, t, id, w.Hash, flag(w.Due), micros(w.Changed), micros(w.Used), w.Failures, micros(w.NotBefore))
 		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, resetKnown, t, id); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,8 @@ func credentialRules() []rule {
 		{Name: "password_replaced", Clause: "A change's Password replaces the row, failures included.", Run: passwordReplaced},
 		{Name: "password_left", Clause: "A change without a Password leaves the row as it is.", Run: passwordLeft},
 		{Name: "second_reset", Clause: "A change's Second resets the second factor's failures, and only those.", Run: secondReset},
+		{Name: "password_known", Clause: "A change's Password has the password's failures of known browsers start from zero.", Run: passwordKnown},
+		{Name: "second_known", Clause: "A change's Second has the second factor's failures of known browsers start from zero.", Run: secondKnown},
 		{Name: "charge_delays", Clause: "Charge counts each try and sets the delay of Limits.Delay, to the longest.", Run: chargeDelays},
 		{Name: "charge_waits", Clause: "A try before NotBefore is refused.", Run: chargeWaits},
 		{Name: "charge_refused", Clause: "A refused try changes nothing.", Run: chargeRefused},
@@ -76,6 +78,45 @@ func secondReset(ctx context.Context, s authn.Store) error {
 	after, err3 := s.Account(ctx, clinic, ann)
 	return all(err, err2, err3, want("failures before", before.Second.Failures, 1),
 		want("failures after", after.Second.Failures, 0), want("the password's failures", after.Password.Failures, 1))
+}
+
+// knownReset makes a change after a known browser's failure of each family, and returns what is left
+// of them.
+func knownReset(ctx context.Context, s authn.Store, edit func(*authn.Change)) (password, second int, err error) {
+	p, err := create(ctx, s, clinic, ann)
+	if err != nil {
+		return 0, 0, err
+	}
+	families := []authn.Family{authn.FamilyPassword.Known(), authn.FamilySecond.Known()}
+	for _, f := range families {
+		if _, _, err := s.Charge(ctx, clinic, ann, f, limits(), noon); err != nil {
+			return 0, 0, err
+		}
+	}
+	c := next(p)
+	edit(&c)
+	if err := s.Apply(ctx, c); err != nil {
+		return 0, 0, err
+	}
+	var left [2]int
+	for i, f := range families {
+		row, err := s.Credential(ctx, clinic, ann, f)
+		if err != nil {
+			return 0, 0, err
+		}
+		left[i] = row.Failures
+	}
+	return left[0], left[1], nil
+}
+
+func passwordKnown(ctx context.Context, s authn.Store) error {
+	password, second, err := knownReset(ctx, s, func(c *authn.Change) { c.Password = &authn.Credential{Hash: "a hash"} })
+	return all(err, want("the password's failures", password, 0), want("the second factor's", second, 1))
+}
+
+func secondKnown(ctx context.Context, s authn.Store) error {
+	password, second, err := knownReset(ctx, s, func(c *authn.Change) { c.Second = true })
+	return all(err, want("the password's failures", password, 1), want("the second factor's", second, 0))
 }
 
 func chargeDelays(ctx context.Context, s authn.Store) error {

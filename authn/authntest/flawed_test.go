@@ -269,12 +269,22 @@ func (s *flawed) write(c authn.Change) {
 	case s.is("password_left") && s.rows[pw].Hash != "":
 		delete(s.rows, pw)
 	}
-	if second := row(p.Tenant, p.ID, authn.FamilySecond); c.Second && !s.is("second_reset") {
-		r := s.rows[second]
-		r.Failures, r.NotBefore = 0, time.Time{}
-		s.rows[second] = r
+	if c.Password != nil && !s.is("password_known") {
+		s.reset(row(p.Tenant, p.ID, authn.FamilyPassword.Known()))
+	}
+	if c.Second && !s.is("second_reset") {
+		s.reset(row(p.Tenant, p.ID, authn.FamilySecond))
+	}
+	if c.Second && !s.is("second_known") {
+		s.reset(row(p.Tenant, p.ID, authn.FamilySecond.Known()))
 	}
 	s.void(c, k)
+}
+
+func (s *flawed) reset(k key) {
+	r := s.rows[k]
+	r.Failures, r.NotBefore = 0, time.Time{}
+	s.rows[k] = r
 }
 
 func (s *flawed) void(c authn.Change, k key) {

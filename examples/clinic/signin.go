@@ -31,7 +31,7 @@ func stepPath(n authn.Need) string {
 type signInData struct{ Email, Password string }
 
 func (a *app) client(r *http.Request) authn.Client {
-	return authn.Client{Addr: a.addr(r), Device: session.DeviceLabel(r.UserAgent())}
+	return authn.Client{Addr: a.addr(r), Device: session.DeviceLabel(r.UserAgent()), Known: authn.KnownFrom(r)}
 }
 
 func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
