@@ -58,7 +58,10 @@
 //   - Ask StepUp before what may be of high risk; package rbac does it for its routes.
 //   - Verify who is there before Reauthenticated and Unlock, with packages authn and mfa or at
 //     the person's identity provider, and call Rotate when privileges change.
-//   - End a person's sessions when their password, factors, role or employment change.
+//   - End a person's sessions when their password, factors, role or employment change. A
+//     sign-in that is under way meanwhile is one after the end: whoever calls Start for a proof
+//     reads a version of the person, which each such change raises first, before looking at
+//     the proof and again after Start, and calls End where it has grown. Package authn does.
 //   - Change nothing in answer to GET, HEAD and OPTIONS; the cross-origin check lets them pass.
 //   - Put SecurityHeaders outermost.
 //

@@ -110,3 +110,94 @@ func TestTwoServers(t *testing.T) {
 		require.ErrorIs(t, a.state(third), session.ErrEnded)
 	})
 }
+
+// person is what a host keeps of somebody beside sessions: a version that grows with every
+// change that takes a proof back.
+type person struct {
+	mu      sync.Mutex
+	version int
+}
+
+func (p *person) read() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version
+}
+
+// takeBack is a new password, or a suspension: first the version, then the sessions.
+func (p *person) takeBack(t *testing.T, d *desk) {
+	p.mu.Lock()
+	p.version++
+	p.mu.Unlock()
+	require.NoError(t, d.EndAll(t.Context(), clinic, ann, "password_changed"))
+}
+
+// A sign-in that was proved before everything was ended, and is completed after it. The row
+// carries no epoch that would tell: whoever mints sessions reads the person's version before
+// looking at the proof and again after Start, and hands out nothing if it has grown. In
+// whichever gap of Start everything is ended, no session lives that way; and without the
+// second look, some do, so the rule is needed.
+func TestSignInThatIsOvertaken(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		survived := 0
+		for _, gap := range []string{"", "GetPolicy", "Route", "Create", "started"} {
+			for _, looksAgain := range []bool{true, false} {
+				d, who := newDesk(t, open(t)), new(person)
+				var once sync.Once
+				end := func() { once.Do(func() { who.takeBack(t, d) }) }
+				before := who.read()
+				if gap == "" {
+					end() // after the proof was looked at
+				}
+				d.store.on(gap, end)
+				token, err := d.Start(t.Context(), staff(ann))
+				require.NoError(t, err)
+				if gap == "started" {
+					end()
+				}
+				if looksAgain && who.read() != before {
+					require.NoError(t, d.End(t.Context(), token, "overtaken"))
+				}
+				require.Equal(t, 1, who.read(), gap)
+				if d.state(token) == nil {
+					require.False(t, looksAgain, "it lives, ended in the gap %q", gap)
+					survived++
+				}
+			}
+		}
+		require.Positive(t, survived)
+	})
+}
+
+// What is not a sign-in cannot outlive an end either way: a change of token that was proved
+// before everything was ended finds nothing to change, in whichever gap that happens.
+func TestChangeOfTokenThatIsOvertaken(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		for _, gap := range []string{"Put", "Rotate", "after"} {
+			d := newDesk(t, open(t))
+			old := d.start(t, staff(ann))
+			d.clock.Add(time.Second)
+			var once sync.Once
+			end := func() {
+				once.Do(func() { require.NoError(t, d.EndAll(t.Context(), clinic, ann, session.ReasonSignOut)) })
+			}
+			ctx := d.in(t, old)
+			d.store.on(gap, end)
+			token, err := d.Reauthenticated(ctx, d.again(ann), session.Confirm(export, patient17))
+			if gap == "after" {
+				require.NoError(t, err)
+				end()
+			} else {
+				require.ErrorIs(t, err, session.ErrConflict, gap)
+			}
+			for _, presented := range []string{old, token} {
+				require.ErrorIs(t, d.state(presented), session.ErrNoSession, gap)
+			}
+			all, err := list(audit.WithActor(t.Context(), staff(ann)), d)
+			require.NoError(t, err)
+			require.Empty(t, all, gap)
+		}
+	})
+}
