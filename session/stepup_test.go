@@ -281,3 +281,38 @@ func TestConfirmationsDoNotCollide(t *testing.T) {
 	require.True(t, d.owed(t, token, "a.b", audit.Object{Type: "cde", ID: "f"}, 0))
 	require.False(t, d.owed(t, token, "a.b", audit.Object{Type: "cd", ID: "ef", Version: "9"}, 0))
 }
+
+// Somebody who signs in at an identity provider, and has no password here, steps up there: sent
+// with prompt=login they come back with a later time of authentication, and whoever was only
+// waved through by the provider's own session comes back with the old one.
+func TestStepUpAtTheIdentityProvider(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		d := newDesk(t, open(t))
+		save(t, d.store, risky())
+		back := staff(ann) // what the host makes of the provider's answer
+		back.Methods, back.AuthTime = []string{"fed", "mfa"}, d.clock.Now().Add(-time.Hour)
+		token := d.start(t, back)
+		require.Equal(t, back.AuthTime, d.is(t, token).AuthTime, "the provider's time counts, not the arrival's")
+		d.clock.Add(time.Minute)
+		require.True(t, d.owed(t, token, "patient.read", patient17, 5*time.Minute))
+		require.True(t, d.owed(t, token, export, patient17, 0))
+
+		_, err := d.Reauthenticated(d.in(t, token), back, session.Confirm(export, patient17))
+		require.ErrorIs(t, err, session.ErrStale, "waved through")
+		require.True(t, d.owed(t, token, export, patient17, 0))
+
+		back.AuthTime = d.clock.Now().Add(-10 * time.Second)
+		token, err = d.Reauthenticated(d.in(t, token), back, session.Confirm(export, patient17))
+		require.NoError(t, err)
+		require.Equal(t, []string{"fed", "mfa"}, d.is(t, token).Methods)
+		require.False(t, d.owed(t, token, "patient.read", patient17, 5*time.Minute))
+		require.False(t, d.owed(t, token, export, patient17, 0))
+
+		d.clock.Add(time.Second)
+		stranger := back
+		stranger.ID, stranger.AuthTime = bob, d.clock.Now()
+		_, err = d.Reauthenticated(d.in(t, token), stranger)
+		require.ErrorIs(t, err, session.ErrDenied, "somebody else signed in at the provider")
+	})
+}
