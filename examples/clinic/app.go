@@ -46,6 +46,9 @@ type app struct {
 	renewals *renewals
 	claims   *claims
 	drafts   *drafts
+	papers   *papers
+	choices  *choices
+	grants   grants
 	staff    *staff
 	demo     *demo // nil without -demo
 	handler  http.Handler
@@ -134,6 +137,10 @@ func (a *app) wire(s *stores) (err error) {
 	if a.drafts, err = newDrafts(b, a.vault); err != nil {
 		return err
 	}
+	if a.papers, err = newPapers(b, a.vault); err != nil {
+		return err
+	}
+	a.choices, a.grants = &choices{b}, grants{s.rbac}
 	if a.renewals, err = newRenewals(a, nil); err != nil {
 		return err
 	}
@@ -161,7 +168,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	a.access, err = rbac.New(policy, s.rbac, a.log, &rbac.Options{StepUps: a.sessions})
+	a.access, err = rbac.New(policy, a.grants, a.log, &rbac.Options{StepUps: a.sessions, Toggles: a.choices, Grants: grantRules(policy)})
 	return err
 }
 

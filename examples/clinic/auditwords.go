@@ -18,7 +18,9 @@ type optionGroup struct {
 func actionWords() []optionGroup {
 	return []optionGroup{
 		{"Patients", patientWords()},
+		{"Letters and questionnaires", paperWords()},
 		{"Claims", claimWords()},
+		{"Roles", roleEventWords()},
 		{"Team and audit", auditWords()},
 		{"Signing in", signInWords()},
 		{"The system itself", systemWords()},
@@ -123,7 +125,7 @@ func systemWords() []option {
 // careActions are what is done with patients' records: what their therapists may see of the
 // audit. Who looks after the audit itself is not among it.
 func careActions() (all []audit.Action) {
-	for _, o := range slices.Concat(patientWords(), claimWords()) {
+	for _, o := range slices.Concat(patientWords(), paperWords(), claimWords()) {
 		all = append(all, audit.Action(o.ID))
 	}
 	return all
@@ -166,6 +168,14 @@ func recordTypes() []option {
 		{"team", "Team"},
 		{"audit", "The audit"},
 		{"audit_event", "Event of the audit"},
+		{"grant", "Role given to somebody"},
+		{"roles", "Roles"},
+		{"rights", "What somebody may see"},
+		{"choices", "Who may delete"},
+		{"letter", "Letter"},
+		{"form", "Questionnaire"},
+		{"security_log", "Sign-ins of the team"},
+		{"own_log", "What somebody did themselves"},
 	}
 }
 

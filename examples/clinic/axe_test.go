@@ -130,6 +130,7 @@ func TestBrowserAccessibility(t *testing.T) {
 	i.billers(biller)
 	i.auditors(admin)
 	i.settings(admin)
+	i.roles(admin)
 	i.endings(admin, therapist)
 }
 
@@ -309,6 +310,40 @@ func (i *inspector) settings(h *hands) {
 	h.proves()
 	require.Contains(h.t, h.text(), "Keys are being renewed")
 	i.look(h, "keys-renewing")
+}
+
+// roles: who may see what, and a change of it.
+func (i *inspector) roles(h *hands) {
+	h.open("/roles")
+	i.look(h, "roles")
+	h.tab("a role", func(f focus) bool { return f.Text == "What Finance may do" })
+	h.press(kb.Enter)
+	i.look(h, "role-open")
+	h.open("/team/" + tomID + "/rights")
+	i.look(h, "rights")
+	h.field("q", demoPatient(1).Phone)
+	h.enter()
+	i.look(h, "rights-record")
+	h.tab("the form", func(f focus) bool { return f.Text == "Change the roles …" })
+	h.press(kb.Enter)
+	h.field("give", "Fin")
+	i.look(h, "roles-change")
+	h.push("See what would change")
+	require.Contains(h.t, h.text(), "Nothing is saved yet.")
+	i.look(h, "roles-proposed")
+	h.field("reason", "bills for the clinic from now on")
+	h.push("Save the change")
+	h.proves()
+	require.Contains(h.t, h.text(), "The change is saved.")
+	i.look(h, "roles-changed")
+	h.open("/roles/deleting")
+	i.look(h, "deleting")
+	h.tab("a box", func(f focus) bool { return f.Label == "Therapist may delete: Letters" })
+	h.press(" ")
+	h.push("See what would change")
+	i.look(h, "deleting-proposed")
+	h.open("/audit/sign-ins")
+	i.look(h, "sign-ins")
 }
 
 func (i *inspector) endings(admin, therapist *hands) {

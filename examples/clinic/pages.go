@@ -33,26 +33,38 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	if holds(ctx, a, registerOpen) {
-		tiles = append(tiles, tile{"/patients/new", "Register a patient", "A new record with its therapist", ""})
+	may, err := rbac.MayAnywhere(ctx, a.access)
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
 	}
-	if holds(ctx, a, claimRead) {
-		tiles = append(tiles, tile{"/claims", "Claims", "What was billed, and where it stands", ""})
-	}
-	if holds(ctx, a, teamRead) {
-		tiles = append(tiles, tile{"/team", "Team", "Invite people, end sessions, suspend accounts", ""})
-	}
-	if holds(ctx, a, auditRead) {
-		tiles = append(tiles, tile{"/audit", "Audit", "Who saw and did what", ""})
-	}
-	if holds(ctx, a, auditHealth) {
-		tiles = append(tiles, tile{"/audit/health", "State of recording", "Whether everything is on record", ""})
-	}
-	if holds(ctx, a, settingsRead) {
-		tiles = append(tiles, tile{"/settings", "Settings", "Rules for signing in, keys of the records", ""})
+	for _, t := range dashboardTiles() {
+		if may.Allows(t.action) {
+			tiles = append(tiles, t.tile)
+		}
 	}
 	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})
 	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
+}
+
+// guardedTile is a way that is shown to those who may go it.
+type guardedTile struct {
+	tile
+	action rbac.AnyAction
+}
+
+func dashboardTiles() []guardedTile {
+	return []guardedTile{
+		{tile{"/patients/new", "Register a patient", "A new record with its therapist", ""}, registerOpen},
+		{tile{"/claims", "Claims", "What was billed, and where it stands", ""}, claimRead},
+		{tile{"/team", "Team", "Invite people, end sessions, suspend accounts", ""}, teamManage},
+		{tile{"/roles", "Roles", "What each role may do, and who may see what", ""}, rolesRead},
+		{tile{"/audit", "Audit", "Who saw and did what", ""}, auditRead},
+		{tile{"/audit/health", "State of recording", "Whether everything is on record", ""}, auditHealth},
+		{tile{"/audit/sign-ins", "Sign-ins of the team", "Who signed in, or tried to", ""}, securityRead},
+		{tile{"/settings", "Settings", "Rules for signing in, keys of the records", ""}, settingsRead},
+		{tile{"/security/log", "What I did", "What is on record under your name", ""}, ownLogRead},
+	}
 }
 
 type patientRow struct{ ID, Name, MRN, Birth, Phone, Therapist string }
@@ -156,6 +168,9 @@ type patientData struct {
 	Revealed, ReasonMissing                                          bool
 	Kept                                                             string // when the draft in the form was kept
 	Bill                                                             bill   // what was typed into the claim's form
+	Papers                                                           []paperList
+	Paper                                                            typedPaper // what was typed into a paper's form
+	PaperKind                                                        string     // and which one
 }
 
 func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
@@ -184,6 +199,9 @@ func (a *app) showPatient(w http.ResponseWriter, r *http.Request, status int, p 
 	}
 	if err == nil && d.MayReadNote {
 		d.Note, err = a.readNote(ctx, p)
+	}
+	if err == nil {
+		d.Papers, err = a.paperLists(ctx, p)
 	}
 	if err == nil && p.Therapist != "" {
 		var therapist member

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
@@ -24,7 +26,10 @@ var (
 	claimColumns   = rbac.Columns{ID: "id", Tenant: "tenant", Patient: "patient"}
 )
 
-// What can be done in this clinic.
+// What can be done in this clinic; rolespolicy.go and papers.go have more. Every category of records
+// that the clinic keeps is bound to an action, and the presets say whose it is. Orders, schedules,
+// messages and exports are no part of this clinic. Nor is rbac.Retention: it keeps every record
+// until somebody destroys it, so there are no rules to read or to change.
 var (
 	patientRead    = rbac.Define[Patient]("patient.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Demographics))
 	patientReveal  = rbac.Define[Patient]("patient.reveal_ssn", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.NeedReason(), rbac.Reveals(phi.ClassSSN), rbac.InCategory(rbac.Identifiers))
@@ -66,5 +71,6 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	return rbac.Compile(rbac.Rules{Actions: actions, Roles: rbac.Presets(actions, nil), Relations: rbac.Relations{Own: care}})
+	actions = slices.Concat(actions, roleActions(), paperActions())
+	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care}})
 }

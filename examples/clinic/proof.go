@@ -120,7 +120,7 @@ func (a *app) owes(w http.ResponseWriter, r *http.Request) {
 			d.Action = route.Action
 		}
 	}
-	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim") + r.PathValue("member") + r.PathValue("paper")}
+	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim") + r.PathValue("member") + r.PathValue("letter") + r.PathValue("form")}
 	a.askAgain(w, r, http.StatusUnauthorized, d, "")
 }
 

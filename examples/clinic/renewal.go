@@ -41,6 +41,7 @@ func newRenewals(a *app, progress func(phi.Rotation)) (*renewals, error) {
 	return &renewals{a.db, rotator, []sealedTable{
 		{"patient", "Patients’ records", "clinic_patient", "", a.patients.codec},
 		{"claim", "Claims", "clinic_claim", "patient", a.claims.codec},
+		{"paper", "Letters and questionnaires", "clinic_paper", "patient", a.papers.codec},
 		{"draft", "Notes in the making", "clinic_draft", "patient", a.drafts.codec},
 		{"staff", "Names of the team", "clinic_staff", "", team},
 	}}, nil

@@ -22,6 +22,7 @@ type renewalView struct{ Started, Finished, Records string }
 type keysData struct {
 	Since, Generation string
 	Running, Stuck    bool
+	MayRenew, Audit   bool // the person may renew; may read the audit
 	Confirm           bool // the box was left empty
 	Reason            string
 	Stages            []stageView
@@ -48,6 +49,7 @@ func (a *app) showKeys(w http.ResponseWriter, r *http.Request, status int, v vie
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
+	d.MayRenew, d.Audit = holds(ctx, a, keysRenew), holds(ctx, a, auditRead)
 	d.Since, d.Generation = a.config.when(keys.Since), strconv.Itoa(int(keys.Epoch))
 	for i, one := range all {
 		if i == 0 && !one.done() {

@@ -53,13 +53,21 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		for _, ids := range []map[string]string{rt.fill, rt.others} {
 			ids["claim"] = strings.TrimPrefix(rt.who["finance"].claim("/patients/"+ids["patient"]), "/claims/")
 		}
+		for ids, therapist := range map[string]*person{rt.fill["patient"]: rt.who["therapist"], rt.others["patient"]: rt.nadia()} {
+			at := therapist.get("/patients/" + ids)
+			fill := rt.fill
+			if ids == rt.others["patient"] {
+				fill = rt.others
+			}
+			fill["letter"], fill["form"] = at.match(t, `href="/letters/([^"]+)"`), at.match(t, `href="/forms/([^"]+)"`)
+		}
 		var table strings.Builder
 		fmt.Fprintf(&table, "%-62s %s\n", "", strings.Join(rt.roles, " "))
 		all := routes(t)
 		slices.SortStableFunc(all, func(a, b rbac.Route) int { return leaving(a.Path) - leaving(b.Path) })
 		for _, route := range all {
 			fmt.Fprintln(&table, rt.line(route, rt.fill, ""))
-			if strings.Contains(route.Path, "{patient}") || strings.Contains(route.Path, "{claim}") {
+			if strings.Contains(route.Path, "{patient}") || strings.Contains(route.Path, "{claim}") || strings.Contains(route.Path, "{letter}") || strings.Contains(route.Path, "{form}") {
 				fmt.Fprintln(&table, rt.line(route, rt.others, " (another therapist's)"))
 			}
 		}
@@ -87,6 +95,13 @@ func routes(t *testing.T) []rbac.Route {
 	all := mux.Routes()
 	require.Greater(t, len(all), 25)
 	return all
+}
+
+// nadia is the therapist whose patients the others are.
+func (rt *routeTable) nadia() *person {
+	p := rt.enter()
+	p.signIn(nad, demoPassword)
+	return p
 }
 
 func (rt *routeTable) enterAll() {
@@ -137,7 +152,8 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 // mustKeepOut says without a table what must never be let through.
 func (rt *routeTable) mustKeepOut(route rbac.Route, role string, status int) {
 	closed := []int{http.StatusForbidden, http.StatusNotFound}
-	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name()}
+	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
+		rolesRead.Name(), rightsRead.Name(), rolesPropose.Name(), rolesChange.Name(), choicesPropose.Name(), choicesChange.Name(), securityRead.Name()}
 	adminAndTherapist := []audit.Action{accessRead.Name(), historyRead.Name()}
 	switch {
 	case role == "nobody" && route.Guard != "public":

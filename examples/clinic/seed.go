@@ -115,6 +115,9 @@ func (a *app) seed(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.seedPapers(ctx); err != nil {
+		return err
+	}
 	err = a.log.Record(ctx, audit.Event{
 		Tenant: tenant, Actor: audit.System(tenant, "setup"), Action: "demo.seeded", Verb: audit.Create,
 		Objects: []audit.Object{{Type: "demo", ID: "seed"}},
@@ -198,4 +201,35 @@ func (a *app) seedMissingNote(ctx context.Context, f registration, n int) error 
 		}
 	}
 	return nil
+}
+
+// seedPapers gives a few patients a letter and a questionnaire.
+func (a *app) seedPapers(ctx context.Context) error {
+	texts := []typedPaper{
+		{"Letter to the family doctor", "Thank you for sending your patient. We meet weekly; I will write again in spring."},
+		{"Questionnaire before the first visit", "Sleep: poor. Appetite: good. Takes part in: walks, choir."},
+	}
+	for n := range 4 {
+		ids, err := a.patients.find(ctx, demoPatient(n).Email)
+		if err != nil {
+			return err
+		}
+		for i, k := range paperKinds() {
+			for _, id := range ids {
+				if err := a.seedPaper(ctx, k, id, texts[i]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// seedPaper writes a paper unless an interrupted start had come this far.
+func (a *app) seedPaper(ctx context.Context, k paperKind, patient string, text typedPaper) error {
+	there, err := a.papers.query(ctx, "d.tenant = ? AND d.kind = ? AND d.patient = ?", []any{string(tenant), k.Path, patient})
+	if err == nil && len(there) == 0 {
+		_, err = a.papers.write(ctx, k, patient, text)
+	}
+	return err
 }

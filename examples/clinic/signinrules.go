@@ -21,7 +21,7 @@ func firstRules() session.Policy {
 	p := session.DefaultPolicy()
 	p.HighRisk = map[audit.Action]session.Duty{
 		settingsRead.Name(): area, settingsChange.Name(): area,
-		keysRenew.Name(): {}, // each time
+		keysRenew.Name(): {}, rolesChange.Name(): {}, choicesChange.Name(): {}, letterPurge.Name(): {}, formPurge.Name(): {}, // each time
 	}
 	return p
 }
@@ -36,6 +36,7 @@ func riskyActions() []audit.Action {
 	return []audit.Action{
 		patientReveal.Name(), noteWrite.Name(), registerSubmit.Name(), claimSubmit.Name(), claimChange.Name(), teamManage.Name(),
 		auditRead.Name(), auditOpen.Name(), accessRead.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
+		rightsRead.Name(), rolesChange.Name(), choicesChange.Name(), letterPurge.Name(), formPurge.Name(),
 	}
 }
 
@@ -58,10 +59,11 @@ type riskRow struct {
 }
 
 type rulesData struct {
-	Version  int64
-	Limits   []limitsRow
-	Risks    []riskRow
-	HereOnly bool // signing out ends only the session at hand
+	MayChange bool
+	Version   int64
+	Limits    []limitsRow
+	Risks     []riskRow
+	HereOnly  bool // signing out ends only the session at hand
 }
 
 func (a *app) rulesPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
@@ -74,6 +76,7 @@ func (a *app) rulesPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 }
 
 func (a *app) showRules(w http.ResponseWriter, r *http.Request, status int, d rulesData, problem string) {
+	d.MayChange = holds(r.Context(), a, settingsChange)
 	a.render(w, r, status, "rules", view{Title: "Signing in", Problem: problem, Data: d})
 }
 

@@ -24,8 +24,9 @@ type teamRow struct {
 }
 
 type teamData struct {
-	Members []teamRow
-	Roles   []rbac.Role
+	Members   []teamRow
+	Roles     []rbac.Role // that the person may give
+	MayInvite bool
 	// what was typed into the invitation, when it is asked again
 	Name, Email string
 	Role        rbac.RoleName
@@ -41,7 +42,13 @@ func (a *app) showTeam(w http.ResponseWriter, r *http.Request, status int, v vie
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	d.Members, d.Roles = rows, a.access.Policy().Roles()
+	d.Members = rows
+	if d.MayInvite = holds(r.Context(), a, teamManage); d.MayInvite {
+		if d.Roles, err = a.grantable(r.Context()); err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+	}
 	v.Title, v.Data = "Team", d
 	a.render(w, r, status, "team", v)
 }
@@ -128,7 +135,15 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		a.showTeam(w, r, http.StatusUnprocessableEntity, view{Problem: "Please choose a role."}, d)
 		return
 	}
-	_, err := a.invite(r.Context(), d.Name, d.Email, d.Role)
+	// Before there is an account: whether the role may be given at all, and whether a seat is left.
+	_, err := a.access.Suppose(r.Context(), rbac.Supposition{Draft: &rbac.Draft{Grant: []rbac.Grant{{Person: "newcomer", Role: d.Role}}}})
+	if words, status := a.refusal(err); words != "" {
+		a.showTeam(w, r, status, view{Problem: words}, d)
+		return
+	}
+	if err == nil {
+		_, err = a.invite(r.Context(), d.Name, d.Email, d.Role)
+	}
 	switch {
 	case errors.Is(err, errInput), errors.Is(err, authn.ErrIdentifier):
 		a.showTeam(w, r, http.StatusUnprocessableEntity, view{Problem: "Please fill in a name and a valid e-mail address."}, d)
@@ -146,6 +161,7 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 type memberData struct {
 	teamRow
 	Sessions                                                                        []sessionRow
+	MayManage, MaySeeRights                                                         bool
 	Self, MayEndAll, MayResend, MayUnlock, MayResetFactor, MaySuspend, MayReinstate bool
 }
 
@@ -169,6 +185,7 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	s, _ := session.From(ctx)
 	d.Self = s.Person == id
 	may := holds(ctx, a, teamManage)
+	d.MayManage, d.MaySeeRights = may, holds(ctx, a, rightsRead)
 	d.MayResend = may && d.state == authn.Invited
 	d.MaySuspend = may && d.state == authn.Active
 	d.MayUnlock = d.MaySuspend

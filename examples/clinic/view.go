@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -22,6 +23,7 @@ type view struct {
 	Title   string
 	User    *viewUser
 	Nav     []navItem
+	May     rbac.Permitted // what the person may do somewhere, for links to other pages
 	Demo    bool
 	Place   string // whose time the page tells
 	Done    string // what was just done
@@ -84,6 +86,18 @@ func doneText(code string) string {
 		return "The patient is registered."
 	case "note":
 		return "The note is saved."
+	case "roles":
+		return "The change is saved. It holds from the person’s next click on."
+	case "choices":
+		return "Saved. It holds from everybody’s next click on."
+	case "paper":
+		return "It is in the record."
+	case "paper-deleted":
+		return "It is deleted. It can still be put back."
+	case "paper-restored":
+		return "It is back in the record."
+	case "paper-purged":
+		return "It is destroyed for good."
 	case "claim":
 		return "The claim is submitted."
 	case "claim-moved":
@@ -117,7 +131,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}
 	if v.User == nil && !v.Plain {
-		v.User, v.Nav = a.whoami(r)
+		v.User, v.May, v.Nav = a.whoami(r)
 	}
 	var b bytes.Buffer
 	if err := a.pages[page].ExecuteTemplate(&b, "layout", v); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -41,6 +43,8 @@ func (a *app) mux() *rbac.Mux {
 	a.patientRoutes(mux)
 	a.claimRoutes(mux)
 	a.adminRoutes(mux)
+	a.roleRoutes(mux)
+	a.paperRoutes(mux)
 	return mux
 }
 
@@ -150,14 +154,25 @@ func (a *app) refuse(w http.ResponseWriter, r *http.Request, status int, code rb
 		return
 	}
 	if code == rbac.CodeReason {
-		to := "/settings/keys?reason=missing#renew"
-		if patient := r.PathValue("patient"); patient != "" {
-			to = "/patients/" + patient + "?reason=missing#reveal"
-		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		http.Redirect(w, r, reasonPage(r), http.StatusSeeOther)
 		return
 	}
 	a.fail(w, r, status)
+}
+
+// reasonPage is where a reason that is missing is asked for again.
+func reasonPage(r *http.Request) string {
+	switch {
+	case r.PathValue("patient") != "":
+		return "/patients/" + r.PathValue("patient") + "?reason=missing#reveal"
+	case r.PathValue("member") != "":
+		return "/team/" + url.PathEscape(r.PathValue("member")) + "/rights?reason=missing"
+	case r.PathValue("letter")+r.PathValue("form") != "":
+		return strings.TrimSuffix(r.URL.Path, "/purge") + "?reason=missing"
+	case strings.HasPrefix(r.URL.Path, "/roles/"):
+		return "/roles/deleting?reason=missing"
+	}
+	return "/settings/keys?reason=missing#renew"
 }
 
 // fail is a page for everything that did not work, in plain words.
@@ -219,42 +234,43 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ready\n"))
 }
 
-// whoami returns whom the page greets and the navigation: only what the person may open.
-func (a *app) whoami(r *http.Request) (*viewUser, []navItem) {
+// whoami returns whom the page greets, and what they may do, with the navigation: only what the
+// person may open.
+func (a *app) whoami(r *http.Request) (*viewUser, rbac.Permitted, []navItem) {
 	ctx := r.Context()
 	actor, ok := audit.ActorFrom(ctx)
 	if !ok || actor.ID == "" {
-		return nil, nil
+		return nil, rbac.Permitted{}, nil
 	}
 	label, err := a.access.Label(ctx)
 	if err != nil {
-		return nil, nil
+		return nil, rbac.Permitted{}, nil
 	}
 	m, err := a.staff.get(ctx, actor.ID)
 	if err != nil {
 		m.Name = "colleague"
 	}
+	may, _ := rbac.MayAnywhere(ctx, a.access) // what cannot be decided is hidden
 	items := []navItem{{Href: "/dashboard", Text: "Dashboard"}}
-	if holds(ctx, a, patientRead) {
-		items = append(items, navItem{Href: "/patients", Text: "Patients"})
-	}
-	if holds(ctx, a, claimRead) {
-		items = append(items, navItem{Href: "/claims", Text: "Claims"})
-	}
-	if holds(ctx, a, teamRead) {
-		items = append(items, navItem{Href: "/team", Text: "Team"})
-	}
-	if holds(ctx, a, auditRead) {
-		items = append(items, navItem{Href: "/audit", Text: "Audit"})
-	}
-	if holds(ctx, a, settingsRead) {
-		items = append(items, navItem{Href: "/settings", Text: "Settings"})
+	for _, item := range []struct {
+		navItem
+		action rbac.AnyAction
+	}{
+		{navItem{Href: "/patients", Text: "Patients"}, patientRead},
+		{navItem{Href: "/claims", Text: "Claims"}, claimRead},
+		{navItem{Href: "/team", Text: "Team"}, teamRead},
+		{navItem{Href: "/audit", Text: "Audit"}, auditRead},
+		{navItem{Href: "/settings", Text: "Settings"}, settingsRead},
+	} {
+		if may.Allows(item.action) {
+			items = append(items, item.navItem)
+		}
 	}
 	items = append(items, navItem{Href: "/security", Text: "My security"})
 	for i := range items {
 		items[i].Current = r.URL.Path == items[i].Href
 	}
-	return &viewUser{m.Name, label}, items
+	return &viewUser{m.Name, label}, may, items
 }
 
 // holds reports whether the person has the action anywhere; what cannot be decided is hidden.
