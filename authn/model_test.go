@@ -28,6 +28,10 @@ type walk struct {
 	epoch    int // grows with everything that ends sign-ins
 	tickets  []*chain
 	done     int
+
+	policy authn.Policy // in force
+	acked  string       // the version of the banner that was acknowledged last
+	known  []string     // what made browsers known
 }
 
 // chain is one sign-in, from ticket to ticket.
@@ -38,6 +42,7 @@ type chain struct {
 	pwd    bool // passed the right password, or a link
 	second bool // passed the second factor, or set it up
 	need   authn.Need
+	banner string // acknowledged in this sign-in
 }
 
 // TestNoPathAroundAStep takes many random walks. No replay, tampering, mixing up of tickets,
@@ -62,13 +67,67 @@ func TestNoPathAroundAStep(t *testing.T) {
 func newWalk(t *testing.T, seed uint64) *walk {
 	r := rand.New(rand.NewPCG(seed, 7))
 	kind := []audit.Kind{audit.KindStaff, audit.KindPatient}[r.IntN(2)]
-	w := &walk{house: newHouse(t, nil), r: r, kind: kind, password: good, active: true}
-	w.id = w.ada(kind).ID
+	w := &walk{house: newHouse(t, nil), r: r, kind: kind, password: good, active: true, policy: authn.DefaultPolicy()}
+	if r.IntN(3) > 0 {
+		w.id = w.ada(kind).ID
+		return w
+	}
+	w.rule(func(p *authn.Policy) { p.ApproveStaff, p.ApprovePatients = true, true })
+	p, token := w.invite(kind)
+	s, err := w.m.CompleteSetUp(t.Context(), token, authn.Answer{Password: pw(good)}, home)
+	require.NoError(t, err)
+	require.True(t, s.Need == authn.NeedApproval && s.Ticket.IsZero() && s.Token.IsZero())
+	w.id, w.active = p.ID, false
 	return w
 }
 
+// rule saves a policy.
+func (w *walk) rule(edit func(*authn.Policy)) {
+	edit(&w.policy)
+	require.NoError(w.t, w.m.SavePolicy(admin(w.t.Context()), clinic, w.policy, true))
+	w.policy.Version++
+}
+
+// govern changes the tenant's policy, in force with the next step.
+func (w *walk) govern() {
+	w.rule(func(p *authn.Policy) {
+		p.Staff, p.Patients = authn.Enforcement(w.r.IntN(2)), authn.Enforcement(w.r.IntN(2))
+		p.Banner = []authn.Banner{{}, {Version: "1"}, {Version: "2"}, {Version: "2", Always: true}}[w.r.IntN(4)]
+		p.Closed = w.r.IntN(5) == 0
+		p.Network = authn.Network{}
+		if w.r.IntN(5) == 0 {
+			p.Network.Staff, p.Network.Patients = networks(w.t, "198.51.100.0/24"), networks(w.t, "203.0.113.0/24")
+		}
+	})
+}
+
+// client is where the next step comes from: a browser that is known, one that is not, or one that
+// says it is.
+func (w *walk) client() authn.Client {
+	c := home
+	if len(w.known) > 0 && w.r.IntN(2) == 0 {
+		c.Known = w.known[w.r.IntN(len(w.known))]
+		if w.r.IntN(3) == 0 {
+			c.Known = c.Known[1:] + "A"
+		}
+	}
+	return c
+}
+
+// here reports whether anybody of the kind may work from where every step comes from.
+func (w *walk) here() bool { return !w.policy.Closed && w.policy.Network.WouldAllow(w.kind, home.Addr) }
+
+// owes reports whether the policy or a factor of their own asks for a second factor.
+func (w *walk) owes() bool {
+	required := w.policy.Staff
+	if w.kind == audit.KindPatient {
+		required = w.policy.Patients
+	}
+	return required != authn.Optional || w.factor.has(w.id)
+}
+
 func (w *walk) step() {
-	switch w.r.IntN(14) {
+	switch w.r.IntN(16) {
 	case 0, 1, 2:
 		w.typePassword()
 	case 3, 4, 5, 6, 7, 8:
@@ -82,6 +141,10 @@ func (w *walk) step() {
 	case 12:
 		w.phone()
 	case 13:
+		w.govern()
+	case 14:
+		w.prove()
+	case 15:
 		w.clock.Advance(time.Duration(w.r.IntN(240)) * time.Second)
 	}
 }
@@ -89,7 +152,7 @@ func (w *walk) step() {
 // typePassword signs in with the right or a wrong password.
 func (w *walk) typePassword() {
 	password := []string{w.password, w.password, "wrong"}[w.r.IntN(3)]
-	s, err := w.m.SignIn(w.t.Context(), clinic, ada, pw(password), home)
+	s, err := w.m.SignIn(w.t.Context(), clinic, ada, pw(password), w.client())
 	w.observe(&chain{epoch: w.epoch, pwd: password == w.password && w.active}, s, err)
 }
 
@@ -107,7 +170,10 @@ func (w *walk) answer() {
 	if w.r.IntN(2) == 0 {
 		a.Password = pw(next)
 	}
-	s, err := w.m.Continue(w.t.Context(), c.ticket, a, home)
+	if w.r.IntN(2) == 0 {
+		a.Banner = []string{"1", "2"}[w.r.IntN(2)]
+	}
+	s, err := w.m.Continue(w.t.Context(), c.ticket, a, w.client())
 	if c.dead || c.epoch != w.epoch {
 		require.ErrorIs(w.t, err, authn.ErrTicket, "a used or overtaken ticket")
 	}
@@ -118,6 +184,9 @@ func (w *walk) answer() {
 		case authn.NeedSecondFactor, authn.NeedEnrolment:
 			require.Equal(w.t, code, a.Code, "a wrong code gets nobody on")
 			after.second = true
+		case authn.NeedBanner:
+			after.banner = a.Banner
+			require.NotEmpty(w.t, a.Banner, "a banner that was not acknowledged gets nobody on")
 		case authn.NeedPassword:
 			require.False(w.t, a.Password.IsZero(), "no password gets nobody on")
 			w.password, w.due = next, false
@@ -143,8 +212,15 @@ func (w *walk) observe(c *chain, s authn.Step, err error) {
 		return
 	}
 	w.done++
-	owes := w.kind == audit.KindStaff || w.factor.has(w.id)
-	require.True(w.t, !owes || c.second, "no session without the second factor")
+	require.True(w.t, !w.owes() || c.second, "no session without the second factor")
+	require.True(w.t, w.here(), "no session where nobody may be")
+	if b := w.policy.Banner; b.Version != "" {
+		require.True(w.t, c.banner == b.Version || !b.Always && w.acked == b.Version, "no session without the banner")
+	}
+	if c.banner != "" {
+		w.acked = c.banner
+	}
+	w.known = append(w.known, s.Known.Reveal())
 	require.True(w.t, w.active && !w.due, "no session for somebody who may not, or owes a password")
 	a, live := w.sessions.of(s.Token.Reveal())
 	require.True(w.t, live)
@@ -175,7 +251,12 @@ func (w *walk) tamper() {
 func (w *walk) administer() {
 	ctx := admin(w.t.Context())
 	var err error
-	switch w.r.IntN(4) {
+	switch w.r.IntN(5) {
+	case 4:
+		if err = w.m.Approve(ctx, clinic, w.id, ""); err == nil {
+			require.False(w.t, w.active, "only who waits is approved")
+			w.active = true
+		}
 	case 0:
 		if err = w.m.Suspend(ctx, clinic, w.id, ""); err == nil {
 			w.active = false
@@ -212,7 +293,11 @@ func (w *walk) forget() {
 	}
 	token := w.mail.token(w.t, authn.TopicReset)
 	next := fmt.Sprintf("%s reset %d", good, w.r.IntN(1_000_000))
-	s, err := w.m.ResetPassword(w.t.Context(), token, pw(next), home)
+	s, err := w.m.ResetPassword(w.t.Context(), token, pw(next), w.client())
+	if !w.here() {
+		require.Error(w.t, err)
+		return
+	}
 	require.NoError(w.t, err)
 	w.password, w.due = next, false
 	w.epoch++
@@ -221,9 +306,30 @@ func (w *walk) forget() {
 	require.ErrorIs(w.t, err, authn.ErrLinkUsed)
 }
 
+// prove has whoever is signed in prove it again. What it answers is what was proven, and it starts
+// nothing.
+func (w *walk) prove() {
+	live := w.sessions.count()
+	a := authn.Answer{Code: []string{code, "000000", ""}[w.r.IntN(3)]}
+	typed := []string{w.password, "wrong", ""}[w.r.IntN(3)]
+	if typed != "" {
+		a.Password = pw(typed)
+	}
+	who, err := w.m.Prove(as(w.t.Context(), authn.Person{ID: w.id, Tenant: clinic, Kind: w.kind}), a, w.client())
+	require.Equal(w.t, live, w.sessions.count())
+	if err != nil {
+		require.Equal(w.t, audit.Actor{}, who)
+		return
+	}
+	require.True(w.t, w.active && w.here(), "nobody proves anything who may not be here")
+	require.NotEqual(w.t, "wrong", typed)
+	require.NotEqual(w.t, "000000", a.Code)
+	require.Equal(w.t, typed != "" && a.Code != "", who.Assurance == audit.AAL2)
+}
+
 // phone gets a patient a second factor of their own accord, or loses anybody's.
 func (w *walk) phone() {
-	if w.r.IntN(2) == 0 && w.kind == audit.KindPatient {
+	if w.r.IntN(2) == 0 && w.policy.Staff == authn.Optional && w.policy.Patients == authn.Optional {
 		w.factor.set(w.id, true)
 		return
 	}
