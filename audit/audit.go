@@ -193,7 +193,7 @@ func (l *Log) entry(ctx context.Context, out *Entry, e Event, sums *commitments)
 	}
 	e.detach()
 	openings := e.commit(sums)
-	encoded, err := encode(&e, usualSize)
+	encoded, err := encode(make([]byte, 0, usualSize), &e)
 	if err != nil {
 		return err
 	}
@@ -305,7 +305,7 @@ func (l *Log) same(ctx context.Context, stored *Entry, e Event) (bool, error) {
 	if !e.adopt(&old) {
 		return false, nil
 	}
-	encoded, err := encode(&e, usualSize)
+	encoded, err := encode(make([]byte, 0, usualSize), &e)
 	return err == nil && bytes.Equal(encoded[1:], stored.Body), err
 }
 

@@ -3,12 +3,18 @@ package audit
 import (
 	"bytes"
 	"cmp"
+	"slices"
 )
 
 // Decode reads the canonical bytes of an event. Bytes that Encode would not have written,
 // even if they are the same JSON, are refused with ErrDamaged. Private values come back as
 // commitments; Log.Open adds the values.
 func Decode(body []byte) (Event, error) {
+	return decode(body, new([]byte))
+}
+
+// decode is Decode with room for what it writes again, for those who decode many.
+func decode(body []byte, room *[]byte) (Event, error) {
 	if len(body) > MaxBody {
 		return Event{}, ErrDamaged
 	}
@@ -19,7 +25,8 @@ func Decode(body []byte) (Event, error) {
 	}
 	// Only what encodes to the same bytes was canonical: this refuses other key orders, repeated
 	// keys, empty values, leading zeros, days that no month has.
-	again, err := encode(&e, 1+len(body))
+	again, err := encode(slices.Grow((*room)[:0], 1+len(body)), &e)
+	*room = again
 	if err != nil || !bytes.Equal(again[1:], body) {
 		return Event{}, ErrDamaged
 	}

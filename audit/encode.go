@@ -23,7 +23,7 @@ func Encode(e Event) ([]byte, error) {
 	if err := e.checkEncodable(); err != nil {
 		return nil, err
 	}
-	b, err := encode(&e, usualSize)
+	b, err := encode(make([]byte, 0, usualSize), &e)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +52,10 @@ func (e *Event) checkEncodable() error {
 // usualSize is room for most events.
 const usualSize = 768
 
-// encode writes a zero byte and version 1, which together are what the leaf hashes, and
-// refuses what is larger than MaxBody. size is how many bytes to expect.
-func encode(e *Event, size int) ([]byte, error) {
-	w := writer{make([]byte, 0, size)}
+// encode writes a zero byte and version 1, which together are what the leaf hashes, behind an
+// empty slice, and refuses what is larger than MaxBody.
+func encode(room []byte, e *Event) ([]byte, error) {
+	w := writer{room}
 	w.b = append(w.b, 0, '{')
 	w.act(e)
 	w.changes(e.Changes)

@@ -156,9 +156,9 @@ func stored(entries []Entry, tenant Tenant) ([]Stored, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	out := make([]Stored, len(entries))
+	out, room := make([]Stored, len(entries)), []byte(nil)
 	for i := range entries {
-		e, err := entries[i].decode(tenant)
+		e, err := entries[i].decode(tenant, &room)
 		if err != nil {
 			return nil, err
 		}
@@ -200,7 +200,7 @@ func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error)
 	case err != nil:
 		return Event{}, because(ErrUnavailable, err)
 	}
-	e, err := entry.decode(tenant)
+	e, err := entry.decode(tenant, new([]byte))
 	if err != nil {
 		return Event{}, err
 	}
@@ -218,11 +218,11 @@ func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error)
 }
 
 // decode reads the event back and compares it with its leaf and with what it was found by.
-func (e *Entry) decode(tenant Tenant) (Event, error) {
+func (e *Entry) decode(tenant Tenant, room *[]byte) (Event, error) {
 	if Leaf(e.Body) != e.Leaf {
 		return Event{}, ErrDamaged
 	}
-	out, err := Decode(e.Body)
+	out, err := decode(e.Body, room)
 	if err != nil {
 		return Event{}, err
 	}

@@ -166,7 +166,7 @@ func (s *Store) Get(ctx context.Context, tenant audit.Tenant, id string) (audit.
 		return audit.Entry{}, audit.ErrNotFound
 	}
 	for _, r := range rows {
-		e, _, err := r.entry(tenant)
+		e, err := r.entry(tenant, new(room))
 		e.Openings = r.sealed
 		if r.place < 0 {
 			e.Index = -1

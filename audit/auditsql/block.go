@@ -120,15 +120,17 @@ const maxPlace = maxTenant<<indexBits | maxIndex
 
 // posting is what a block of a run has for a key within a reach.
 type posting struct {
-	run, key int64
-	places   []int64 // ascending
-	first    bool    // the block before may have more of them
-	older    bool    // some are before the reach
+	key    int64
+	keep   int     // how many places are kept, the highest ones; 0 is all
+	places []int64 // ascending
+	more   bool    // the block, or the one before, may have more of them, below these
+	older  bool    // some are before the reach
 }
 
-// read fills in what a block has. It reports false for a damaged one, as far as it looks: up to
-// the end of the key.
+// read fills in what a block has, and reuses the room of places. It reports false for a damaged
+// one, as far as it looks: up to the end of the key.
 func (f *posting) read(data []byte, r reach) bool {
+	f.places, f.more, f.older = f.places[:0], false, false
 	for begin := true; len(data) > 0; begin = false {
 		key, count, rest, ok := section(data)
 		switch {
@@ -162,11 +164,20 @@ func (f *posting) readPlaces(data []byte, count uint64, r reach, begin bool) ([]
 		case place < r.from:
 			f.older = place>>indexBits == r.from>>indexBits
 		default:
-			f.first = f.first || begin && i == 0
-			f.places = append(f.places, place)
+			f.more = f.more || begin && i == 0
+			f.add(place)
 		}
 	}
 	return data, true
+}
+
+// add adds a place above the others, and lets go of the lowest where there are too many.
+func (f *posting) add(place int64) {
+	if f.keep > 0 && len(f.places) >= 2*f.keep {
+		f.places = append(f.places[:0], f.places[len(f.places)-f.keep:]...)
+		f.more = true
+	}
+	f.places = append(f.places, place)
 }
 
 // merged returns all pairs of ascending lists in ascending order, up to and including last.

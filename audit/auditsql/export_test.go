@@ -57,7 +57,7 @@ func Pack(body []byte, tenant string, id []byte, recorded int64) []byte {
 
 // Unpack is the inverse of Pack.
 func Unpack(packed []byte, tenant string, id []byte, recorded int64) ([]byte, bool) {
-	return unpack(packed, packContext{tenant, id, recorded})
+	return unpack(nil, packed, packContext{tenant, id, recorded})
 }
 
 // IDBytes are those of a UUID.
@@ -76,7 +76,7 @@ type Planned struct {
 func (s *Store) Planned() []Planned {
 	one, oneArgs := s.searchQuery([]int64{1}, 1<<41)
 	two, twoArgs := s.searchQuery([]int64{1, -2}, 1<<41)
-	narrow, narrowArgs := s.narrowQuery([]int64{1, -2}, reach{1 << 40, 2 << 40}, 100)
+	narrow, narrowArgs := s.narrowQuery([]int64{1, -2}, reach{from: 1 << 40, below: 2 << 40}, 100)
 	near, nearArgs := s.rowsQuery([]int64{1<<40 + 9, 1<<40 + 8})
 	far, farArgs := s.rowsQuery([]int64{1<<40 + 900, 1<<40 + 700, 1<<40 + 8})
 	all := []Planned{
@@ -92,7 +92,7 @@ func (s *Store) Planned() []Planned {
 		{"blocks after a pair", blocksAfter, []any{1, 2, 3, 6}},
 	}
 	if s.postgres() {
-		all = append(all, Planned{"take", take, []any{100}}, Planned{"waiting", anyWaitingPostgres, nil},
+		all = append(all, Planned{"first page of a key", searchPostgresFirst, []any{1 << 41, 1, 51}}, Planned{"take", take, []any{100}}, Planned{"waiting", anyWaitingPostgres, nil},
 			Planned{"waiting by ID", selectWaiting + "(?)", []any{"clinic-17", make([]byte, 16)}})
 	}
 	for i := range all {
@@ -105,3 +105,18 @@ func (s *Store) Planned() []Planned {
 func (s *Store) Relief(lookEvery, tooMany, vacuumEvery int64) {
 	s.relief.lookEvery, s.relief.tooMany, s.relief.vacuumEvery = lookEvery, tooMany, vacuumEvery
 }
+
+// Posting is what a block has for a key, at most keep places of it, 0 for all.
+func Posting(data []byte, key, from, below int64, keep int) (places []int64, more, older, ok bool) {
+	f := posting{key: key, keep: keep}
+	ok = f.read(data, reach{from: from, below: below})
+	return f.places, f.more, f.older, ok
+}
+
+// Candidates searches for a key in a tenant's places. newest says that nobody has any above.
+func (s *Store) Candidates(ctx context.Context, key, no, from, below int64, n int, newest bool) (places []int64, done bool, err error) {
+	return s.candidates(ctx, []int64{key}, reach{placeOf(no, from), placeOf(no, below), newest}, n)
+}
+
+// KeyOfType is what events with objects of a type are found by.
+func KeyOfType(tenant, kind string) int64 { return keyOf(byType, tenant, kind) }

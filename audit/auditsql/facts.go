@@ -7,18 +7,20 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// facts is what a filter asks of an event, read from its canonical bytes.
+// facts is what a filter asks of an event, read from its canonical bytes, of which it is parts.
 type facts struct {
-	actor, action string
-	patients      []string
-	objects       []audit.Ref
+	actor, action []byte
+	patients      [][]byte
+	objects       []objectFacts
 }
 
-// factsOf reads canonical bytes. It is quicker than audit.Decode and trusts them to be
-// canonical: whoever serves the event checks that. It reports false for bytes that it cannot
-// read.
-func factsOf(body []byte) (facts, bool) {
-	var f facts
+type objectFacts struct{ kind, id []byte }
+
+// read reads canonical bytes, and reuses the room of f. It is quicker than audit.Decode and trusts
+// them to be canonical: whoever serves the event checks that. It reports false for bytes that it
+// cannot read.
+func (f *facts) read(body []byte) bool {
+	*f = facts{patients: f.patients[:0], objects: f.objects[:0]}
 	s := scanner{b: body}
 	ok := s.object(func(key []byte) bool {
 		switch string(key) {
@@ -34,27 +36,30 @@ func factsOf(body []byte) (facts, bool) {
 			})
 		case "obj":
 			return s.list(func() bool {
-				var r audit.Ref
+				var o objectFacts
 				ok := s.object(func(key []byte) bool {
 					if len(key) == 1 {
-						return s.field(key, "t", &r.Type)
+						return s.field(key, "t", &o.kind)
 					}
-					return s.field(key, "id", &r.ID)
+					return s.field(key, "id", &o.id)
 				})
-				f.objects = append(f.objects, r)
+				f.objects = append(f.objects, o)
 				return ok
 			})
 		}
 		return s.skip()
 	})
-	return f, ok && s.at == len(body)
+	return ok && s.at == len(body)
 }
 
 // entry returns what an entry with these facts is found by.
 func (f *facts) entry(tenant audit.Tenant) audit.Entry {
-	e := audit.Entry{Tenant: tenant, Actor: audit.ActorID(f.actor), Action: audit.Action(f.action), Objects: f.objects}
+	e := audit.Entry{Tenant: tenant, Actor: audit.ActorID(f.actor), Action: audit.Action(f.action)}
 	for _, p := range f.patients {
 		e.Patients = append(e.Patients, audit.Patient(p))
+	}
+	for _, o := range f.objects {
+		e.Objects = append(e.Objects, audit.Ref{Type: string(o.kind), ID: string(o.id)})
 	}
 	return e
 }
@@ -65,9 +70,9 @@ func (f *facts) match(filter *audit.Filter, e *audit.Entry) bool {
 	wide := *filter
 	wide.Patient, wide.ObjectType, wide.ObjectID = "", "", ""
 	return wide.Matches(e) &&
-		(filter.Patient == "" || slices.Contains(f.patients, string(filter.Patient))) &&
-		(filter.ObjectType == "" || slices.ContainsFunc(f.objects, func(r audit.Ref) bool {
-			return r.Type == filter.ObjectType && (filter.ObjectID == "" || r.ID == filter.ObjectID)
+		(filter.Patient == "" || slices.ContainsFunc(f.patients, func(p []byte) bool { return string(p) == string(filter.Patient) })) &&
+		(filter.ObjectType == "" || slices.ContainsFunc(f.objects, func(o objectFacts) bool {
+			return string(o.kind) == filter.ObjectType && (filter.ObjectID == "" || string(o.id) == filter.ObjectID)
 		}))
 }
 
@@ -120,7 +125,7 @@ func (s *scanner) list(item func() bool) bool {
 }
 
 // field reads the value of key into to, if it is the one that is wanted.
-func (s *scanner) field(key []byte, want string, to *string) (ok bool) {
+func (s *scanner) field(key []byte, want string, to *[]byte) (ok bool) {
 	if string(key) != want {
 		return s.skip()
 	}
@@ -147,10 +152,10 @@ func (s *scanner) raw() ([]byte, bool) {
 }
 
 // text is raw without escapes; canonical bytes have two kinds of them.
-func (s *scanner) text() (string, bool) {
+func (s *scanner) text() ([]byte, bool) {
 	raw, ok := s.raw()
 	if !ok || bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw), ok
+		return raw, ok
 	}
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
@@ -159,7 +164,7 @@ func (s *scanner) text() (string, bool) {
 		}
 		out = append(out, raw[i])
 	}
-	return string(out), true
+	return out, true
 }
 
 // skip reads any value. Containers are skipped without looking at their grammar.

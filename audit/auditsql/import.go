@@ -102,7 +102,8 @@ func (s *Store) importSome(ctx context.Context, tx *sqlkit.Tx, after queued) (la
 // complete packs the event and finds out what it is found by. One whose bytes cannot be read
 // is damaged, and is shown as that where it is listed.
 func (l *legacy) complete() {
-	f, _ := factsOf(l.plain)
+	var f facts
+	_ = f.read(l.plain)
 	e := f.entry(audit.Tenant(l.tenant))
 	e.Actor, e.Action = audit.ActorID(l.actor), audit.Action(l.action)
 	l.keys, l.body = keysOf(&e), pack(l.plain, packContext{l.tenant, l.id, l.recorded})

@@ -91,22 +91,25 @@ func (r *row) dest() []any {
 	return []any{&r.place, &r.recorded, &r.outcome, &r.id, &r.leaf, &r.body}
 }
 
-// entry checks the row as far as a store does, and returns what it says. The leaf and the
-// rest are checked by whoever decodes the event.
-func (r *row) entry(tenant audit.Tenant) (audit.Entry, facts, error) {
-	body, ok := unpack(r.body, packContext{string(tenant), r.id, r.recorded})
-	if !ok || len(r.id) != 16 || len(r.leaf) != 32 || r.outcome < 0 || r.outcome > 255 {
-		return audit.Entry{}, facts{}, audit.ErrDamaged
-	}
-	f, ok := factsOf(body)
-	if !ok {
-		return audit.Entry{}, facts{}, audit.ErrDamaged
+// room is what reading rows one after the other reuses.
+type room struct {
+	text  []byte
+	facts facts // of the row that was read last
+}
+
+// entry checks the row as far as a store does, and returns what it says, in memory of its own.
+// The leaf and the rest are checked by whoever decodes the event.
+func (r *row) entry(tenant audit.Tenant, room *room) (audit.Entry, error) {
+	text, ok := unpack(room.text, r.body, packContext{string(tenant), r.id, r.recorded})
+	room.text = text
+	if !ok || len(r.id) != 16 || len(r.leaf) != 32 || r.outcome < 0 || r.outcome > 255 || !room.facts.read(text) {
+		return audit.Entry{}, audit.ErrDamaged
 	}
 	return audit.Entry{
 		Index: indexOf(r.place), Tenant: tenant, ID: idText(r.id), Recorded: sqlkit.Time(r.recorded),
-		Actor: audit.ActorID(f.actor), Action: audit.Action(f.action), Outcome: audit.Outcome(r.outcome),
-		Body: body, Leaf: [32]byte(r.leaf),
-	}, f, nil
+		Actor: audit.ActorID(room.facts.actor), Action: audit.Action(room.facts.action), Outcome: audit.Outcome(r.outcome),
+		Body: bytes.Clone(text), Leaf: [32]byte(r.leaf),
+	}, nil
 }
 
 // idBytes returns the 16 bytes of a UUID; it reports false for anything else.
@@ -120,7 +123,12 @@ func idBytes(id string) ([]byte, bool) {
 }
 
 // idText is the inverse of idBytes.
-func idText(key []byte) string {
-	h := hex.EncodeToString(key)
-	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
+func idText(key []byte) string { return string(appendID(make([]byte, 0, 36), key)) }
+
+func appendID(out, key []byte) []byte {
+	out = hex.AppendEncode(out, key[:4])
+	for _, part := range [][]byte{key[4:6], key[6:8], key[8:10], key[10:16]} {
+		out = hex.AppendEncode(append(out, '-'), part)
+	}
+	return out
 }

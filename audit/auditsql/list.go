@@ -65,7 +65,7 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 			return err
 		}
 		if !done {
-			r.below = places[len(places)-1]
+			r.below, r.newest = places[len(places)-1], false
 		}
 		if places, err = s.narrow(ctx, w, places); err != nil {
 			return err
@@ -97,17 +97,17 @@ func (s *Store) visit(ctx context.Context, w *wanted, places []int64, visit func
 }
 
 // selected returns the entry if it is wanted. What the columns rule out is not unpacked.
-func (r *row) selected(w *wanted) (audit.Entry, error) {
+func (r *row) selected(w *wanted, room *room) (audit.Entry, error) {
 	f := w.filter
 	at := sqlkit.Time(r.recorded)
 	if !f.From.IsZero() && at.Before(f.From) || !f.To.IsZero() && !at.Before(f.To) {
 		return audit.Entry{}, nil
 	}
-	e, facts, err := r.entry(f.Tenant)
-	if err == nil && !w.lead().explains(&facts, &e) {
+	e, err := r.entry(f.Tenant, room)
+	if err == nil && !w.lead().explains(&room.facts, &e) {
 		err = audit.ErrDamaged
 	}
-	if err != nil || !facts.match(f, &e) {
+	if err != nil || !room.facts.match(f, &e) {
 		return audit.Entry{}, err
 	}
 	return e, nil
@@ -117,12 +117,16 @@ func (r *row) selected(w *wanted) (audit.Entry, error) {
 // empty. One that is missing was removed by somebody.
 func (s *Store) entries(ctx context.Context, w *wanted, places []int64) ([]audit.Entry, error) {
 	out := make([]audit.Entry, len(places))
-	found := 0
+	var (
+		r              row
+		room           room
+		id, leaf, body sql.RawBytes // valid until the next row
+		found          int
+	)
+	dest := []any{&r.place, &r.recorded, &r.outcome, &id, &leaf, &body}
 	query, args := s.rowsQuery(places)
 	err := scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
-		var r row
-		var id, leaf, body sql.RawBytes // valid until the next row
-		if err := rows.Scan(&r.place, &r.recorded, &r.outcome, &id, &leaf, &body); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
 		r.id, r.leaf, r.body = id, leaf, body
@@ -132,7 +136,7 @@ func (s *Store) entries(ctx context.Context, w *wanted, places []int64) ([]audit
 		}
 		found++
 		var err error
-		out[at], err = r.selected(w)
+		out[at], err = r.selected(w, &room)
 		return err
 	}, query, args...)
 	if err == nil && found != len(places) {

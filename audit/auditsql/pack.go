@@ -42,19 +42,19 @@ type packContext struct {
 // timeLayout is that of canonical bytes.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-func (c *packContext) idText() string   { return idText(c.id) }
-func (c *packContext) timeText() string { return sqlkit.Time(c.recorded).Format(timeLayout) }
+func (c *packContext) appendTime(out []byte) []byte {
+	return sqlkit.Time(c.recorded).AppendFormat(out, timeLayout)
+}
 
-// tenantText is the tenant as JSON has it.
-func (c *packContext) tenantText() string {
-	out := make([]byte, 0, len(c.tenant))
+// appendTenant appends the tenant as JSON has it.
+func (c *packContext) appendTenant(out []byte) []byte {
 	for i := range len(c.tenant) {
 		if c.tenant[i] == '"' || c.tenant[i] == '\\' {
 			out = append(out, '\\')
 		}
 		out = append(out, c.tenant[i])
 	}
-	return string(out)
+	return out
 }
 
 // plain reports whether a byte can stand for itself.
@@ -70,7 +70,7 @@ func pack(body []byte, c packContext) []byte {
 		}
 	}
 	p := packer{body: body, out: append(make([]byte, 0, len(body)/2+64), packedTable)}
-	p.known = [3]string{c.idText(), c.timeText(), c.tenantText()}
+	p.known = [3]string{idText(c.id), string(c.appendTime(nil)), string(c.appendTenant(nil))}
 	for p.at < len(body) {
 		if !p.fragment() && !p.value() {
 			p.out = append(p.out, body[p.at])

@@ -9,7 +9,10 @@ import (
 )
 
 // reach is a range of places of one tenant: from ≤ place < below.
-type reach struct{ from, below int64 }
+type reach struct {
+	from, below int64
+	newest      bool // nothing was above it when it was determined
+}
 
 // reachOf returns where to look for what f selects below an index; an empty range for a tenant
 // without entries.
@@ -17,7 +20,7 @@ func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reac
 	if f.From.IsZero() && f.To.IsZero() {
 		var no, size int64
 		err := scanOne(ctx, s.db, []any{&no, &size}, selectReach, string(f.Tenant))
-		return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size))}, err
+		return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size)), below >= size}, err
 	}
 	from, to := int64(math.MinInt64), int64(never)
 	if !f.From.IsZero() {
@@ -92,5 +95,6 @@ func (s *Store) inPeriod(ctx context.Context, tenant string, index, from, to int
 	default:
 		r.below = r.from
 	}
+	r.newest = r.below == placeOf(no, size)
 	return r, nil
 }

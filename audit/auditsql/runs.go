@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/binary"
+	"errors"
 	"slices"
 	"strings"
 
@@ -60,16 +62,40 @@ func (s *Store) writeBlocks(ctx context.Context, tx runner, run int64, blocks []
 }
 
 // The search for the last block of each run that may have pairs of a key below a place, the
-// newest run first. On PostgreSQL a block without the key stays at the server.
+// newest run first. SQLite searches a run when the one before has been read; PostgreSQL all at
+// once, and a block without the key stays there. For one key it has a statement without an
+// array: it plans one with an array anew each time, which takes longer than the search.
 const (
 	searchSQLite = `SELECT r.no, k.key, (SELECT b.data FROM audit_block b WHERE b.run = r.no AND (b.key, b.place) < (k.key, ?)
 			ORDER BY b.key DESC, b.place DESC LIMIT 1) AS data
 		FROM audit_run r CROSS JOIN `
 	searchSQLiteEnd = ` WHERE r.state = 1 ORDER BY r.level, r.no DESC`
-	searchPostgres  = `SELECT r.no, k.key, b.data
+	searchPostgres  = `SELECT r.no, $2::bigint, b.data
+		FROM audit_run r CROSS JOIN LATERAL (
+			SELECT data FROM audit_block WHERE run = r.no AND (key, place) < ($2, $1) ORDER BY key DESC, place DESC LIMIT 1) AS b
+		WHERE r.state = 1 AND position(int8send($2) IN b.data) > 0 ORDER BY r.level, r.no DESC`
+	searchPostgresMany = `SELECT r.no, k.key, b.data
 		FROM audit_run r CROSS JOIN unnest($2::bigint[]) AS k (key) CROSS JOIN LATERAL (
 			SELECT data FROM audit_block WHERE run = r.no AND (key, place) < (k.key, $1) ORDER BY key DESC, place DESC LIMIT 1) AS b
 		WHERE r.state = 1 AND position(int8send(k.key) IN b.data) > 0 ORDER BY r.level, r.no DESC`
+)
+
+// searchPostgresFirst is searchPostgres run by run, until the blocks have so many places of the
+// key, of which some may be above the bound: for first pages, which have none there. The block
+// at which it stopped is marked, see stopped. The number of places is a varint behind the key.
+const (
+	searchPostgresFirst = `WITH RECURSIVE walk AS (
+			SELECT (SELECT array_agg(no ORDER BY level, no DESC) FROM audit_run WHERE state = 1) AS runs, 0 AS at, 0 AS found, 0 AS here, NULL::bytea AS data
+			UNION ALL
+			SELECT w.runs, w.at + 1, w.found + CASE WHEN b.here > 0 THEN get_byte(b.n, 0) % 128 + get_byte(b.n, 0) / 128 * 128 * get_byte(b.n, 1) ELSE 0 END, b.here, b.data
+			FROM walk w LEFT JOIN LATERAL (
+				SELECT data, here, substring(data FROM here + 8 FOR 2) || '\x0000' AS n FROM (
+					SELECT data, position(int8send($2) IN data) AS here FROM audit_block
+					WHERE run = w.runs[w.at + 1] AND (key, place) < ($2, $1) ORDER BY key DESC, place DESC LIMIT 1) AS last) AS b ON TRUE
+			WHERE w.at < cardinality(w.runs) AND w.found < $3
+		)
+		SELECT CASE WHEN found < $3 THEN at ELSE -1 END, $2::bigint, data FROM walk WHERE here > 0 ORDER BY at`
+	stopped = -1
 )
 
 // candidates returns the next places in the reach that have one of the keys, in descending
@@ -81,48 +107,100 @@ func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (p
 		}
 		return places, len(places) < n, nil
 	}
+	if s.postgres() && len(keys) == 1 && r.newest {
+		g, err := s.gather(ctx, r, n, searchPostgresFirst, r.below, keys[0], n+1)
+		if err != nil {
+			return nil, false, err
+		}
+		if g.enough || !g.stopped {
+			places, done = g.result()
+			return places, done, nil
+		}
+	}
 	query, args := s.searchQuery(keys, r.below)
-	found, _, err := s.postings(ctx, r, query, args)
+	g, err := s.gather(ctx, r, n, query, args...)
 	if err != nil {
 		return nil, false, err
 	}
-	for start := 0; start < len(found) && len(places) < n; {
-		end := start + 1
-		for end < len(found) && found[end].run == found[start].run {
-			end++
-		}
-		some, cut, older := oneRun(found[start:end], r)
-		places = append(places, some...)
-		if len(places) > n {
-			return places[:n], false, nil
-		}
-		if cut || older {
-			return places, !cut, nil
-		}
-		start = end
-	}
-	return places, len(places) < n, nil
+	places, done = g.result()
+	return places, done, nil
 }
 
-// oneRun returns the places of one run in descending order. cut tells that the run has more
-// of them, below these; older that it has some before the reach, as all older runs.
-func oneRun(found []posting, r reach) (places []int64, cut, older bool) {
-	floor := r.from
-	for _, f := range found {
-		if f.first {
-			cut, floor = true, max(floor, f.places[0])
-		}
-		places, older = append(places, f.places...), older || f.older
+func (s *Store) gather(ctx context.Context, r reach, limit int, query string, args ...any) (*gathering, error) {
+	g := &gathering{reach: r, limit: limit, found: posting{keep: limit + 1}, floor: r.from}
+	_, err := s.blocks(ctx, g.add, query, args...)
+	if !g.enough {
+		g.close()
 	}
-	slices.SortFunc(places, func(a, b int64) int { return cmp.Compare(b, a) })
-	places = slices.Compact(places)
-	return slices.DeleteFunc(places, func(p int64) bool { return p < floor }), cut, older
+	return g, err
 }
+
+// gathering is a search that goes through runs from the newest to the oldest and ends when it
+// has enough.
+type gathering struct {
+	reach
+	limit  int
+	found  posting
+	places []int64 // descending, as far as run
+	run    int64   // the one that is being read, and where its places begin
+	start  int
+	floor  int64 // the run may have more places below it, if cut
+	cut    bool
+	older  bool // it has some before the reach, as all older runs
+	enough bool
+
+	stopped bool // the statement did not search older runs
+}
+
+// add adds what a block has. It returns errEnough if nobody needs it.
+func (g *gathering) add(run, key int64, data []byte) error {
+	if run != g.run {
+		if g.close(); g.enough {
+			return errEnough
+		}
+		g.run, g.start, g.stopped = run, len(g.places), run == stopped
+	}
+	g.found.key = key
+	if !g.found.read(data, g.reach) {
+		return audit.ErrDamaged
+	}
+	if g.found.more {
+		g.cut, g.floor = true, max(g.floor, g.found.places[0])
+	}
+	g.places, g.older = append(g.places, g.found.places...), g.older || g.found.older
+	return nil
+}
+
+// close brings the places of the run in order.
+func (g *gathering) close() {
+	last := g.places[g.start:]
+	slices.SortFunc(last, func(a, b int64) int { return cmp.Compare(b, a) })
+	last = slices.DeleteFunc(slices.Compact(last), func(p int64) bool { return p < g.floor })
+	g.places = g.places[:g.start+len(last)]
+	g.enough = g.cut || g.older || len(g.places) > g.limit
+}
+
+// result returns what was found; done tells that it is all there is.
+func (g *gathering) result() (places []int64, done bool) {
+	switch {
+	case len(g.places) > g.limit:
+		return g.places[:g.limit], false
+	case g.cut || g.older:
+		return g.places, !g.cut
+	}
+	return g.places, len(g.places) < g.limit
+}
+
+// errEnough ends a search.
+var errEnough = errors.New("auditsql: enough was found")
 
 // searchQuery is the statement of candidates.
 func (s *Store) searchQuery(keys []int64, below int64) (string, []any) {
-	if s.postgres() {
-		return searchPostgres, []any{below, keyList(keys)}
+	switch {
+	case s.postgres() && len(keys) == 1:
+		return searchPostgres, []any{below, keys[0]}
+	case s.postgres():
+		return searchPostgresMany, []any{below, keyList(keys)}
 	}
 	list, args := keyRows(keys)
 	return searchSQLite + list + searchSQLiteEnd, append([]any{below}, args...)
@@ -146,23 +224,28 @@ func keyRows(keys []int64) (string, []any) {
 	return `(SELECT ? AS key` + strings.Repeat(` UNION ALL SELECT ?`, len(keys)-1) + `) k`, args
 }
 
-// postings reads blocks, and from each what it has of a key, and counts the rows.
-func (s *Store) postings(ctx context.Context, r reach, query string, args []any) (found []posting, n int, err error) {
+// blocks reads blocks that may have a key, and passes those that have to visit, which may end it
+// with errEnough. It counts all that it read.
+func (s *Store) blocks(ctx context.Context, visit func(run, key int64, data []byte) error, query string, args ...any) (n int, err error) {
+	var (
+		run, key int64
+		data     sql.RawBytes
+		mark     [8]byte
+	)
+	dest := []any{&run, &key, &data}
 	err = scanAll(ctx, s.db, func(rows *sqlkit.Rows) error {
 		n++
-		var f posting
-		var data sql.RawBytes
-		if err := rows.Scan(&f.run, &f.key, &data); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		if !bytes.Contains(data, keyBytes([]int64{f.key})) {
+		binary.BigEndian.PutUint64(mark[:], uint64(key))
+		if !bytes.Contains(data, mark[:]) {
 			return nil
 		}
-		if !f.read(data, r) {
-			return audit.ErrDamaged
-		}
-		found = append(found, f)
-		return nil
+		return visit(run, key, data)
 	}, query, args...)
-	return found, n, err
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return n, err
 }

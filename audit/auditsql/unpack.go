@@ -5,29 +5,31 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
-// unpack is the inverse of pack; it reports false for what pack never wrote, or wrote for
-// another row.
-func unpack(packed []byte, c packContext) ([]byte, bool) {
+// unpack is the inverse of pack, into the room of a slice; it reports false for what pack never
+// wrote, or wrote for another row.
+func unpack(room, packed []byte, c packContext) ([]byte, bool) {
+	out := room[:0]
 	switch {
 	case len(packed) == 0 || len(c.id) != 16:
-		return nil, false
+		return out, false
 	case packed[0] == packedRaw:
-		return packed[1:], len(packed) <= 1+audit.MaxBody
+		return append(out, packed[1:]...), len(packed) <= 1+audit.MaxBody
 	case packed[0] != packedTable:
-		return nil, false
+		return out, false
 	}
-	out := make([]byte, 0, 3*len(packed)+128)
+	out = slices.Grow(out, 3*len(packed)+128)
 	for packed = packed[1:]; len(packed) > 0 && len(out) <= audit.MaxBody; {
 		n := 1
 		if b := packed[0]; plain(b) {
 			out = append(out, b)
 		} else if out, n = expand(out, packed, &c); n == 0 {
-			return nil, false
+			return out, false
 		}
 		packed = packed[n:]
 	}
@@ -39,13 +41,13 @@ func expand(out, packed []byte, c *packContext) ([]byte, int) {
 	token, rest := packed[0], packed[1:]
 	switch {
 	case token == tokenID:
-		return append(out, c.idText()...), 1
+		return appendID(out, c.id), 1
 	case token == tokenRecorded:
-		return append(out, c.timeText()...), 1
+		return c.appendTime(out), 1
 	case token == tokenTenant:
-		return append(out, c.tenantText()...), 1
+		return c.appendTenant(out), 1
 	case token == tokenUUID && len(rest) >= 16:
-		return append(out, idText(rest[:16])...), 17
+		return appendID(out, rest[:16]), 17
 	case token == tokenHash && len(rest) >= 32:
 		return base64.StdEncoding.AppendEncode(out, rest[:32]), 33
 	case token == tokenTime && len(rest) >= 8:
@@ -63,6 +65,6 @@ func expand(out, packed []byte, c *packContext) ([]byte, int) {
 
 // samePacked reports whether a row's body is a given one.
 func samePacked(r *row, tenant string, body []byte) bool {
-	have, ok := unpack(r.body, packContext{tenant, r.id, r.recorded})
+	have, ok := unpack(nil, r.body, packContext{tenant, r.id, r.recorded})
 	return ok && bytes.Equal(have, body)
 }

@@ -100,10 +100,23 @@ func (s *Store) narrow(ctx context.Context, w *wanted, places []int64) ([]int64,
 	for _, c := range others {
 		keys = append(keys, c.keys...)
 	}
-	r := reach{places[len(places)-1], places[0] + 1}
+	r := reach{from: places[len(places)-1], below: places[0] + 1}
 	limit := len(keys)*16 + len(places)/2
+	by := make([]uint8, len(places)) // a bit for each of the others
+	var found posting
 	query, args := s.narrowQuery(keys, r, limit)
-	found, n, err := s.postings(ctx, r, query, args)
+	n, err := s.blocks(ctx, func(_, key int64, data []byte) error {
+		found.key = key
+		if !found.read(data, r) {
+			return audit.ErrDamaged
+		}
+		for i := range others {
+			if slices.Contains(others[i].keys, key) {
+				tick(by, 1<<i, places, found.places)
+			}
+		}
+		return nil
+	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,31 +124,35 @@ func (s *Store) narrow(ctx context.Context, w *wanted, places []int64) ([]int64,
 		w.wide = true
 		return places, nil
 	}
-	return intersection(places, others, found), nil
-}
-
-// intersection returns the places that every condition finds.
-func intersection(places []int64, conditions []condition, found []posting) []int64 {
-	by := make([]uint8, len(places)) // a bit for each condition
-	for _, f := range found {
-		for i := range conditions {
-			if !slices.Contains(conditions[i].keys, f.key) {
-				continue
-			}
-			for _, p := range f.places {
-				if at, ok := placeAmong(places, p); ok {
-					by[at] |= 1 << i
-				}
-			}
-		}
-	}
 	out := places[:0]
 	for i, p := range places {
-		if by[i] == 1<<len(conditions)-1 {
+		if by[i] == 1<<len(others)-1 {
 			out = append(out, p)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// tick sets a bit for those of the descending places that are among the ascending found ones.
+func tick(by []uint8, bit uint8, places, found []int64) {
+	if len(found) == 0 {
+		return
+	}
+	at, ok := placeAmong(places, found[0])
+	if !ok {
+		at--
+	}
+	for _, p := range found {
+		for at >= 0 && places[at] < p {
+			at--
+		}
+		if at < 0 {
+			return
+		}
+		if places[at] == p {
+			by[at] |= bit
+		}
+	}
 }
 
 // The search for all blocks of each run that may have pairs of a key in a range: those that
