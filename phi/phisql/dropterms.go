@@ -26,10 +26,7 @@ func (s *Store) DropTerms(ctx context.Context, t audit.Tenant, below byte, limit
 				if err != nil {
 					return err
 				}
-				some, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE tenant = ? AND entity = ? AND field = ?
-					AND (term, row_id) IN (SELECT term, row_id FROM `+table+`
-						WHERE tenant = ? AND entity = ? AND field = ? AND term < ? ORDER BY term LIMIT ?)`,
-					string(t), entity, field, string(t), entity, field, []byte{below}, limit-n)
+				some, err := tx.Exec(ctx, dropSome(s.db.Dialect(), table), string(t), entity, field, []byte{below}, limit-n)
 				if err != nil {
 					return err
 				}
@@ -42,4 +39,15 @@ func (s *Store) DropTerms(ctx context.Context, t audit.Tenant, below byte, limit
 		return 0, fmt.Errorf("phisql: deleting index terms: %w", err)
 	}
 	return n, nil
+}
+
+// dropSome deletes the first terms of an index. PostgreSQL is given the places of the rows: it
+// would compare each term with each of the keys, where its statistics are from before the index
+// was filled.
+func dropSome(d sqlkit.Dialect, table string) string {
+	some := ` FROM ` + table + ` WHERE tenant = ? AND entity = ? AND field = ? AND term < ? ORDER BY term LIMIT ?`
+	if d == sqlkit.Postgres {
+		return `DELETE FROM ` + table + ` WHERE ctid = ANY(ARRAY(SELECT ctid` + some + `))`
+	}
+	return `DELETE FROM ` + table + ` WHERE rowid IN (SELECT rowid` + some + `)`
 }

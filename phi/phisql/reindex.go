@@ -149,8 +149,8 @@ func (j reindexing) behind(ctx context.Context, ids []string) ([]string, error) 
 		}
 		args := append(slices.Concat(half, half), any(epochArg(j.dialect, j.epoch)))
 		where := `tenant = ? AND entity = ? AND row_id IN ` + sqlkit.List(len(some))
-		got, err := j.ids(ctx, `SELECT row_id FROM (SELECT row_id, term FROM phi_term WHERE `+where+
-			` UNION ALL SELECT row_id, term FROM phi_unique WHERE `+where+`) AS terms
+		got, err := j.ids(ctx, `SELECT row_id FROM (SELECT row_id, term FROM `+byRow(j.dialect, `phi_term`)+` WHERE `+where+
+			` UNION ALL SELECT row_id, term FROM `+byRow(j.dialect, `phi_unique`)+` WHERE `+where+`) AS terms
 			GROUP BY row_id HAVING max(`+epochOf(j.dialect)+`) < ?`, args...)
 		if err != nil {
 			return nil, err

@@ -33,10 +33,11 @@ func (s *Terms) SaveTerms(ctx context.Context, t audit.Tenant, terms phi.Terms) 
 		if err := lockRow(ctx, tx, s.db.Dialect(), t, terms); err != nil {
 			return err
 		}
-		if err := insertPlain(ctx, tx, t, terms, list); err != nil {
+		w := writing{tx, s.db.Dialect(), t, terms}
+		if err := w.insertPlain(ctx, list); err != nil {
 			return err
 		}
-		return insertUnique(ctx, tx, t, terms, list)
+		return w.insertUnique(ctx, list)
 	})
 	if err != nil {
 		return fmt.Errorf("phisql: saving index terms: %w", err)
@@ -82,27 +83,35 @@ func compareTerms(a, b phi.Term) int {
 	return cmp.Or(strings.Compare(a.Field, b.Field), bytes.Compare(a.Value, b.Value))
 }
 
+// writing is SaveTerms in its transaction.
+type writing struct {
+	tx      *sqlkit.Tx
+	dialect sqlkit.Dialect
+	tenant  audit.Tenant
+	terms   phi.Terms
+}
+
 // insertPlain brings the row's terms that others may share up to date.
-func insertPlain(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
+func (w writing) insertPlain(ctx context.Context, list []phi.Term) error {
 	list = slices.DeleteFunc(slices.Clone(list), func(term phi.Term) bool { return term.Unique })
-	if err := deleteOthers(ctx, tx, `phi_term`, t, terms, list); err != nil || len(list) == 0 {
+	if err := w.deleteOthers(ctx, `phi_term`, list); err != nil || len(list) == 0 {
 		return err
 	}
 	var args []any
 	for _, term := range list {
-		args = append(args, string(t), terms.Entity, term.Field, term.Value, terms.Row)
+		args = append(args, string(w.tenant), w.terms.Entity, term.Field, term.Value, w.terms.Row)
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO phi_term `+columns(len(list))+` ON CONFLICT DO NOTHING`, args...)
+	_, err := w.tx.Exec(ctx, `INSERT INTO phi_term `+columns(len(list))+` ON CONFLICT DO NOTHING`, args...)
 	return err
 }
 
 // insertUnique brings the row's unique terms up to date.
-func insertUnique(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Terms, list []phi.Term) error {
+func (w writing) insertUnique(ctx context.Context, list []phi.Term) error {
 	list = slices.DeleteFunc(slices.Clone(list), func(term phi.Term) bool { return !term.Unique })
-	if err := deleteOthers(ctx, tx, `phi_unique`, t, terms, list); err != nil {
+	if err := w.deleteOthers(ctx, `phi_unique`, list); err != nil {
 		return err
 	}
-	return claimEach(ctx, tx, t, terms, list)
+	return claimEach(ctx, w.tx, w.tenant, w.terms, list)
 }
 
 // claim is the end of an INSERT of unique terms. The update in it concerns only a row that is
@@ -125,15 +134,24 @@ func claimEach(ctx context.Context, tx *sqlkit.Tx, t audit.Tenant, terms phi.Ter
 }
 
 // deleteOthers removes the row's terms that are not in keep.
-func deleteOthers(ctx context.Context, tx *sqlkit.Tx, table string, t audit.Tenant, terms phi.Terms, keep []phi.Term) error {
-	query := `DELETE FROM ` + table + ` WHERE tenant = ? AND entity = ? AND row_id = ?`
-	args := []any{string(t), terms.Entity, terms.Row}
+func (w writing) deleteOthers(ctx context.Context, table string, keep []phi.Term) error {
+	query := `DELETE FROM ` + byRow(w.dialect, table) + ` WHERE tenant = ? AND entity = ? AND row_id = ?`
+	args := []any{string(w.tenant), w.terms.Entity, w.terms.Row}
 	for _, term := range keep {
 		query += ` AND NOT (field = ? AND term = ?)`
 		args = append(args, term.Field, term.Value)
 	}
-	_, err := tx.Exec(ctx, query, args...)
+	_, err := w.tx.Exec(ctx, query, args...)
 	return err
+}
+
+// byRow names a table, and on SQLite the index by rows, which it would pass over for the primary
+// key: that holds every column, and has it read all terms of the entity.
+func byRow(d sqlkit.Dialect, table string) string {
+	if d == sqlkit.SQLite {
+		return table + ` INDEXED BY ` + table + `_row`
+	}
+	return table
 }
 
 // DeleteTerms removes every term of the row.

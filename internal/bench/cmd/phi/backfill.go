@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -20,9 +19,11 @@ import (
 	"github.com/wardkit/wardkit/phi/phisql"
 )
 
-// enrolled is a row with three indexes: telephone number, unique e-mail, record number.
+// enrolled is a row with three indexes: telephone number, unique e-mail, record number. There
+// are patients of several rows, because the store of their keys, in memory, is slow with many.
 type enrolled struct {
-	ID    string   `phi:",row,patient"`
+	ID    string   `phi:",row"`
+	Owner string   `phi:",patient"`
 	Phone phi.Text `phi:"phone,class=phone"`
 	Email phi.Text `phi:"email,class=email"`
 	MRN   phi.Text `phi:"mrn,class=mrn"`
@@ -32,7 +33,9 @@ type enrolled struct {
 // whole work, which opens every row, computes its terms and stores them, costs for a million.
 func backfill(ctx context.Context, w io.Writer, n int) error {
 	fmt.Fprintf(w, "| %d rows of three indexes | s for a million rows | of that, this process's CPU |\n|---|---|---|\n", n)
-	if err := rotateIn(ctx, w, "memory", memoryStore{phi.NewMemoryTerms()}, n); err != nil {
+	memory := memoryStore{phi.NewMemoryTerms()}
+	alone := func(f func(phi.TermStore) error) error { return f(memory) }
+	if err := rotateIn(ctx, w, "memory", memory, alone, n); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "phi-backfill")
@@ -50,7 +53,7 @@ func backfill(ctx context.Context, w io.Writer, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := rotateIn(ctx, w, "SQLite", store, n); err != nil {
+	if err := rotateIn(ctx, w, "SQLite", store, together(ctx, lite, store), n); err != nil {
 		return err
 	}
 	if address := os.Getenv("WARDKIT_POSTGRES"); address != "" {
@@ -81,7 +84,31 @@ func postgres(ctx context.Context, w io.Writer, address string, n int) (err erro
 	if err != nil {
 		return err
 	}
-	return rotateIn(ctx, w, "PostgreSQL", store, n)
+	filled := 0
+	fill := together(ctx, pool, store)
+	return rotateIn(ctx, w, "PostgreSQL", store, func(f func(phi.TermStore) error) error {
+		if err := fill(f); err != nil || filled > 5*phi.DefaultRotationBatch {
+			return err
+		}
+		filled += phi.DefaultRotationBatch
+		_, err := pool.ExecContext(ctx, `ANALYZE`) // which autovacuum does within a minute
+		return err
+	}, n)
+}
+
+// together runs f in one transaction.
+func together(ctx context.Context, pool *sql.DB, store *phisql.Store) func(f func(phi.TermStore) error) error {
+	return func(f func(phi.TermStore) error) error {
+		tx, err := pool.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if err := f(store.WithTx(tx)); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
 }
 
 // memoryStore is phi.MemoryTerms with nothing to migrate. Its look for duplicates goes through
@@ -93,7 +120,7 @@ func (memoryStore) Migrate(context.Context) error { return nil }
 func rotateIn(ctx context.Context, w io.Writer, name string, store interface {
 	phi.IndexStore
 	Migrate(context.Context) error
-}, n int,
+}, together func(func(phi.TermStore) error) error, n int,
 ) error {
 	if err := store.Migrate(ctx); err != nil {
 		return err
@@ -110,9 +137,12 @@ func rotateIn(ctx context.Context, w io.Writer, name string, store interface {
 	if err != nil {
 		return err
 	}
-	rows, err := fill(ctx, codec, store, n)
-	if err != nil {
-		return err
+	rows := make([]phi.Row, n)
+	for from := 0; from < n; from += phi.DefaultRotationBatch {
+		some := rows[from:min(from+phi.DefaultRotationBatch, n)]
+		if err := together(func(terms phi.TermStore) error { return fill(ctx, codec, terms, some, from) }); err != nil {
+			return err
+		}
 	}
 	r, err := phi.NewRotator(v, audit.Discard{}, "platform", &phi.RotatorOptions{
 		Settle: -1, Terms: store, Rows: []phi.IndexRows{{Entity: "enrolled", Page: pages(codec, rows)}},
@@ -133,23 +163,26 @@ func rotateIn(ctx context.Context, w io.Writer, name string, store interface {
 	return nil
 }
 
-func fill(ctx context.Context, codec *phi.Codec[enrolled], store phi.IndexStore, n int) ([]phi.Row, error) {
-	rows := make([]phi.Row, n)
+// fill seals rows, the first of which has the number from, and stores their terms.
+func fill(ctx context.Context, codec *phi.Codec[enrolled], store phi.TermStore, rows []phi.Row, from int) error {
 	for i := range rows {
+		k := from + i
 		rec, err := codec.Seal(ctx, "clinic", &enrolled{
-			ID: fmt.Sprintf("p-%07d", i), Phone: phi.NewText(fmt.Sprintf("+1555%07d", i)),
-			Email: phi.NewText(fmt.Sprintf("p%d@example.com", i)), MRN: phi.NewText(fmt.Sprintf("A-%07d", i)),
+			ID: fmt.Sprintf("r-%07d", k), Owner: owner(k), Phone: phi.NewText(fmt.Sprintf("+1555%07d", k)),
+			Email: phi.NewText(fmt.Sprintf("p%d@example.com", k)), MRN: phi.NewText(fmt.Sprintf("A-%07d", k)),
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		rows[i] = phi.Row{ID: rec.Terms().Row, Cols: map[string]phi.Sealed{"phone": rec.Col("phone"), "email": rec.Col("email"), "mrn": rec.Col("mrn")}}
+		rows[i] = phi.Row{ID: rec.Terms().Row, Patient: audit.Patient(owner(k)), Cols: map[string]phi.Sealed{"phone": rec.Col("phone"), "email": rec.Col("email"), "mrn": rec.Col("mrn")}}
 		if err := store.SaveTerms(ctx, "clinic", rec.Terms()); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
+
+func owner(k int) string { return fmt.Sprintf("p-%03d", k%500) }
 
 // pages reads the host's rows, which are in memory here: reading them is the host's own cost.
 func pages(codec *phi.Codec[enrolled], rows []phi.Row) func(context.Context, audit.Tenant, string) ([]phi.Terms, string, error) {
@@ -177,13 +210,4 @@ func pages(codec *phi.Codec[enrolled], rows []phi.Row) func(context.Context, aud
 		}
 		return page, next, nil
 	}
-}
-
-// cpuTime returns the processor time of this process.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
