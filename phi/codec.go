@@ -74,6 +74,9 @@ func (c *Codec[T]) Columns(prefix string) string {
 // It returns ErrNoIndex, or ErrNotNormal where a value cannot be normalised, is too short, or
 // is one too many or too few, as a *FieldError.
 func (c *Codec[T]) Lookup(ctx context.Context, t audit.Tenant, index string, values ...string) (Query, error) {
+	if c == nil {
+		return Query{}, fmt.Errorf("%w: looking up: nil codec", ErrCodec)
+	}
 	l := c.layout
 	ix := l.index(index)
 	if ix == nil {

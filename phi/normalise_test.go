@@ -110,7 +110,8 @@ func TestNormalisers(t *testing.T) {
 func TestNormaliserIDs(t *testing.T) {
 	t.Parallel()
 	for want, n := range map[string]phi.Normaliser{
-		"phone.us@1": phi.Phone("US"), "phone.mx@1": phi.Phone("MX"), "email@1": phi.Email(), "ssn@1": phi.SSN(), "mrn@1": phi.MRN(), "name@1": phi.Name(),
+		"phone.us@1": phi.Phone("US"), "phone.mx@1": phi.Phone("MX"), "phone.ar@1": phi.Phone("AR"), "phone.br@1": phi.Phone("BR"),
+		"phone.us@2": phi.PhoneFolded("US"), "phone.ca@2": phi.PhoneFolded("CA"), "phone.mx@2": phi.PhoneFolded("MX"), "email@1": phi.Email(), "ssn@1": phi.SSN(), "mrn@1": phi.MRN(), "name@1": phi.Name(),
 	} {
 		require.Equal(t, want, n.ID())
 	}
@@ -122,7 +123,7 @@ func FuzzNormalisersAreIdempotent(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, n := range []phi.Normaliser{phi.Phone("US"), phi.Phone("MX"), phi.Phone("AR"), phi.Phone("BR"), phi.Email(), phi.SSN(), phi.MRN(), phi.Name(), phi.CivilDate()} {
+		for _, n := range []phi.Normaliser{phi.Phone("US"), phi.Phone("MX"), phi.Phone("AR"), phi.Phone("BR"), phi.PhoneFolded("US"), phi.PhoneFolded("MX"), phi.Email(), phi.SSN(), phi.MRN(), phi.Name(), phi.CivilDate()} {
 			once, err := n.Normalise(s)
 			if err != nil {
 				require.ErrorIs(t, err, phi.ErrNotNormal)

@@ -13,36 +13,59 @@ import (
 // same, though services still send the old ones. In the regions AR and BR so have those of
 // Argentina (+54 9 11…, +54 11…, 011 15…; the form without the 9) and Brazil (mobile numbers
 // with and without the ninth digit; the form with it). In the regions US, CA and MX, whose
-// version 1 is older than that, they do not.
+// version 1 is older than that, they do not: for a new index take PhoneFolded.
 //
 // In an index of last digits the fragment is digits; there is no index of prefixes.
 func Phone(region string) Normaliser {
-	national, fold := dialling(region)
-	n := builtin("phone."+strings.ToLower(region), func(s string) (string, error) {
-		return normalPhone(s, national, fold)
-	}, nil, digitsOnly)
+	if region == "AR" || region == "BR" {
+		return phone(region, 1, foldAliases)
+	}
+	return phone(region, 1, international)
+}
+
+// PhoneFolded is Phone that folds the aliases of Mexico, Argentina and Brazil in every region:
+// version 2 of the normaliser in the regions US, CA and MX, and Phone itself in AR and BR.
+//
+// An index that has terms of version 1 moves to it row by row: save each row's terms anew with a
+// Codec that has PhoneFolded, and until that is done look up with both, the other having Phone.
+func PhoneFolded(region string) Normaliser {
+	if region == "AR" || region == "BR" {
+		return Phone(region)
+	}
+	return phone(region, 2, foldAliases)
+}
+
+// folding brings the digits of an international number into one form.
+type folding func(digits string) (string, error)
+
+func phone(region string, version int, abroad folding) Normaliser {
+	national := dialling(region)
+	n := NewNormaliser("phone."+strings.ToLower(region), version, func(s string) (string, error) {
+		return normalPhone(s, national, abroad)
+	})
+	n.first, n.last = nil, digitsOnly
 	if national == nil {
 		n.err = errors.New("phone numbers of this region are not known; use NewNormaliser")
 	}
 	return n
 }
 
-// dialling returns how a region dials, and how it folds the aliases of international numbers.
-func dialling(region string) (national, fold func(digits string) (string, error)) {
+// dialling returns how a region dials.
+func dialling(region string) func(digits string, abroad folding) (string, error) {
 	switch region {
 	case "US", "CA":
-		return nationalNANP, international
+		return nationalNANP
 	case "MX":
-		return nationalMX, international
+		return nationalMX
 	case "AR":
-		return nationalAR, foldAliases
+		return nationalAR
 	case "BR":
-		return nationalBR, foldAliases
+		return nationalBR
 	}
-	return nil, nil
+	return nil
 }
 
-func normalPhone(s string, national, fold func(string) (string, error)) (string, error) {
+func normalPhone(s string, national func(string, folding) (string, error), abroad folding) (string, error) {
 	s = strings.ReplaceAll(s, "＋", "+")
 	s = strings.TrimPrefix(strings.TrimSpace(s), "tel:")
 	s = cutExtension(s)
@@ -55,9 +78,9 @@ func normalPhone(s string, national, fold func(string) (string, error)) (string,
 		return "", nil
 	}
 	if !plus {
-		return national(digits)
+		return national(digits, abroad)
 	}
-	return fold(digits)
+	return abroad(digits)
 }
 
 // cutExtension drops "x12", "ext. 12", "#12" and the parameters of a tel: URI.
@@ -86,9 +109,9 @@ func international(digits string) (string, error) {
 	return "+" + digits, nil
 }
 
-func nationalNANP(digits string) (string, error) {
+func nationalNANP(digits string, abroad folding) (string, error) {
 	if rest, ok := strings.CutPrefix(digits, "011"); ok {
-		return international(rest)
+		return abroad(rest)
 	}
 	if len(digits) == 11 && digits[0] == '1' {
 		return "+" + digits, nil
@@ -99,9 +122,9 @@ func nationalNANP(digits string) (string, error) {
 	return "", errNormal
 }
 
-func nationalMX(digits string) (string, error) {
+func nationalMX(digits string, abroad folding) (string, error) {
 	if rest, ok := strings.CutPrefix(digits, "00"); ok {
-		return international(rest)
+		return abroad(rest)
 	}
 	for _, prefix := range []string{"044", "045", "01", "521", "52", "1", ""} {
 		if rest, ok := strings.CutPrefix(digits, prefix); ok && len(rest) == 10 && rest[0] != '0' {

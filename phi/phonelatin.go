@@ -2,8 +2,7 @@ package phi
 
 import "strings"
 
-// foldAliases is international for the regions that know the aliases of Argentina and Brazil
-// too.
+// foldAliases is international that knows the aliases of Argentina and Brazil too.
 func foldAliases(digits string) (string, error) {
 	number, err := international(digits)
 	if err != nil {
@@ -22,9 +21,9 @@ func foldAliases(digits string) (string, error) {
 // and a subscriber's number, ten digits in all, a 0 before, and for mobiles 15 in between or 9
 // in front. Since areas differ in length, 15 is looked for after two, three and four digits; in
 // a number of twelve digits there is no other explanation.
-func nationalAR(digits string) (string, error) {
+func nationalAR(digits string, abroad folding) (string, error) {
 	if rest, ok := strings.CutPrefix(digits, "00"); ok {
-		return foldAliases(rest)
+		return abroad(rest)
 	}
 	digits = strings.TrimPrefix(digits, "0")
 	if rest, ok := strings.CutPrefix(digits, "54"); ok && len(digits) > 11 {
@@ -59,9 +58,9 @@ func without15(digits string) string {
 
 // nationalBR reads a number as it is dialled in Brazil: an area code of two digits and eight or
 // nine digits, after 0, or 0 and the two digits of a carrier.
-func nationalBR(digits string) (string, error) {
+func nationalBR(digits string, abroad folding) (string, error) {
 	if rest, ok := strings.CutPrefix(digits, "00"); ok {
-		return foldAliases(rest)
+		return abroad(rest)
 	}
 	if rest, ok := strings.CutPrefix(digits, "0"); ok {
 		digits = rest

@@ -3,6 +3,7 @@ package phi
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -71,6 +72,9 @@ func (v *Vault) reseal(ctx context.Context, at At, s Sealed) (Sealed, error) {
 //
 //	UPDATE patient SET name = $1 WHERE tenant = $2 AND id = $3 AND name = $4
 func (c *Codec[T]) Reseal(ctx context.Context, t audit.Tenant, row Row) (map[string]Sealed, error) {
+	if c == nil {
+		return nil, fmt.Errorf("%w: sealing anew: nil codec", ErrCodec)
+	}
 	l := c.layout
 	patient := row.Patient
 	switch {
