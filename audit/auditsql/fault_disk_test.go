@@ -101,7 +101,7 @@ func TestFullDiskPostgres(t *testing.T) {
 // and recovers once there is room.
 func TestFullLogPostgres(t *testing.T) {
 	t.Parallel()
-	server := enginetest.Cluster(t)
+	server := enginetest.Cluster(t, "restart_after_crash=off")
 	disk := server.SmallDisk(24 << 20)
 	server.Stop()
 	server.MoveLog(disk)
@@ -111,6 +111,7 @@ func TestFullLogPostgres(t *testing.T) {
 	free := ballast(t, disk, 1<<20)
 	var done acknowledged
 	failed := exhaust(t, log, &done)
+	server.Ended()
 	free()
 	server.Start()
 	again(t, log, &done, failed)

@@ -17,12 +17,11 @@ import (
 // RedisServer is a Redis server of one test's own, for tests that empty it, kill it, hold it up
 // or give it old data. It listens on a port of this machine.
 type RedisServer struct {
+	process
 	t        testing.TB
 	dir      string
 	port     int
 	settings []string
-	process  *exec.Cmd
-	exited   chan struct{} // closed when process has ended
 }
 
 // PrivateRedis starts a Redis server with the settings, as "appendonly yes"; it is gone when
@@ -70,10 +69,8 @@ func (s *RedisServer) Start() {
 	if !s.Running() {
 		s.launch()
 	}
-	client := redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1})
-	defer client.Close()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if client.Ping(context.Background()).Err() == nil {
+		if s.answers() {
 			return
 		}
 		if !s.Running() { // somebody else was given the port
@@ -93,34 +90,29 @@ func (s *RedisServer) launch() {
 		config += setting + "\n"
 	}
 	s.must(os.WriteFile(s.Folder("conf"), []byte(config), 0o600))
-	cmd, exited := exec.Command("redis-server", s.Folder("conf")), make(chan struct{})
+	cmd := exec.Command("redis-server", s.Folder("conf"))
 	dieWithTest(cmd)
-	s.must(cmd.Start())
-	s.process, s.exited = cmd, exited
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait()
-	}()
+	s.must(s.begin(cmd))
 }
 
-// Running reports whether the server's process is alive.
-func (s *RedisServer) Running() bool {
-	if s.process == nil {
+// answers reports whether it is this server that answers, with its data loaded: a port that
+// was free may have become another's.
+func (s *RedisServer) answers() bool {
+	client := redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1})
+	defer client.Close()
+	ctx := context.Background()
+	if client.Ping(ctx).Err() != nil {
 		return false
 	}
-	select {
-	case <-s.exited:
-		return false
-	default:
-		return true
-	}
+	pid := client.InfoMap(ctx, "server").Item("Server", "process_id")
+	return pid == strconv.Itoa(s.cmd.Process.Pid)
 }
 
 // Kill ends the server at once, as a power cut would. Start brings it back with what is on its
 // disk.
 func (s *RedisServer) Kill() {
 	if s.Running() {
-		_ = s.process.Process.Kill()
+		_ = s.cmd.Process.Kill()
 		<-s.exited
 	}
 }
@@ -129,13 +121,13 @@ func (s *RedisServer) Kill() {
 // what a primary says does not arrive, until Thaw.
 func (s *RedisServer) Freeze() {
 	s.t.Helper()
-	s.must(freeze(s.process.Process))
+	s.must(freeze(s.cmd.Process))
 }
 
 // Thaw ends Freeze.
 func (s *RedisServer) Thaw() {
 	s.t.Helper()
-	s.must(thaw(s.process.Process))
+	s.must(thaw(s.cmd.Process))
 }
 
 func (s *RedisServer) must(err error) {

@@ -35,6 +35,16 @@ func TestPrivateRedis(t *testing.T) {
 	require.NoError(t, client.Ping(ctx).Err())
 }
 
+// Two servers that were promised the same port are still two.
+func TestPrivateRedisIsTheTestsOwn(t *testing.T) {
+	t.Parallel()
+	first := enginetest.PrivateRedis(t)
+	second := enginetest.RedisAt(t, first)
+	require.NotEqual(t, first.Address(), second.Address())
+	require.NoError(t, second.Client().Set(t.Context(), "mine", "1", 0).Err())
+	require.Zero(t, first.Client().Exists(t.Context(), "mine").Val())
+}
+
 func TestPrivateRedisHasSettings(t *testing.T) {
 	t.Parallel()
 	s := enginetest.PrivateRedis(t, "maxmemory-policy allkeys-lru")

@@ -21,11 +21,10 @@ const patience = time.Minute
 // Server is a PostgreSQL server of one test's own, for tests that kill it, fill its disk or
 // configure it wrongly. It listens on a socket in its folder and nowhere else.
 type Server struct {
+	process
 	t        testing.TB
 	bin, dir string
 	settings []string
-	process  *exec.Cmd
-	exited   chan struct{} // closed when process has ended
 }
 
 // Cluster makes a PostgreSQL cluster with the settings, as "fsync=off", and starts its server;
@@ -130,27 +129,9 @@ func (s *Server) launch() {
 	log, err := os.OpenFile(s.Folder("log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	s.must(err)
 	defer log.Close()
-	cmd, exited := s.command("postgres", args...), make(chan struct{})
+	cmd := s.command("postgres", args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	s.must(cmd.Start())
-	s.process, s.exited = cmd, exited
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait()
-	}()
-}
-
-// Running reports whether the server's first process is alive.
-func (s *Server) Running() bool {
-	if s.process == nil {
-		return false
-	}
-	select {
-	case <-s.exited:
-		return false
-	default:
-		return true
-	}
+	s.must(s.begin(cmd))
 }
 
 func (s *Server) answers() bool {
@@ -180,7 +161,14 @@ func (s *Server) Stop() {
 	if !s.Running() {
 		return
 	}
-	s.must(s.process.Process.Signal(os.Interrupt)) // a fast shutdown
+	s.must(s.cmd.Process.Signal(os.Interrupt)) // a fast shutdown
+	s.Ended()
+}
+
+// Ended returns when the server has ended. One that crashes by itself ends if it has the
+// setting "restart_after_crash=off"; without, it may answer for a moment and is gone then.
+func (s *Server) Ended() {
+	s.t.Helper()
 	select {
 	case <-s.exited:
 	case <-time.After(patience):

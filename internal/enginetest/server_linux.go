@@ -46,7 +46,7 @@ func (s *Server) credential() *syscall.Credential {
 // killAll stops the first process, so that it neither sees nor replaces those that die, then
 // kills its children and itself.
 func (s *Server) killAll() {
-	first := s.process.Process.Pid
+	first := s.cmd.Process.Pid
 	_ = syscall.Kill(first, syscall.SIGSTOP)
 	for _, pid := range children(first) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)

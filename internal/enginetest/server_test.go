@@ -110,7 +110,7 @@ func TestSmallDisk(t *testing.T) {
 // A server whose log has no room left stops by itself, and comes back once there is.
 func TestMoveLog(t *testing.T) {
 	t.Parallel()
-	s := enginetest.Cluster(t)
+	s := enginetest.Cluster(t, "restart_after_crash=off")
 	disk := s.SmallDisk(12 << 20)
 	s.Stop()
 	s.MoveLog(disk)
@@ -121,6 +121,7 @@ func TestMoveLog(t *testing.T) {
 	require.Error(t, os.WriteFile(ballast, make([]byte, 12<<20), 0o600))
 	_, err := pool.ExecContext(t.Context(), `INSERT INTO mine SELECT repeat('x', 1000) FROM generate_series(1, 8000)`)
 	require.Error(t, err)
+	s.Ended()
 	require.NoError(t, os.Remove(ballast))
 	s.Start()
 	require.Zero(t, count(t, pool))
