@@ -128,6 +128,67 @@ func TestScriptMutants(t *testing.T) {
 	}
 }
 
+// remembers plays a server that dies after it has saved a policy, and another that reads in
+// between. It returns an error if one of those who remembered does not know of it.
+func remembers(t *testing.T, e *edit) error {
+	t.Helper()
+	client, prefix := enginetest.Redis(t)
+	client.AddHook(e)
+	shared := session.NewMemory()
+	server := func() (*sessionredis.Store, *durable) {
+		d := newDurable()
+		d.Policies = shared
+		return over(t, client, d, prefix), d
+	}
+	knower, _ := server()
+	reader, _ := server()
+	writer, d := server()
+	r := begun(t, knower, clinic, ann)
+	require.NoError(t, knower.SavePolicy(t.Context(), clinic, policyVersion(1)))
+	sees := func(s *sessionredis.Store) int64 {
+		f, err := s.Get(t.Context(), r.Key)
+		require.NoError(t, err)
+		require.NotNil(t, f.Policy)
+		return f.Policy.Version
+	}
+	require.EqualValues(t, 1, sees(knower))
+	d.before = func(call string) error {
+		if call == "SavePolicy" { // it has begun, and nothing is saved yet
+			sees(reader)
+			sees(reader)
+		}
+		return nil
+	}
+	d.after = func(string) error { return errDied }
+	require.ErrorIs(t, writer.SavePolicy(t.Context(), clinic, policyVersion(2)), errDied)
+	for name, s := range map[string]*sessionredis.Store{"who knew": knower, "who read": reader} {
+		if v := sees(s); v != 2 {
+			return fmt.Errorf("%s before has version %d of the policy", name, v)
+		}
+	}
+	return nil
+}
+
+// What keeps servers from remembering a policy for too long: without it, one does.
+func TestPolicyMutants(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, remembers(t, &edit{script: "none"}))
+	for _, c := range []struct{ script, old, replacement string }{
+		{"begin", "redis.call('HDEL', key, 's')", ""},
+		{"begin", ", 'w' .. ARGV[1], ARGV[2]", ""},
+		{"stamp", "if redis.call('HLEN', key) > 1 then return '' end", ""},
+		{"heal", "if tonumber(all[i + 1]) <= tonumber(ARGV[1]) then", "if true then"},
+	} {
+		t.Run(c.script+": "+c.old, func(t *testing.T) {
+			t.Parallel()
+			e := &edit{script: c.script, old: c.old, replacement: c.replacement}
+			err := remembers(t, e)
+			require.Positive(t, e.found.Load(), "the script has no such place any more")
+			require.Error(t, err, "nobody notices")
+		})
+	}
+}
+
 // sinceChange are calls about sessions of before a change of the server's term of office, each
 // about a person of its own, and what is wrong with the answer, if anything.
 func sinceChange(s session.Store, r session.Record, next session.Record) map[string]func(context.Context) error {
