@@ -55,7 +55,9 @@ func (z *Authorizer) Revoke(ctx context.Context, person audit.ActorID, id string
 // every server; end somebody's sessions as well where the request under way must not finish.
 //
 // People cannot grant or revoke a role of a higher rank than their own highest, nor suspend
-// somebody of a higher one, and only staff do so at all; audit.System can, for setting up.
+// somebody of a higher one, nor grant or revoke in practices, locations and queues where their own
+// roles of that rank are bound to others; a role that the policy does not know any more is revoked
+// by GrantRules.Admins. Only staff do so at all; audit.System can do all of it, for setting up.
 // Beyond that Options.Grants says what is refused. Guard the route with an action of your own.
 //
 // Every grant and every revocation is recorded before it is made, so that no privilege exists
@@ -63,8 +65,8 @@ func (z *Authorizer) Revoke(ctx context.Context, person audit.ActorID, id string
 // not_applied, or unconfirmed where the store did not tell. Refusals are recorded too. What a
 // person typed as the reason is taken from WithReason, into the event, as a private value.
 //
-// It returns ErrBadGrant for a grant that could not mean anything, a *Denial for a role above
-// the actor's own, a *Refusal (ErrRefused) where a rule says no, ErrNoGrant for a grant to
+// It returns ErrBadGrant for a grant that could not mean anything, a *Denial for a role or a
+// reach beyond the actor's own, a *Refusal (ErrRefused) where a rule says no, ErrNoGrant for a grant to
 // revoke that is not in force, ErrConflict if others kept changing the tenant's grants,
 // ErrUndecided if a change could not be recorded.
 func (z *Authorizer) Change(ctx context.Context, d Draft) ([]Grant, error) {

@@ -41,16 +41,53 @@ func (c *change) outranks(s *survey) error {
 		return denial
 	}
 	for _, g := range slices.Concat(c.add, c.end) {
+		if _, known := c.p.byName[g.Role]; !known && g.Role != Suspended && c.administers(held) {
+			continue // it gives nothing any more
+		}
 		if c.rank(g, s) > c.p.roles[best].Rank {
 			return denial
+		}
+		if !c.within(g, s) {
+			return &Denial{Decision{Code: CodeReach, policy: c.p, held: held}}
 		}
 	}
 	return nil
 }
 
+// administers reports whether one of the roles is of GrantRules.Admins.
+func (c *change) administers(held roleSet) bool {
+	return slices.ContainsFunc(c.z.o.Grants.admins(c.p), func(name RoleName) bool {
+		i, ok := c.p.byName[name]
+		return ok && held.has(i)
+	})
+}
+
+// within reports whether what g lists lies within what the actor's own grants list, of the roles
+// that stand as high as g's. Who holds such a role without a list of that dimension is bound to
+// none in it.
+func (c *change) within(g Grant, s *survey) bool {
+	reach := lists{tidy(g.Practices), tidy(g.Locations), tidy(g.Queues)}
+	rank, us := c.rank(g, s), c.now.UnixMicro()
+	for dimension, list := range reach {
+		var own []string
+		free := false
+		for i := range s.who.held {
+			h := &s.who.held[i]
+			if h.inForce(us) && c.p.roles[h.role].Rank >= rank {
+				own = union(own, h.lists[dimension])
+				free = free || len(h.lists[dimension]) == 0
+			}
+		}
+		if !free && len(list) > 0 && len(union(own, list)) > len(own) {
+			return false
+		}
+	}
+	return true
+}
+
 // rank returns the rank that it takes to grant or to revoke g: its role's, of Suspended the
-// highest that its person holds. A role that the policy does not know any more is nobody's
-// rank.
+// highest that its person holds. A role that the policy does not know is nobody's rank: another
+// server may have a newer policy. Only who administers the tenant can revoke one.
 func (c *change) rank(g Grant, s *survey) int {
 	rank := c.rankOf(g.Role)
 	if g.Role != Suspended {

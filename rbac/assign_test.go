@@ -3,6 +3,7 @@ package rbac_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -277,4 +278,69 @@ func TestChangesAtOnceAllTakeEffect(t *testing.T) {
 	got, err := h.store.Grants(t.Context(), clinic, "ana")
 	require.NoError(t, err)
 	require.Len(t, got, len(errs))
+}
+
+// TestNobodyGrantsBeyondTheirReach: who manages some practices gives and takes away in these, and
+// who is bound to none in all of them.
+func TestNobodyGrantsBeyondTheirReach(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	rules := h.rules()
+	rules.Roles = append(rules.Roles, rbac.Role{Name: "lead", Label: "Lead", Rank: 60, Allow: []rbac.Allow{rbac.In(rbac.Practice, h.PatientRead)}})
+	p, err := rbac.Compile(rules)
+	require.NoError(t, err)
+	z, err := rbac.New(p, h.store, h.rec, &rbac.Options{Now: func() time.Time { return h.now }})
+	require.NoError(t, err)
+	setup := audit.WithActor(t.Context(), audit.System(clinic, "setup"))
+	south, err := z.Grant(setup, rbac.Grant{Person: "sue", Role: "biller", Practices: []rbac.PracticeID{"south"}})
+	require.NoError(t, err)
+	for _, g := range []rbac.Grant{
+		{Person: "lea", Role: "lead", Practices: []rbac.PracticeID{"north", "east"}},
+		{Person: "adam", Role: "admin"},
+		{Person: "both", Role: "lead", Practices: []rbac.PracticeID{"north"}},
+		{Person: "both", Role: "therapist"}, // which binds to no practice, and stands above a biller
+	} {
+		_, err := z.Grant(setup, g)
+		require.NoError(t, err)
+	}
+	h.rec.take()
+	for i, c := range []struct {
+		who       audit.ActorID
+		practices []rbac.PracticeID
+		ok        bool
+	}{
+		{"lea", []rbac.PracticeID{"north"}, true},
+		{"lea", []rbac.PracticeID{"north", "east"}, true},
+		{"lea", []rbac.PracticeID{"south"}, false},
+		{"lea", []rbac.PracticeID{"north", "south"}, false},
+		{"adam", []rbac.PracticeID{"south", "west"}, true},
+		{"both", []rbac.PracticeID{"south"}, true},
+	} {
+		_, err := z.Grant(h.as(t, staff(c.who)), rbac.Grant{Person: audit.ActorID(fmt.Sprintf("new%d", i)), Role: "biller", Practices: c.practices})
+		if c.ok {
+			require.NoError(t, err, c)
+			h.rec.take()
+			continue
+		}
+		require.ErrorIs(t, err, rbac.ErrDenied, c)
+		require.Equal(t, string(rbac.CodeReach), h.rec.take()[0].Code)
+	}
+	require.ErrorIs(t, z.Revoke(h.as(t, staff("lea")), "sue", south.ID), rbac.ErrDenied)
+	require.NoError(t, z.Revoke(h.as(t, staff("adam")), "sue", south.ID))
+}
+
+// TestOldRolesAreRevokedByAdministrators: a role that the policy does not know gives nothing, and
+// who administers the tenant can clear it away. Nobody else can: another server may know it.
+func TestOldRolesAreRevokedByAdministrators(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.grant(t, "adam", "admin")
+	h.grant(t, "ana", "therapist")
+	v, err := h.store.Version(t.Context(), clinic)
+	require.NoError(t, err)
+	require.NoError(t, h.store.Apply(t.Context(), clinic, v, rbac.Change{Add: []rbac.Grant{{ID: "old", Tenant: clinic, Person: "olga", Role: "matron", By: "x"}}}))
+	require.ErrorIs(t, h.z.Revoke(h.as(t, staff("ana")), "olga", "old"), rbac.ErrDenied)
+	require.NoError(t, h.z.Revoke(h.as(t, staff("adam")), "olga", "old"))
+	_, err = h.z.Grant(h.as(t, staff("adam")), rbac.Grant{Person: "olga", Role: "matron"})
+	require.ErrorIs(t, err, rbac.ErrBadGrant)
 }

@@ -22,7 +22,8 @@ import (
 //     do not support or that reaches nothing, a permission left to tenants as on and as off, a
 //     patient's or a proxy's role that reaches beyond its own records;
 //   - forbids: no name, no or unknown labels, an action or a role that is not there, an action
-//     on a type without labels, an exception that the action's columns do not support;
+//     on a type without labels, for every action and one of a type whose columns say neither
+//     where its labels are nor that it is Unlabelled, an exception that the action's columns do not support;
 //   - relations: names that are no identifiers.
 //
 // What is odd and no mistake is in Policy.Notices.
@@ -137,6 +138,7 @@ func (c *compiler) columns(d *definition) {
 	if col.ID == "" || col.Tenant == "" {
 		c.errorf("action %s: columns ID and Tenant are required", d.name)
 	}
+	col.Labels = col.labelled()
 	for _, name := range col.names() {
 		if name != "" && !isIdentifier(name) {
 			c.errorf("action %s: column %q is no identifier", d.name, name)
@@ -148,7 +150,7 @@ func (c *compiler) columns(d *definition) {
 func (c *compiler) forbids(forbids []Forbid) {
 	names := map[string]bool{}
 	for _, f := range forbids {
-		if !isWord(f.Name) || names[f.Name] {
+		if !isWord(f.Name) || names[f.Name] || f.Name == unknownLabel {
 			c.errorf("forbid %q: a name of its own is lower-case letters, digits and underscores", f.Name)
 		}
 		names[f.Name] = true
@@ -187,7 +189,7 @@ func (c *compiler) forbidden(f Forbid) {
 			c.errorf("forbid %s: action %s is not in Rules.Actions", f.Name, d.name)
 			continue
 		}
-		if d.columns.Labels == "" {
+		if d.columns.labelled() == "" {
 			c.errorf("forbid %s: action %s: the resource has no labels", f.Name, d.name)
 		}
 		if f.Except == nil {
@@ -195,6 +197,11 @@ func (c *compiler) forbidden(f Forbid) {
 		}
 		if _, why := c.node(f.Except, d); why != "" {
 			c.errorf("forbid %s: action %s in scope %s: %s", f.Name, d.name, scopeText(f.Except), why)
+		}
+	}
+	for _, d := range c.p.actions {
+		if len(f.Actions) == 0 && d.columns.Labels == "" && !d.tenantLevel() {
+			c.errorf("forbid %s: action %s: its columns say neither Labels nor Unlabelled, so that lists could not obey", f.Name, d.name)
 		}
 	}
 	if why := c.malformed(f.Except); f.Except != nil && why != "" {

@@ -146,6 +146,7 @@ func TestNoticesAreNoMistakes(t *testing.T) {
 	h := newHouse(t)
 	require.Contains(t, h.policy.Notices(), "role biller: admin may do everything that it may")
 	require.Contains(t, h.policy.Notices(), "action patient.purge: destructive, with neither a step-up nor a second person")
+	h.labels = rbac.Unlabelled
 	rules := h.rules()
 	rules.Forbid = []rbac.Forbid{{Name: "vip", Labels: rbac.LabelVIP, ExceptRoles: []rbac.RoleName{"biller"}}}
 	rules.Roles = append(rules.Roles, rbac.Role{Name: "guest", Label: "Guest", Rank: 2})
@@ -154,6 +155,68 @@ func TestNoticesAreNoMistakes(t *testing.T) {
 	require.Contains(t, p.Notices(), "role guest: it may do nothing")
 	require.Contains(t, p.Notices(), "forbid vip: no resource has labels")
 	require.NotContains(t, p.Notices(), "role biller: admin may do everything that it may", "the administrator is held back where it is not")
+}
+
+// TestAForbidNeedsAColumnOrAWord: what a check forbids, a list has to forbid too. A type that does
+// not say where its labels are is refused, and one that says it has none is held back in checks
+// should a record carry some all the same.
+func TestAForbidNeedsAColumnOrAWord(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	rules := h.rules()
+	rules.Forbid = []rbac.Forbid{{Name: "vip", Labels: rbac.LabelVIP}, {Name: "unknown_label", Labels: rbac.LabelHIV}}
+	_, err := rbac.Compile(rules)
+	require.ErrorContains(t, err, "forbid vip: action note.read: its columns say neither Labels nor Unlabelled")
+	require.ErrorContains(t, err, `forbid "unknown_label": a name of its own`)
+	require.NotContains(t, err.Error(), "team.manage", "a tenant-level action has no rows")
+	h.labels = rbac.Unlabelled
+	rules = h.rules()
+	rules.Forbid = []rbac.Forbid{{Name: "vip", Labels: rbac.LabelVIP, Actions: []rbac.AnyAction{h.NoteRead}}}
+	_, err = rbac.Compile(rules)
+	require.ErrorContains(t, err, "forbid vip: action note.read: the resource has no labels")
+	reveal := rbac.Define[patient]("patient.reveal", rbac.Columns{ID: "id", Tenant: "tenant"}, rbac.Reveals(phi.ClassSSN))
+	p, err := rbac.Compile(rbac.Rules{Actions: []rbac.AnyAction{reveal}, Roles: []rbac.Role{{Name: "a", Label: "A", Allow: []rbac.Allow{rbac.In(rbac.Tenant, reveal)}}}})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(p.Notices(), "\n"), "action patient.reveal: reveals data and is not marked PHI")
+}
+
+// marked is a record with labels.
+type marked struct{ labels rbac.Labels }
+
+func (l marked) RBAC() rbac.Attrs {
+	return rbac.Attrs{ID: "r1", Tenant: clinic, Labels: l.labels}
+}
+
+// TestWhatALabelDemandsIsKnownOrNobodyReads: a label of a later release holds a record back from
+// everybody, in every reading.
+func TestWhatALabelDemandsIsKnownOrNobodyReads(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	read := rbac.Define[marked]("record.read", rbac.Columns{ID: "id", Tenant: "tenant", Labels: "labels"}, rbac.Verb(audit.Read))
+	p, err := rbac.Compile(rbac.Rules{Actions: []rbac.AnyAction{read}, Roles: []rbac.Role{{Name: "a", Label: "A", Allow: []rbac.Allow{rbac.In(rbac.Tenant, read)}}}})
+	require.NoError(t, err)
+	z, err := rbac.New(p, h.store, h.rec, nil)
+	require.NoError(t, err)
+	_, err = z.Grant(audit.WithActor(t.Context(), audit.System(clinic, "setup")), rbac.Grant{Person: "ana", Role: "a"})
+	require.NoError(t, err)
+	ctx := h.as(t, staff("ana"))
+	f, err := rbac.Visible(ctx, z, read)
+	require.NoError(t, err)
+	where, args := f.SQL(rbac.Postgres, "r", 1)
+	require.Equal(t, "(r.tenant = $1 AND (COALESCE(r.labels, 0) & CAST($2 AS BIGINT)) = 0)", where)
+	require.Equal(t, []any{"clinic", ^int64(0x7fffffff0000007f)}, args)
+	for labels, want := range map[rbac.Labels]bool{0: true, rbac.LabelVIP: true, rbac.HostLabel(30): true, 1 << 7: false, 1 << 31: false, 1 << 63: false, 1<<7 | rbac.LabelHIV: false} {
+		d, err := rbac.Check(ctx, z, read, marked{labels})
+		require.NoError(t, err)
+		require.Equal(t, want, d.Allowed, labels.Names())
+		match, err := f.Match(ctx, marked{labels})
+		require.NoError(t, err)
+		require.Equal(t, want, match)
+		if !want {
+			require.Equal(t, rbac.CodeForbidden, d.Code)
+			require.Equal(t, "unknown_label", d.Forbid)
+		}
+	}
 }
 
 // declared is a relation that can be checked.

@@ -21,6 +21,7 @@ const (
 	CodeOutOfScope   Code = "out_of_scope"       // a role grants it, but not on this resource
 	CodeForbidden    Code = "forbidden"          // a Forbid holds the resource back: see Decision.Forbid
 	CodeRank         Code = "above_own_rank"     // the role is above the actor's own
+	CodeReach        Code = "beyond_own_reach"   // it lists practices, locations or queues that the actor's own roles do not
 	CodeExclusive    Code = "exclusive_roles"    // nobody may hold these roles together
 	CodeSingle       Code = "single_role"        // somebody else holds the role of one person
 	CodeSeats        Code = "no_seat_left"       // the tenant's seats are taken

@@ -60,6 +60,7 @@
 //   - Guard the page on which grants are given with an action of its own, and end a person's
 //     sessions where a revocation must also cut off a request under way.
 //   - Pin its routes with rbactest.Routes and try them with rbactest.DenialMatrix.
+//   - Say with every type's Columns where its labels are, or that it is Unlabelled.
 //
 // # Compatibility
 //

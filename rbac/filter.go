@@ -143,14 +143,18 @@ func (f *filter) sql(d Dialect, alias string, firstArg int) (string, []any) {
 	}
 	args := &Args{dialect: d, next: firstArg, values: make([]any, 0, 8)}
 	tenant := args.Add(string(f.q.tenant))
+	tenant = prefix + f.q.columns.Tenant + " = " + tenant
+	if f.q.columns.labelled() != "" {
+		tenant += " AND " + withoutLabels(&f.q, unknownLabels, args, prefix)
+	}
 	if len(f.groups) == 1 && f.groups[0].everything() && len(f.groups[0].bars) == 0 {
-		return "(" + prefix + f.q.columns.Tenant + " = " + tenant + ")", args.values
+		return "(" + tenant + ")", args.values
 	}
 	conditions := make([]string, 0, 4)
 	for i := range f.groups {
 		conditions = append(conditions, f.groups[i].sql(&f.q, args, prefix))
 	}
-	return "(" + prefix + f.q.columns.Tenant + " = " + tenant + " AND " + either(conditions) + ")", args.values
+	return "(" + tenant + " AND " + either(conditions) + ")", args.values
 }
 
 // Match reports whether the filter lets r through: the same rule for what does not come out
@@ -164,7 +168,7 @@ func (f Filter[R]) Match(ctx context.Context, r R) (bool, error) {
 }
 
 func (f *filter) match(ctx context.Context, a *Attrs) (bool, error) {
-	if a.Tenant == "" || a.Tenant != f.q.tenant {
+	if a.Tenant == "" || a.Tenant != f.q.tenant || !valid(a.Labels) {
 		return false, nil
 	}
 	q := f.q

@@ -44,6 +44,7 @@ type house struct {
 	policy    *rbac.Policy
 	z         *rbac.Authorizer
 	now       time.Time
+	labels    string // the column that the next rules name
 
 	PatientRead, PatientUpdate, PatientReveal, PatientPurge rbac.Action[patient]
 	NoteRead, NoteWrite                                     rbac.Action[note]
@@ -72,12 +73,12 @@ func newHouse(t testing.TB) *house {
 
 // rules defines the actions and returns the rules.
 func (h *house) rules() rbac.Rules {
-	cols := rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Patient: "id"}
+	cols := rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Patient: "id", Labels: h.labels}
 	h.PatientRead = rbac.Define[patient]("patient.read", cols, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Demographics))
 	h.PatientUpdate = rbac.Define[patient]("patient.update", cols, rbac.Verb(audit.Update), rbac.PHI(), rbac.InCategory(rbac.Demographics))
 	h.PatientReveal = rbac.Define[patient]("patient.reveal_ssn", cols, rbac.Verb(audit.Execute), rbac.PHI(), rbac.NeedReason(), rbac.Reveals(phi.ClassSSN))
 	h.PatientPurge = rbac.Define[patient]("patient.purge", cols, rbac.Verb(audit.Delete), rbac.Destructive(), rbac.NeedReason())
-	cols = rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Patient: "patient", Owner: "author"}
+	cols = rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Patient: "patient", Owner: "author", Labels: h.labels}
 	h.NoteRead = rbac.Define[note]("note.read", cols, rbac.Verb(audit.Read), rbac.PHI())
 	h.NoteWrite = rbac.Define[note]("note.write", cols, rbac.Verb(audit.Update), rbac.PHI())
 	h.TeamManage = rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.InCategory(rbac.Users))

@@ -43,14 +43,19 @@ func (b *bar) blocks(ctx context.Context, q *question, l *lists, a *Attrs) (bool
 
 // sql returns the condition that a row is not held back, always if the type has no labels.
 func (b *bar) sql(q *question, l *lists, args *Args, prefix string) string {
-	if q.columns.Labels == "" {
+	if q.columns.labelled() == "" {
 		return always
 	}
-	free := "(COALESCE(" + prefix + q.columns.Labels + ", 0) & CAST(" + args.Add(int64(b.labels)) + " AS BIGINT)) = 0"
+	free := withoutLabels(q, b.labels, args, prefix)
 	if b.except == nil {
 		return free
 	}
 	return either([]string{free, b.except.sql(q, l, args, prefix)})
+}
+
+// withoutLabels is the condition that a row carries none of the labels.
+func withoutLabels(q *question, l Labels, args *Args, prefix string) string {
+	return "(COALESCE(" + prefix + q.columns.labelled() + ", 0) & CAST(" + args.Add(int64(l)) + " AS BIGINT)) = 0"
 }
 
 // rule is what one role may do with one action: in any of the clauses, unless a bar holds the
@@ -102,6 +107,9 @@ func (r *rule) ask(ctx context.Context, on choices, q *question, l *lists, a *At
 
 // blocked returns the name of the first Forbid that holds the resource back, "" for none.
 func (r *rule) blocked(ctx context.Context, q *question, l *lists, a *Attrs) (string, error) {
+	if !valid(a.Labels) {
+		return unknownLabel, nil
+	}
 	if a.Labels&r.labels == 0 {
 		return "", nil
 	}

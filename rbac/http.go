@@ -15,7 +15,8 @@ import (
 // HTTPOptions are the settings of a Mux; nil means all defaults.
 type HTTPOptions struct {
 	// Error answers a request that is not let through: 401, 403, 404, 405, 422 or 503, see
-	// Mux. Headers are set already. Default: the status text as text/plain.
+	// Mux. Headers are set already. DeniedFrom tells of which action and record, where the person
+	// may know. Default: the status text as text/plain.
 	Error func(w http.ResponseWriter, r *http.Request, status int, code Code)
 	// SignIn answers who is not signed in, for example with a redirect to the sign-in page.
 	// Default: Error with status 401.

@@ -54,7 +54,7 @@ func (m *Mux) signedIn(w http.ResponseWriter, r *http.Request, h http.Handler) {
 		return
 	}
 	if !dec.Allowed {
-		m.refuse(w, r, dec, http.StatusUnauthorized)
+		m.refuse(w, r, dec, nil, http.StatusUnauthorized)
 		return
 	}
 	if m.durable(w, r) {
@@ -88,7 +88,7 @@ func (m *Mux) conclude(w http.ResponseWriter, r *http.Request, s *subject, dec D
 	case err == nil:
 		return out, m.durable(w, r)
 	case errors.As(err, &denial):
-		m.refuse(w, r, denial.Decision, m.status(ctx, s, denial.Decision, a))
+		m.refuse(w, r, denial.Decision, a, m.status(ctx, s, denial.Decision, a))
 	default:
 		m.unavailable(w, r, err)
 	}
@@ -128,7 +128,7 @@ func (m *Mux) deny(w http.ResponseWriter, r *http.Request, dec Decision, a *Attr
 	case tenantLevel:
 		status = http.StatusForbidden
 	}
-	m.refuse(w, r, dec, status)
+	m.refuse(w, r, dec, a, status)
 }
 
 // notLoaded answers for a resource that is not there as for one that is denied.
@@ -235,8 +235,8 @@ func (m *Mux) recheck(ctx context.Context, still func(ctx context.Context, s *su
 	})
 }
 
-// refuse answers a recorded denial.
-func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, status int) {
+// refuse answers a recorded denial about a, nil where there is no resource.
+func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, a *Attrs, status int) {
 	if dec.Code == CodeAnonymous {
 		if m.o.SignIn != nil {
 			w.Header().Set("Cache-Control", "no-store")
@@ -249,7 +249,7 @@ func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, statu
 		w.Header().Set("WWW-Authenticate", challenge.String())
 		status = http.StatusUnauthorized
 	}
-	m.fail(w, r, status, dec.Code)
+	m.fail(w, dec.told(r, a, status), status, dec.Code)
 }
 
 // fail answers with a status. A denial of a resource and a resource that is not there must

@@ -178,10 +178,10 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	var denial *Denial
 	switch {
 	case errors.As(err, &denial) && denial.Decision.Code == CodeReason:
-		m.refuse(w, r, denial.Decision, http.StatusUnprocessableEntity)
+		m.refuse(w, r, denial.Decision, nil, http.StatusUnprocessableEntity)
 		return nil, r, false
 	case errors.As(err, &denial):
-		m.refuse(w, r, denial.Decision, http.StatusForbidden)
+		m.refuse(w, r, denial.Decision, nil, http.StatusForbidden)
 		return nil, r, false
 	case err != nil:
 		m.unavailable(w, r, err)

@@ -11,7 +11,9 @@ import (
 // what the router answers itself, past every decision. routes yields method and pattern, ""
 // or "*" for every method, with wildcards as net/http, chi, gin, echo and fiber write them
 // ({id}, {id:[0-9]+}, :id, *rest). HEAD counts as GET. A route is served if m has one of the
-// same shape and method; the names of wildcards do not matter.
+// same shape and method; the names of wildcards do not matter. A pattern that ends in a slash is
+// everything below it, as net/http reads it: for a router that takes it as one path, yield it
+// with {$} after it.
 //
 // It is for a test; Hold drops at run time what nobody decided.
 func (m *Mux) Unguarded(routes iter.Seq2[string, string]) []string {
@@ -35,9 +37,14 @@ func (m *Mux) Unguarded(routes iter.Seq2[string, string]) []string {
 	return slices.Compact(out)
 }
 
-// shape is a path with its wildcards unnamed: {} for one segment, {...} for the rest.
+// shape is a path with its wildcards unnamed: {} for one segment, {...} for the rest, which a
+// slash at the end means too.
 func shape(pattern string) string {
-	segments := strings.Split(strings.TrimSuffix(pattern, "{$}"), "/")
+	exact := strings.TrimSuffix(pattern, "{$}")
+	if exact == pattern && strings.HasSuffix(pattern, "/") {
+		exact += "{rest...}"
+	}
+	segments := strings.Split(exact, "/")
 	for i, s := range segments {
 		switch {
 		case strings.HasPrefix(s, "*"), strings.HasPrefix(s, "{") && strings.HasSuffix(s, "...}"), strings.HasPrefix(s, "{*"):

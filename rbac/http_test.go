@@ -294,6 +294,50 @@ func TestOwedDutiesOverHTTP(t *testing.T) {
 	}
 }
 
+// TestTheHookHearsWhatWasRefused: where the person may know, and nowhere else.
+func TestTheHookHearsWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	type heard struct {
+		status int
+		denied rbac.Denied
+		ok     bool
+	}
+	var last heard
+	s := newSite(t, &rbac.HTTPOptions{Error: func(w http.ResponseWriter, r *http.Request, status int, _ rbac.Code) {
+		last.status = status
+		last.denied, last.ok = rbac.DeniedFrom(r.Context())
+		w.WriteHeader(status)
+	}})
+	weak := staff("ana")
+	weak.Assurance = audit.AAL1
+	s.ask(t, &weak, "GET", "/patients/p1", nil)
+	require.True(t, last.ok)
+	challenge, ok := last.denied.Decision.Challenge()
+	require.True(t, ok)
+	require.Equal(t, audit.AAL2, challenge.Assurance)
+	require.Equal(t, s.PatientRead.Name(), last.denied.Action)
+
+	s.ask(t, ptr(staff("ana")), "POST", "/patients/p1/ssn", nil)
+	require.Equal(t, 422, last.status)
+	require.True(t, last.ok)
+	require.Equal(t, rbac.CodeReason, last.denied.Decision.Code)
+	require.Equal(t, audit.Object{Type: "patient", ID: "p1"}, last.denied.Object)
+
+	for _, c := range []struct {
+		who    *audit.Actor
+		path   string
+		status int
+	}{{ptr(staff("ana")), "/patients/p2", 404}, {ptr(staff("ana")), "/patients/p99", 404}, {ptr(staff("ana")), "/nowhere", 404}, {stranger(), "/patients/p1", 401}} {
+		s.ask(t, c.who, "GET", c.path, nil)
+		require.Equal(t, c.status, last.status)
+		require.False(t, last.ok, c.path)
+	}
+	s.broken = errors.New("connection refused")
+	s.ask(t, ptr(staff("ana")), "GET", "/patients/p1", nil)
+	require.Equal(t, 503, last.status)
+	require.False(t, last.ok)
+}
+
 func TestResourceIsNotLoadedForWhoHasNoBusiness(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

@@ -7,7 +7,8 @@ import (
 
 // Labels is a set of security labels of a record, one bit each. A host keeps it in an integer
 // column of 64 bits (Columns.Labels), NULL or 0 for none. The values are stored by hosts and
-// never change their meaning. The names are those that events carry.
+// never change their meaning. The names are those that events carry. A record with a label that
+// this release does not know is held back from everybody, in checks and lists alike.
 type Labels uint64
 
 // The labels. HostLabel makes further ones.
@@ -79,9 +80,12 @@ func LabelsOf(names ...string) (Labels, bool) {
 	return set, true
 }
 
+// unknownLabels are those that neither this package nor HostLabel names: of a later release, or
+// of nobody. What they demand is not known here, so a record that carries one is nobody's.
+const unknownLabels = ^(Labels(1<<knownLabels-1) | Labels((1<<MaxHostLabels-1)<<firstHost))
+
+// unknownLabel is how a denial names the rule about them, as the name of a Forbid.
+const unknownLabel = "unknown_label"
+
 // valid reports whether every label of l is one that this package or HostLabel names.
-func valid(l Labels) bool {
-	const known = Labels(1<<knownLabels - 1)
-	const host = Labels((1<<MaxHostLabels - 1) << firstHost)
-	return l&^(known|host) == 0
-}
+func valid(l Labels) bool { return l&unknownLabels == 0 }

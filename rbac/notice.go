@@ -21,7 +21,10 @@ func (c *compiler) notices() {
 	}
 	carried := false
 	for _, d := range p.actions {
-		carried = carried || d.columns.Labels != ""
+		carried = carried || d.columns.labelled() != ""
+		if len(d.reveals) > 0 && !d.phi {
+			notice("action %s: reveals data and is not marked PHI, so that the assurance for PHI is not asked for", d.name)
+		}
 		if d.destructive && d.stepUp == 0 && !d.twoPerson {
 			notice("action %s: destructive, with neither a step-up nor a second person", d.name)
 		}

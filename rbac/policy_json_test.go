@@ -34,6 +34,7 @@ func TestPolicyReadsWhatItWrites(t *testing.T) {
 func TestReadPolicySkipsNothing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.labels = rbac.Unlabelled
 	rules := h.rules()
 	rules.Forbid = []rbac.Forbid{{Name: "vip", Labels: rbac.LabelVIP, Except: rbac.Or(rbac.Own, rbac.Not(rbac.Tenant))}}
 	p, err := rbac.Compile(rules)
@@ -127,6 +128,10 @@ func FuzzReadPolicy(f *testing.F) {
 func TestDiffSaysWhoGainsAndLoses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.labels = rbac.Unlabelled
+	p, err := rbac.Compile(h.rules())
+	require.NoError(t, err)
+	h.policy = p
 	rules := h.rules()
 	rules.Roles[2].Allow = []rbac.Allow{rbac.In(rbac.Tenant, h.PatientRead), rbac.In(rbac.Own, h.NoteRead).OptIn()}
 	rules.Roles[1].Allow[0] = rbac.In(rbac.Own, h.PatientRead, h.PatientUpdate, h.PatientReveal)

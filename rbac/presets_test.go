@@ -19,7 +19,9 @@ import (
 
 // everyCategory defines one action for each category and verb, and one that purges.
 func everyCategory() (all []rbac.AnyAction) {
-	cols := rbac.Columns{ID: "id", Tenant: "tenant", Practice: "practice", Location: "location", Patient: "patient", Author: "author"}
+	cols := rbac.Columns{
+		ID: "id", Tenant: "tenant", Practice: "practice", Location: "location", Patient: "patient", Author: "author", Labels: rbac.Unlabelled,
+	}
 	for _, c := range append(rbac.Categories(), "host_defined") {
 		for _, v := range []audit.Verb{audit.Create, audit.Read, audit.Update, audit.Delete, audit.Execute} {
 			name := fmt.Sprintf("%s.%s", c, strings.ToLower(string(v)))

@@ -31,7 +31,8 @@ type Attrs struct {
 // rule can be read as a check and as a WHERE clause. An empty name says that this type has no
 // such attribute: scopes that need it cannot be granted (Compile refuses), and Check ignores
 // what Attrs says there, but for Labels, which always count. Names are SQL identifiers without
-// quotes. Ids are text columns that compare byte by byte; Labels is an integer of 64 bits.
+// quotes. Ids are text columns that compare byte by byte; Labels is an integer of 64 bits, and
+// Unlabelled where the table has none: Compile refuses a Forbid for a type that does not say which.
 type Columns struct {
 	ID       string // required
 	Tenant   string // required
@@ -42,6 +43,17 @@ type Columns struct {
 	Owner    string
 	Author   string
 	Labels   string
+}
+
+// Unlabelled, as Columns.Labels, says that the rows of a table never carry labels.
+const Unlabelled = "-"
+
+// labelled returns the column of labels, "" if there is none.
+func (c *Columns) labelled() string {
+	if c.Labels == Unlabelled {
+		return ""
+	}
+	return c.Labels
 }
 
 // names returns every column, empty ones included.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -84,25 +85,37 @@ func TestFourOfEightPractices(t *testing.T) {
 func TestPayments(t *testing.T) {
 	t.Parallel()
 	_, ask := start(t)
-	pay := func(claim, id, cents string) int {
-		status, _ := ask("arjun", http.MethodPost, "/claims/"+claim+"/payments", url.Values{
+	post := func(claim, id, cents string) (int, string) {
+		status, body := ask("arjun", http.MethodPost, "/claims/"+claim+"/payments", url.Values{
 			"id": {id}, "cents": {cents}, "practice": {"alder"}, "patient": {"alder-patient-a"}, // which nobody asked for
 		})
-		return status
+		return status, strings.TrimSpace(body)
 	}
-	require.Equal(t, http.StatusOK, pay("dogwood-1", "pay-1", "2500"))
-	require.Equal(t, http.StatusNotFound, pay("elm-1", "pay-2", "2500"), "a payment of another practice's claim")
-	require.Equal(t, http.StatusUnprocessableEntity, pay("dogwood-1", "pay-3", "-2500"))
-	require.Equal(t, http.StatusUnprocessableEntity, pay("dogwood-1", "pay-4", "lots"))
-	require.Equal(t, http.StatusServiceUnavailable, pay("dogwood-1", "pay-1", "1"), "the id is taken")
-
-	status, body := ask("arjun", http.MethodGet, "/payments/pay-1", nil)
+	status, id := post("dogwood-1", "pay-1", "2500")
 	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, "pay-1\tdogwood\tdogwood-1\t$25.00\n", body)
-	status, _ = ask("arjun", http.MethodGet, "/payments/pay-2", nil)
+	for _, wrong := range []struct {
+		claim, cents string
+		status       int
+	}{
+		{"elm-1", "2500", http.StatusNotFound}, // a payment of another practice's claim
+		{"dogwood-1", "-2500", http.StatusUnprocessableEntity},
+		{"dogwood-1", "lots", http.StatusUnprocessableEntity},
+	} {
+		status, _ := post(wrong.claim, "pay-1", wrong.cents)
+		require.Equal(t, wrong.status, status)
+	}
+	status, body := ask("arjun", http.MethodGet, "/payments/"+id, nil)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, id+"\tdogwood\tdogwood-1\t$25.00\n", body)
+	status, _ = ask("arjun", http.MethodGet, "/payments/pay-1", nil)
 	require.Equal(t, http.StatusNotFound, status)
+	// naming the id of a payment tells nothing, whoever's it is: it is not asked for
+	status, again := post("dogwood-1", id, "100")
+	require.Equal(t, http.StatusOK, status)
+	require.NotEqual(t, id, again)
+
 	_, report := ask("arjun", http.MethodGet, "/report", nil)
-	require.Contains(t, report, "dogwood\t3 claims\tbilled $1203.00\tpaid $25.00\n")
+	require.Contains(t, report, "dogwood\t3 claims\tbilled $1203.00\tpaid $26.00\n")
 
 	status, _ = ask("arjun", http.MethodPost, "/claims/dogwood-1/paid", nil)
 	require.Equal(t, http.StatusOK, status)
@@ -143,6 +156,68 @@ func TestTheContractChanges(t *testing.T) {
 	}
 	status, _ = ask("arjun", http.MethodGet, "/claims", nil)
 	require.Equal(t, http.StatusForbidden, status)
+}
+
+// What the books list is what a check of each claim and payment allows, on the company's own tables.
+func TestListsAgreeWithChecks(t *testing.T) {
+	t.Parallel()
+	h, ask := start(t)
+	for _, claim := range []string{"alder-1", "dogwood-2"} {
+		status, _ := ask("arjun", http.MethodPost, "/claims/"+claim+"/payments", url.Values{"cents": {"100"}})
+		require.Equal(t, http.StatusOK, status)
+	}
+	_, err := h.books.db.ExecContext(t.Context(), `INSERT INTO payment (id, tenant, practice, patient, claim, amount)
+		VALUES ('pay-elm', ?, 'elm', 'elm-patient-a', 'elm-1', 100)`, string(company))
+	require.NoError(t, err)
+	var people []audit.Actor
+	for _, who := range []audit.ActorID{"olga", "arjun", "newcomer"} {
+		people = append(people, audit.Actor{ID: who, Kind: audit.KindStaff, Tenant: company, Assurance: audit.AAL2})
+	}
+	claims := func(ctx context.Context, where string, args []any) (out []Claim, err error) {
+		all, err := h.books.query(ctx, where, args)
+		for _, c := range all {
+			out = append(out, *c)
+		}
+		return out, err
+	}
+	rows, err := claims(t.Context(), "1 = 1", nil)
+	require.NoError(t, err)
+	rbactest.FilterAgreesWithCheck(t, rbactest.World[Claim]{
+		Authorizer: h.access, Actors: people, Rows: rows, Dialect: rbac.SQLite, Alias: "c", Select: claims,
+	}, claimRead, claimUpdate)
+
+	payments := func(ctx context.Context, where string, args []any) (out []Payment, err error) {
+		rows, err := h.books.db.QueryContext(ctx, `SELECT id, practice, patient FROM payment p WHERE `+where, args...)
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var p Payment
+			if err := rows.Scan(&p.ID, &p.Practice, &p.Patient); err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+		return out, rows.Err()
+	}
+	paid, err := payments(t.Context(), "1 = 1", nil)
+	require.NoError(t, err)
+	require.Len(t, paid, 3)
+	rbactest.FilterAgreesWithCheck(t, rbactest.World[Payment]{
+		Authorizer: h.access, Actors: people, Rows: paid, Dialect: rbac.SQLite, Alias: "p", Select: payments,
+	}, paymentRead, paymentPost)
+}
+
+// No route lets in whom it should not.
+func TestDenialMatrix(t *testing.T) {
+	t.Parallel()
+	h, ask := start(t)
+	_, id := ask("arjun", http.MethodPost, "/claims/alder-1/payments", url.Values{"cents": {"100"}})
+	rbactest.DenialMatrix(t, rbactest.Matrix{
+		Mux: h.mux, Store: h.grants, Tenant: company, Form: url.Values{"cents": {"100"}},
+		Fill: map[string]string{"claim": "alder-1", "state": "paid", "payment": strings.TrimSpace(id)},
+	})
 }
 
 // The log says who looked at what, and who was turned away.

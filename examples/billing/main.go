@@ -37,6 +37,9 @@ func offshore() []rbac.PracticeID { return practices()[:4] }
 type host struct {
 	http.Handler
 	access *rbac.Authorizer
+	mux    *rbac.Mux
+	books  *books
+	grants rbac.Store
 	events *audit.Log
 	tokens map[audit.ActorID]string // of who is signed in
 }
@@ -93,7 +96,7 @@ func newHost(ctx context.Context, dir string) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{handler, access, events, map[audit.ActorID]string{}}
+	h := &host{handler, access, mux, b, grants, events, map[audit.ActorID]string{}}
 	return h, h.people(ctx, sessions, b)
 }
 

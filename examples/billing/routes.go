@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -64,15 +65,22 @@ func (b *books) proposed(ctx context.Context, r *http.Request) (Payment, error) 
 		return Payment{}, err
 	}
 	amount, _ := strconv.ParseInt(r.PostFormValue("cents"), 10, 64) // what is wrong with it is the handler's to say
-	return Payment{Claim: c.ID, Practice: c.Practice, Patient: c.Patient, Amount: amount, ID: r.PostFormValue("id")}, nil
+	// The id is the company's own: one that somebody chose would tell, by being taken, of payments
+	// that they may not see.
+	return Payment{ID: "pay-" + rand.Text(), Claim: c.ID, Practice: c.Practice, Patient: c.Patient, Amount: amount}, nil
 }
 
 func (b *books) postPayment(w http.ResponseWriter, r *http.Request, g rbac.Granted[Payment]) {
-	if p := g.Resource(); p.Amount <= 0 || p.ID == "" {
-		http.Error(w, "a payment needs an id and cents", http.StatusUnprocessableEntity)
+	p := g.Resource()
+	if p.Amount <= 0 {
+		http.Error(w, "a payment needs cents", http.StatusUnprocessableEntity)
 		return
 	}
-	failed(w, b.post(r.Context(), g))
+	err := b.post(r.Context(), g)
+	if err == nil {
+		_, err = fmt.Fprintln(w, p.ID)
+	}
+	failed(w, err)
 }
 
 func (b *books) showPayment(w http.ResponseWriter, _ *http.Request, g rbac.Granted[Payment]) {

@@ -53,9 +53,8 @@ type app struct {
 	demo     *demo // nil without -demo
 	handler  http.Handler
 
-	addr       session.ClientAddr
-	routeTable []rbac.Route
-	redis      *redis.Client // nil without -redis
+	addr  session.ClientAddr
+	redis *redis.Client // nil without -redis
 }
 
 // stores are wardkit's tables in the clinic's database.

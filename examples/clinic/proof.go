@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
 
@@ -115,22 +116,10 @@ func proofProblem(err error) string {
 // owes asks for a proof before what rbac does not let through without one.
 func (a *app) owes(w http.ResponseWriter, r *http.Request) {
 	d := interrupted(r)
-	for _, route := range a.routeTable {
-		if route.Method+" "+route.Path == r.Pattern {
-			d.Action = route.Action
-		}
+	if denied, ok := rbac.DeniedFrom(r.Context()); ok {
+		d.Action, d.Object = denied.Action, denied.Object
 	}
-	d.Object = audit.Object{Type: objectType(d.Action), ID: r.PathValue("patient") + r.PathValue("claim") + r.PathValue("member") + r.PathValue("letter") + r.PathValue("form")}
 	a.askAgain(w, r, http.StatusUnauthorized, d, "")
-}
-
-// objectType is what an action is about, as rbac names it.
-func objectType(action audit.Action) string {
-	if action == claimSubmit.Name() {
-		return "patient"
-	}
-	kind, _, _ := strings.Cut(string(action), ".")
-	return kind
 }
 
 func (a *app) askAgain(w http.ResponseWriter, r *http.Request, status int, d again, problem string) {

@@ -23,7 +23,6 @@ func (a *app) routes() (http.Handler, error) {
 	if err := mux.Err(); err != nil {
 		return nil, err
 	}
-	a.routeTable = mux.Routes()
 	hold, err := audithttp.Hold(a.log, a.guard(a.sessions.Handler(mux)), &audithttp.Options{Logger: a.logger})
 	if err != nil {
 		return nil, err

@@ -128,9 +128,11 @@ func (h *host) find(ctx context.Context, where string, args []any) ([]world.Row,
 	var out []world.Row
 	for rows.Next() {
 		var r world.Row
-		if err := rows.Scan(&r.ID, &r.Tenant, &r.Practice, &r.Location, &r.Queue, &r.Patient, &r.Owner, &r.Author, &r.Labels); err != nil {
+		var labels int64 // the column's sign is the highest label
+		if err := rows.Scan(&r.ID, &r.Tenant, &r.Practice, &r.Location, &r.Queue, &r.Patient, &r.Owner, &r.Author, &labels); err != nil {
 			return nil, err
 		}
+		r.Labels = rbac.Labels(labels)
 		out = append(out, r)
 	}
 	return out, rows.Err()

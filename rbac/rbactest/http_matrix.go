@@ -28,6 +28,9 @@ type Matrix struct {
 	Fill map[string]string
 	// Form is posted with every unsafe method. A field "reason" is added where there is none.
 	Form url.Values
+	// Insider is somebody of Tenant, with grants in Store, who may open one of the routes at least:
+	// needed only where nobody may who holds every role and has nobody in their care.
+	Insider *audit.Actor
 }
 
 // DenialMatrix asks for every guarded route as people who may not:
@@ -40,11 +43,20 @@ type Matrix struct {
 //   - another patient and a proxy of nobody, with every role for patients and proxies: 404 on
 //     the resources that the path names, 403 on tenant-level actions.
 //
-// It asserts the status, and that the trail holds the denial and nothing else. It writes
-// grants into the store, past the rules for grants; use a store of the test's own.
+// It asserts the status, and that the trail holds the denial and nothing else.
+//
+// A matrix in which everything is denied proves nothing. So it asks as people with every role in
+// force, too, without running a handler: of every route with a resource one of them must get as far
+// as to the record that Fill names, and one route at least must let somebody in.
+//
+// It writes grants into the store, past the rules for grants; use a store of the test's own.
 func DenialMatrix(t *testing.T, m Matrix) {
 	t.Helper()
-	err := m.each(t.Context(), func(r rbac.Route, p person, want []int) {
+	err := m.control(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	err = m.each(t.Context(), func(r rbac.Route, p person, want []int) {
 		t.Run(p.name+" "+r.Method+" "+r.Path, func(t *testing.T) {
 			if err := m.ask(t.Context(), r, p, want); err != nil {
 				t.Error(err)
@@ -59,6 +71,9 @@ func DenialMatrix(t *testing.T, m Matrix) {
 // Denials is DenialMatrix without a test: it returns every route that lets somebody in.
 func Denials(ctx context.Context, m Matrix) error {
 	var errs []error
+	if err := m.control(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	err := m.each(ctx, func(r rbac.Route, p person, want []int) {
 		if err := m.ask(ctx, r, p, want); err != nil {
 			errs = append(errs, fmt.Errorf("%s %s %s: %w", p.name, r.Method, r.Path, err))
@@ -129,18 +144,15 @@ func (m Matrix) people(ctx context.Context) ([]person, error) {
 	if m.Store == nil {
 		return nil, errors.New("rbactest: Matrix.Store is required")
 	}
-	who := func(id audit.ActorID, kind audit.Kind, tenant audit.Tenant) audit.Actor {
-		return audit.Actor{ID: "rbactest-" + id, Kind: kind, Tenant: tenant, Assurance: audit.AAL3, AuthTime: time.Now(), Session: "rbactest"}
-	}
 	people := []person{
 		{name: "anonymous", actor: audit.Anonymous(m.Tenant, netip.MustParseAddr("192.0.2.1"))},
-		{name: "role-less", actor: who("roleless", audit.KindStaff, m.Tenant)},
-		{name: "not yet", actor: who("not-yet", audit.KindStaff, m.Tenant), life: rbac.Grant{From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}},
-		{name: "expired", actor: who("expired", audit.KindStaff, m.Tenant), life: rbac.Grant{Until: time.Unix(60, 0).UTC()}},
-		{name: "revoked", actor: who("revoked", audit.KindStaff, m.Tenant), life: rbac.Grant{Ended: time.Unix(60, 0).UTC(), EndedBy: "rbactest"}},
-		{name: "wrong tenant", actor: who("foreigner", audit.KindStaff, m.Tenant+"-rbactest"), outsider: true},
-		{name: "other patient", actor: who("patient", audit.KindPatient, m.Tenant), outsider: true},
-		{name: "proxy of nobody", actor: who("proxy", audit.KindProxy, m.Tenant), outsider: true},
+		{name: "role-less", actor: somebody("roleless", audit.KindStaff, m.Tenant)},
+		{name: "not yet", actor: somebody("not-yet", audit.KindStaff, m.Tenant), life: rbac.Grant{From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{name: "expired", actor: somebody("expired", audit.KindStaff, m.Tenant), life: rbac.Grant{Until: time.Unix(60, 0).UTC()}},
+		{name: "revoked", actor: somebody("revoked", audit.KindStaff, m.Tenant), life: rbac.Grant{Ended: time.Unix(60, 0).UTC(), EndedBy: "rbactest"}},
+		{name: "wrong tenant", actor: somebody("foreigner", audit.KindStaff, m.Tenant+"-rbactest"), outsider: true},
+		{name: "other patient", actor: somebody("patient", audit.KindPatient, m.Tenant), outsider: true},
+		{name: "proxy of nobody", actor: somebody("proxy", audit.KindProxy, m.Tenant), outsider: true},
 	}
 	for _, p := range people[2:] {
 		if err := m.grantAll(ctx, p); err != nil {
@@ -148,6 +160,11 @@ func (m Matrix) people(ctx context.Context) ([]person, error) {
 		}
 	}
 	return people, nil
+}
+
+// somebody is a person of the matrix.
+func somebody(id audit.ActorID, kind audit.Kind, tenant audit.Tenant) audit.Actor {
+	return audit.Actor{ID: "rbactest-" + id, Kind: kind, Tenant: tenant, Assurance: audit.AAL3, AuthTime: time.Now(), Session: "rbactest"}
 }
 
 // grantAll gives a person every role that their kind can hold, for their time.

@@ -2,6 +2,7 @@ package rbactest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"os"
@@ -158,7 +159,7 @@ func TestUnguardedSeesForgottenRoutes(t *testing.T) {
 	complaints := func(pairs ...string) string {
 		return complains(t, func(tb testing.TB) { rbactest.Unguarded(tb, mux(tb), routes(pairs...)) })
 	}
-	require.Empty(t, complaints("GET", "/charts/{id:[0-9]+}", "get", "/charts/:id", "HEAD", "/charts/{id}", "GET", "/charts/", "PUT", "/team", "", "/team", "POST", "/sign-out"))
+	require.Empty(t, complaints("GET", "/charts/{id:[0-9]+}", "get", "/charts/:id", "HEAD", "/charts/{id}", "GET", "/charts/{$}", "PUT", "/team", "", "/team", "POST", "/sign-out"))
 	for _, forgotten := range [][]string{
 		{"POST", "/charts/{id}"},
 		{"", "/charts/{id}"},
@@ -169,6 +170,9 @@ func TestUnguardedSeesForgottenRoutes(t *testing.T) {
 		{"GET", "/charts/{id}/notes"},
 		{"GET", "/teams"},
 		{"GET", "/charts"},
+		{"GET", "/charts/"}, // for net/http everything below
+		{"", "/"},
+		{"GET", "/*"},
 	} {
 		require.Contains(t, complaints(forgotten...), "no guard decides", forgotten)
 	}
@@ -195,6 +199,44 @@ func TestRoutesSeesDifferences(t *testing.T) {
 		m.Public("GET /new", "", http.NotFoundHandler())
 		rbactest.Routes(tb, m, golden)
 	}), "a route that cannot be")
+}
+
+// A matrix in which everything is denied proves nothing.
+func TestDenialsNeedsSomebodyWhoIsLetIn(t *testing.T) {
+	t.Parallel()
+	read := rbac.Define[chart]("chart.read", rbac.Columns{ID: "id", Tenant: "tenant", Patient: "id"}, rbac.Verb(audit.Read))
+	care := rbac.NewMemoryRelation()
+	policy, err := rbac.Compile(rbac.Rules{
+		Actions:   []rbac.AnyAction{read},
+		Roles:     []rbac.Role{{Name: "therapist", Label: "Therapist", Allow: []rbac.Allow{rbac.In(rbac.Own, read)}}},
+		Relations: rbac.Relations{Own: care},
+	})
+	require.NoError(t, err)
+	matrix := func(id string, load error) rbactest.Matrix {
+		store := rbac.NewMemory()
+		z, err := rbac.New(policy, store, audit.Discard{}, nil)
+		require.NoError(t, err)
+		m := rbac.NewMux(z, &rbac.HTTPOptions{Alarm: func(*http.Request, error) {}})
+		rbac.For(m, func(_ context.Context, r *http.Request) (chart, error) {
+			if r.PathValue("id") != "c1" {
+				return chart{}, rbac.ErrNotFound
+			}
+			return chart{"c1", "clinic"}, load
+		}).Handle("GET /charts/{id}", read, func(http.ResponseWriter, *http.Request, rbac.Granted[chart]) { t.Error("a handler ran") })
+		return rbactest.Matrix{Mux: m, Store: store, Tenant: "clinic", Fill: map[string]string{"id": id}}
+	}
+	require.ErrorContains(t, rbactest.Denials(t.Context(), matrix("c2", nil)), "GET /charts/{id}: nobody gets as far as to a record")
+	require.ErrorContains(t, rbactest.Denials(t.Context(), matrix("c1", nil)), "no route lets anybody in")
+	require.ErrorContains(t, rbactest.Denials(t.Context(), matrix("c1", errors.New("connection refused"))), "undecided")
+	care.Link("clinic", "ana", "c1", time.Time{})
+	m := matrix("c1", nil)
+	m.Insider = &audit.Actor{ID: "ana", Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2}
+	require.ErrorContains(t, rbactest.Denials(t.Context(), m), "no route lets anybody in", "she has no role")
+	m = matrix("c1", nil)
+	m.Insider = &audit.Actor{ID: "ana", Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2}
+	_, err = m.Mux.Authorizer().Grant(audit.WithActor(t.Context(), audit.System("clinic", "setup")), rbac.Grant{Person: "ana", Role: "therapist"})
+	require.NoError(t, err)
+	require.NoError(t, rbactest.Denials(t.Context(), m))
 }
 
 // A matrix over nothing proves nothing.

@@ -45,6 +45,9 @@ func (w *World) Row(i int) Row {
 	if w.rnd.IntN(2) == 0 {
 		r.Labels = w.labels()
 	}
+	if w.rnd.IntN(16) == 0 {
+		r.Labels |= pick(w, []rbac.Labels{1 << 20, 1 << 63})
+	}
 	return r
 }
 

@@ -16,6 +16,11 @@ func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
 	if a.Kind == audit.KindAnonymous || a.ID == "" || a.Tenant == "" || r.Tenant != a.Tenant {
 		return false
 	}
+	for _, name := range r.Labels.Names() {
+		if _, known := rbac.LabelsOf(name); !known {
+			return false
+		}
+	}
 	if w.phi[action] && a.Kind == audit.KindStaff && a.Assurance < audit.AAL2 {
 		return false
 	}

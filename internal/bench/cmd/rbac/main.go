@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/internal/bench/turns"
@@ -56,7 +57,7 @@ func run(ctx context.Context, w io.Writer, s sizes) error {
 // compare measures one decision, everybody's, in requests of some questions each.
 func compare(ctx context.Context, w io.Writer, s sizes) error {
 	c := newClinic(s.users, inRow)
-	engines := []func(context.Context, *clinic) (*turns.Case, error){ours, visible}
+	engines := []func(context.Context, *clinic) (*turns.Case, error){ours, byHand, visible, text}
 	if s.peers {
 		engines = append(engines, casbins, cedars, opas)
 	}
@@ -82,9 +83,9 @@ func compare(ctx context.Context, w io.Writer, s sizes) error {
 // grow measures our own decision while users, patients and relations grow: in requests of some
 // questions each, and with every question about somebody else, whom no cache remembers.
 func grow(ctx context.Context, w io.Writer, s sizes) error {
-	fmt.Fprintf(w, "| users | care relations | questions of one person in a row | best ns | median ns | × fewest users |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(w, "| users | care relations | questions of one person in a row | best ns | median ns | × fewest users | by hand, best ns | × fewest users |\n|---|---|---|---|---|---|---|---|\n")
 	for _, each := range []int{inRow, 1} {
-		var cases []*turns.Case
+		var cases, hands []*turns.Case
 		var relations []int
 		for _, users := range s.growth {
 			c := newClinic(users, each)
@@ -92,13 +93,19 @@ func grow(ctx context.Context, w io.Writer, s sizes) error {
 			if err != nil {
 				return err
 			}
-			cases, relations = append(cases, t), append(relations, len(c.care))
+			h, err := byHand(ctx, c)
+			if err != nil {
+				return err
+			}
+			cases, hands, relations = append(cases, t), append(hands, h), append(relations, len(c.care))
 		}
-		if err := measure(cases, s.time, questions); err != nil {
+		if err := measure(append(slices.Clone(cases), hands...), s.time, questions); err != nil {
 			return err
 		}
 		for i, t := range cases {
-			fmt.Fprintf(w, "| %d | %d | %d | %.0f | %.0f | %.2f |\n", s.growth[i], relations[i], each, t.Best(), t.Median(), t.Best()/cases[0].Best())
+			h := hands[i]
+			fmt.Fprintf(w, "| %d | %d | %d | %.0f | %.0f | %.2f | %.0f | %.2f |\n", s.growth[i], relations[i], each,
+				t.Best(), t.Median(), t.Best()/cases[0].Best(), h.Best(), h.Best()/hands[0].Best())
 		}
 	}
 	fmt.Fprintln(w)

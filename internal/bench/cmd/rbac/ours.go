@@ -214,5 +214,24 @@ func visible(ctx context.Context, c *clinic) (*turns.Case, error) {
 		}
 		return nil
 	}
-	return answering("wardkit rbac.Visible with Filter.SQL", nil, ask, before), nil
+	return answering("wardkit rbac.Visible with Filter.SQL, recorded", nil, ask, before), nil
+}
+
+// text is Filter.SQL alone.
+func text(ctx context.Context, c *clinic) (*turns.Case, error) {
+	o, err := c.open(c.careMap(), c.fixed())
+	if err != nil {
+		return nil, err
+	}
+	var filters []rbac.Filter[row]
+	for _, q := range c.asked {
+		ctx, _ := audit.WithTrail(audit.WithActor(ctx, o.actor(q.user)), audit.Discard{}, audit.Event{})
+		if f, err := rbac.Visible(ctx, o.z, o.actions[q.action]); err == nil {
+			filters = append(filters, f)
+		}
+	}
+	return answering("wardkit Filter.SQL alone", nil, func(i int) (bool, error) {
+		where, args := filters[i%len(filters)].SQL(rbac.Postgres, "p", 1)
+		return where != "" && len(args) > 0, nil
+	}, nil), nil
 }

@@ -1,0 +1,32 @@
+package ownexplainer
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+type patient struct{ id string }
+
+func (p patient) RBAC() rbac.Attrs { return rbac.Attrs{ID: p.id} }
+
+type note struct{ id string }
+
+func (n note) RBAC() rbac.Attrs { return rbac.Attrs{ID: n.id} }
+
+var (
+	read = rbac.Define[patient]("patient.read", rbac.Columns{ID: "id", Tenant: "tenant"}, rbac.Verb(audit.Read))
+	_    http.Handler
+	_    context.Context
+)
+
+type own struct{}
+
+func (own) authorizer() *rbac.Authorizer { return nil }
+
+// want: cannot use own{} (value of struct type own) as rbac.Explainer value
+func f(ctx context.Context) {
+	_, _ = rbac.Rights(ctx, own{}, audit.Actor{})
+}

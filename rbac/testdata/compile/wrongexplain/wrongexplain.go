@@ -1,0 +1,28 @@
+package wrongexplain
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+type patient struct{ id string }
+
+func (p patient) RBAC() rbac.Attrs { return rbac.Attrs{ID: p.id} }
+
+type note struct{ id string }
+
+func (n note) RBAC() rbac.Attrs { return rbac.Attrs{ID: n.id} }
+
+var (
+	read = rbac.Define[patient]("patient.read", rbac.Columns{ID: "id", Tenant: "tenant"}, rbac.Verb(audit.Read))
+	_    http.Handler
+	_    context.Context
+)
+
+// want: type note of note{} does not match inferred type patient
+func f(ctx context.Context, z *rbac.Authorizer) {
+	_, _ = rbac.Explain(ctx, z, audit.Actor{}, read, note{})
+}

@@ -1,0 +1,30 @@
+package wrongfilter
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
+)
+
+type patient struct{ id string }
+
+func (p patient) RBAC() rbac.Attrs { return rbac.Attrs{ID: p.id} }
+
+type note struct{ id string }
+
+func (n note) RBAC() rbac.Attrs { return rbac.Attrs{ID: n.id} }
+
+var (
+	read = rbac.Define[patient]("patient.read", rbac.Columns{ID: "id", Tenant: "tenant"}, rbac.Verb(audit.Read))
+	_    http.Handler
+	_    context.Context
+)
+
+func list(rbac.Filter[note]) {}
+
+// want: as rbac.Filter[note] value in argument to list
+func f(mine rbac.Filter[patient]) {
+	list(mine)
+}
