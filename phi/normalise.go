@@ -66,7 +66,7 @@ var errNormal = errors.New("phi: not normalisable")
 
 // Email normalises an e-mail address: spaces around it removed, compatibility forms folded
 // (NFKC), lower case. Dots and plus signs before the @ count.
-func Email() Normaliser { return builtin("email", normalEmail, foldEmail, foldEmail) }
+func Email() Normaliser { return builtin("email", normalEmail, foldEmail, endOfEmail) }
 
 // builtin returns a normaliser of this package in its first version. First and last normalise
 // what a value begins and ends with, nil where that makes no sense.
@@ -78,6 +78,13 @@ func builtin(id string, normal, first, last func(string) (string, error)) Normal
 
 func foldEmail(s string) (string, error) {
 	return strings.ToLower(norm.NFKC.String(strings.TrimSpace(s))), nil
+}
+
+// endOfEmail leaves out the dot that a domain may end with, as normalEmail does. What an address
+// begins with keeps it: it may go on behind it.
+func endOfEmail(s string) (string, error) {
+	s, _ = foldEmail(s)
+	return strings.TrimSuffix(s, "."), nil
 }
 
 func normalEmail(s string) (string, error) {
