@@ -235,6 +235,10 @@ func (i *inspector) therapists(h *hands) {
 	h.proves()
 	require.Contains(h.t, h.text(), "It is not saved yet.")
 	i.look(h, "note-kept")
+	h.open("/patients")
+	h.follow(demoPatient(0).Name)
+	h.follow("Letter to the family doctor")
+	i.look(h, "letter")
 	h.open("/audit")
 	i.look(h, "not-for-your-role")
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/session"
 )
 
 // moment is one line of a record's history.
@@ -83,15 +85,45 @@ func (a *app) moments(ctx context.Context, all *[]moment, q audit.Query) (next s
 		if l.Outcome != audit.Success {
 			m.Outcome, m.Tag = outcomeText(l.Event)
 		}
-		if reason := l.Detail["reason"]; reason != "" {
-			m.Why = denialText(reason)
-		}
+		m.Why = becauseText(&l, team, q.ResourceType == "")
 		if auditor {
 			m.Event = l.ID
 		}
 		*all = append(*all, m)
 	}
 	return page.Next, nil
+}
+
+// becauseText is what else a line says: an insurer's reason, why a session ended, and, where a log is
+// not one record's own, whom of the team it was done to.
+func becauseText(l *line, team map[audit.ActorID]member, named bool) string {
+	var words []string
+	if named {
+		for _, o := range l.Objects {
+			if m, ok := team[audit.ActorID(o.ID)]; ok && m.ID != l.Actor.ID && !slices.Contains(words, m.Name) {
+				words = append(words, m.Name)
+			}
+		}
+	}
+	reason := l.Detail["reason"]
+	if text := wordOf(slices.Concat(denials(), endings()), reason); text != reason {
+		words = append(words, text)
+	}
+	return strings.Join(words, ", ")
+}
+
+// endings are why sessions end.
+func endings() []option {
+	return []option{
+		{session.ReasonSignOut, "signed out"},
+		{session.ReasonExpired, "nothing happened for a while"},
+		{session.ReasonReplaced, "signed in again"},
+		{session.ReasonLimit, "signed in at too many places"},
+		{session.ReasonSwitched, "somebody else signed in there"},
+		{"ended_by_admin", "by an administrator"},
+		{"password_changed", "a new password"},
+		{"suspended", "the account was suspended"},
+	}
 }
 
 // momentText says what happened to a record.

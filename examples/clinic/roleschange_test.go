@@ -137,6 +137,7 @@ func (o *office) escalation() {
 		at = o.greta.post("/team/invite", url.Values{"name": {"Mallory Quill"}, "email": {"mallory.quill@example.com"}, "role": {"clinic_admin"}})
 		require.Equal(t, http.StatusForbidden, at.status)
 		require.NotContains(t, o.alma.get("/team").text(), "Mallory Quill", "no account without its role")
+		require.Len(t, o.alma.events(url.Values{"action": {"rbac.grant"}, "who": {o.gretaID}, "outcome": {"no"}, "period": {"24h"}}), 2, "both tries are on record")
 		_, save = o.alma.proposes(o.gretaID, url.Values{"give": {"clinic_admin"}, "take": {o.grant(t, o.gretaID, "Clinic Admin (full access)")}})
 		save.Set("version", o.version(t))
 		require.Equal(t, "Clinic Admin", o.alma.saves(o.gretaID, save).fact(t, "Shown as"))

@@ -156,7 +156,7 @@ func whyWords(code string) string {
 	return ""
 }
 
-// refusalWords say why a change of roles is refused; "" for what is no refusal.
+// refusalWords say why a change of roles is refused.
 func refusalWords(code rbac.Code, rule string) string {
 	switch code {
 	case rbac.CodeSelfGrant:
@@ -178,7 +178,7 @@ func refusalWords(code rbac.Code, rule string) string {
 		}
 		return "These roles do not go together. Take the other role away in the same step."
 	}
-	return ""
+	return "This is not yours to give or to take."
 }
 
 func roleEventWords() []option {

@@ -152,8 +152,10 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 // mustKeepOut says without a table what must never be let through.
 func (rt *routeTable) mustKeepOut(route rbac.Route, role string, status int) {
 	closed := []int{http.StatusForbidden, http.StatusNotFound}
-	adminOnly := []audit.Action{teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
-		rolesRead.Name(), rightsRead.Name(), rolesPropose.Name(), rolesChange.Name(), choicesPropose.Name(), choicesChange.Name(), securityRead.Name()}
+	adminOnly := []audit.Action{
+		teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
+		rolesRead.Name(), rightsRead.Name(), rolesPropose.Name(), rolesChange.Name(), choicesPropose.Name(), choicesChange.Name(), securityRead.Name(),
+	}
 	adminAndTherapist := []audit.Action{accessRead.Name(), historyRead.Name()}
 	switch {
 	case role == "nobody" && route.Guard != "public":

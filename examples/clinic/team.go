@@ -135,8 +135,7 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		a.showTeam(w, r, http.StatusUnprocessableEntity, view{Problem: "Please choose a role."}, d)
 		return
 	}
-	// Before there is an account: whether the role may be given at all, and whether a seat is left.
-	_, err := a.access.Suppose(r.Context(), rbac.Supposition{Draft: &rbac.Draft{Grant: []rbac.Grant{{Person: "newcomer", Role: d.Role}}}})
+	err := a.mayInvite(r.Context(), d.Role)
 	if words, status := a.refusal(err); words != "" {
 		a.showTeam(w, r, status, view{Problem: words}, d)
 		return
