@@ -3,8 +3,8 @@
 // in, so that nothing acknowledged is undone by a race or a crash.
 //
 // It protects against guessing (slow hashes, counted tries, delays, an end at 100),
-// enumeration (an unknown identifier looks and costs like a wrong password), floods (bounded
-// hashing), stolen databases (hashes, sealed identifiers, hashed links and tickets), replayed
+// lock-outs by guessing (a browser that is known for the person is counted apart), enumeration
+// (an unknown identifier looks and costs like a wrong password), floods (bounded hashing), stolen databases (hashes, sealed identifiers, hashed links and tickets), replayed
 // and mixed-up steps, forged links, and sign-ins that overtake a change of password.
 //
 //	people, err := authn.New(authn.Parts{
@@ -22,14 +22,17 @@
 // in one browser's cookie by [SetTicket]. No path leads around a step and nobody is exempt:
 // passwords, links, a changed password all end in the same gate, which alone starts sessions.
 //
-// The order is: address, identifier, throttle, password, state of the tenant and of the person,
-// inactivity, network, second factor or its set-up, a new password if one is due, banner, session.
+// The order is: address, identifier, throttle, password, state of the tenant and of the person
+// (approval too), inactivity, network, second factor or its set-up, a new password if one is due,
+// banner, session. What a tenant asks of it is its [Policy]: [Manager.SavePolicy] puts another one
+// into force with the next step. [Manager.Prove] asks who is signed in once more, before a
+// sensitive act.
 //
 // # Changes
 //
 // [Manager.Invite], [Manager.Suspend] and the others each end the sessions that lose their
 // ground, write their rows together with what is to be told, and then tell it: sessions again,
-// the audit log, the person. What cannot be told at once waits in an outbox that
+// the audit log, the person, and [Options].Admission, whose seats follow people. What cannot be told at once waits in an outbox that
 // [Manager.Run] delivers. A change can join the host's own transaction: [Manager.With].
 //
 // # What the host must still do
@@ -40,6 +43,7 @@
 //   - render the steps and the link's page, where GET calls PeekLink and only POST uses it
 //     up, with Referrer-Policy: no-referrer because the token is in the address;
 //   - refuse cross-site posts to these pages: package session's handler does;
+//   - pass KnownFrom on in Client.Known, and write cookies with SetTicket;
 //   - call Run on at least one server, and look at Health;
 //   - end sessions through [Manager.ResetFactor] when a second factor is taken away.
 //
