@@ -69,6 +69,9 @@ func newDesk(t testing.TB, store session.Store, change ...func(*session.Options)
 	return d
 }
 
+// patient lets a server wait for its store, in tests that keep a small machine busy.
+func patient(o *session.Options) { o.Timeout = time.Minute }
+
 // staff is a person of clinic-1 who proved two factors.
 func staff(id audit.ActorID) audit.Actor {
 	return audit.Actor{

@@ -32,7 +32,7 @@ type answer struct {
 
 func newSite(t *testing.T, store session.Store) *site {
 	t.Helper()
-	s := &site{desk: newDesk(t, store)}
+	s := &site{desk: newDesk(t, store, patient)}
 	save(t, s.store, session.Policy{
 		Limits:   session.DefaultLimits(),
 		HighRisk: map[audit.Action]session.Duty{"settings.edit": {Area: "settings", Within: time.Minute}},
@@ -89,7 +89,7 @@ func (s *site) ask(t *testing.T, method, path, token, csrf string) answer {
 const (
 	asBefore = "live aal1 [pwd] owed=true <nil>"
 	asProved = "live aal2 [pwd otp] owed=false <nil>"
-	tabs     = 16
+	tabs     = 8
 )
 
 // weak signs ann in with a password alone, and returns her token and her pages' identifier.
