@@ -16,7 +16,7 @@ func oldEvent(t testing.TB, store *auditsql.Store, log *audit.Log) string {
 	t.Helper()
 	entries, err := log.Prepare(t.Context(), secret(fresh()))
 	require.NoError(t, err)
-	oldRecord(t, store.Kit(), &entries[0])
+	oldRecord(t, store.Kit(), entries...)
 	return entries[0].ID
 }
 

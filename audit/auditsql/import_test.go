@@ -33,12 +33,23 @@ func before(t testing.TB, e enginetest.Engine) *sqlkit.DB {
 	return kit
 }
 
-// oldRecord writes an entry as release 0.1 did.
-func oldRecord(t testing.TB, kit *sqlkit.DB, e *audit.Entry) {
+// oldRecord writes entries as release 0.1 did, in one transaction: thousands of flushes take
+// minutes where others use the disk.
+func oldRecord(t testing.TB, kit *sqlkit.DB, entries ...audit.Entry) {
+	t.Helper()
+	require.NoError(t, kit.Write(t.Context(), func(tx *sqlkit.Tx) error {
+		for i := range entries {
+			oldRows(t, tx, &entries[i])
+		}
+		return nil
+	}))
+}
+
+func oldRows(t testing.TB, tx *sqlkit.Tx, e *audit.Entry) {
 	t.Helper()
 	id, at := auditsql.IDBytes(e.ID), e.Recorded.UnixMicro()
 	exec := func(query string, args ...any) {
-		_, err := kit.Exec(t.Context(), query, args...)
+		_, err := tx.Exec(t.Context(), query, args...)
 		require.NoError(t, err)
 	}
 	exec(`INSERT INTO audit_event (tenant, id, recorded, actor, action, outcome, leaf, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -102,9 +113,9 @@ func TestImport(t *testing.T) {
 		e := open(t)
 		kit := before(t, e)
 		old := oldEntries(t, 1100)
-		for i := range old {
-			oldRecord(t, kit, &old[len(old)-1-i]) // in whatever order
-		}
+		backwards := slices.Clone(old)
+		slices.Reverse(backwards)
+		oldRecord(t, kit, backwards...) // in whatever order
 		_, err := kit.Exec(t.Context(), `DELETE FROM audit_opening WHERE id = ?`, auditsql.IDBytes(old[3].ID))
 		require.NoError(t, err)
 
@@ -150,14 +161,10 @@ func TestImportWhileOldServersRun(t *testing.T) {
 		e := open(t)
 		kit := before(t, e)
 		old := oldEntries(t, 12)
-		for i := range old[:6] {
-			oldRecord(t, kit, &old[i])
-		}
+		oldRecord(t, kit, old[:6]...)
 		s := over(t, e)
 		imported(t, s, old[:6])
-		for i := range old[6:] {
-			oldRecord(t, kit, &old[6+i])
-		}
+		oldRecord(t, kit, old[6:]...)
 		require.NoError(t, s.Append(t.Context(), []audit.Entry{entryOf(t, later(t, old[11]))}))
 		imported(t, over(t, e), append(slices.Clone(old[:6]), old[11], old[6], old[7], old[8], old[9], old[10]))
 		_, err := kit.Exec(t.Context(), `DELETE FROM audit_opening WHERE id = ?`, auditsql.IDBytes(old[9].ID))
@@ -185,9 +192,7 @@ func TestImportIsCut(t *testing.T) {
 		e := open(t)
 		kit := before(t, e)
 		old := oldEntries(t, 1100)
-		for i := range old {
-			oldRecord(t, kit, &old[i])
-		}
+		oldRecord(t, kit, old...)
 		cut := 0
 		for wait := 2 * time.Millisecond; ; wait *= 2 {
 			errs := make([]error, 2)
@@ -220,9 +225,7 @@ func TestImportOfDamage(t *testing.T) {
 		kit := before(t, e)
 		old := oldEntries(t, 8)
 		old[2].Body = []byte("\x00\xff not an event")
-		for i := range old {
-			oldRecord(t, kit, &old[i])
-		}
+		oldRecord(t, kit, old...)
 		_, err := kit.Exec(t.Context(), `INSERT INTO audit_event (tenant, id, recorded, actor, action, outcome, leaf, body)
 			VALUES ('clinic-17', ?, 5, 'a', 'b', 0, ?, ?)`, []byte("short"), []byte("leaf"), []byte{})
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,6 +21,7 @@ import (
 type pooler struct {
 	config *pgx.ConnConfig
 	idle   chan *pgconn.HijackedConn
+	end    context.Context //nolint:containedctx // ends when the test is over
 
 	mu   sync.Mutex
 	last uint32                          // client's number
@@ -34,14 +36,16 @@ func Pooled(t testing.TB, address string, n int) *sql.DB {
 	if err != nil {
 		t.Fatalf("enginetest: PostgreSQL: %v", err)
 	}
-	p := &pooler{config: config.Copy(), idle: make(chan *pgconn.HijackedConn, n), busy: map[uint32]*pgconn.HijackedConn{}}
+	end, stop := context.WithCancel(context.Background())
+	p := &pooler{config: config.Copy(), idle: make(chan *pgconn.HijackedConn, n), end: end, busy: map[uint32]*pgconn.HijackedConn{}}
+	t.Cleanup(p.close)
 	for range n {
 		conn, err := p.connect(t.Context())
 		if err != nil {
+			stop()
 			t.Fatalf("enginetest: PostgreSQL: %v", err)
 		}
 		p.idle <- conn
-		t.Cleanup(func() { conn.Conn.Close() })
 	}
 	config.Host, config.Port = listen(t, p.serve)
 	config.TLSConfig, config.Fallbacks = nil, nil
@@ -49,8 +53,33 @@ func Pooled(t testing.TB, address string, n int) *sql.DB {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // named statements do not survive a change of connections
 	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(8)
-	t.Cleanup(func() { pool.Close() })
+	t.Cleanup(func() {
+		pool.Close()
+		stop() // before listen waits for serve
+	})
 	return pool
+}
+
+// close closes the connections to the server, those too that took the place of others.
+func (p *pooler) close() {
+	for {
+		select {
+		case server := <-p.idle:
+			server.Conn.Close()
+		default:
+			return
+		}
+	}
+}
+
+// take waits for a connection that nobody uses; nil when the test is over.
+func (p *pooler) take() *pgconn.HijackedConn {
+	select {
+	case server := <-p.idle:
+		return server
+	case <-p.end.Done():
+		return nil
+	}
 }
 
 func (p *pooler) connect(ctx context.Context) (*pgconn.HijackedConn, error) {
@@ -71,7 +100,10 @@ func (p *pooler) serve(client net.Conn) {
 		if err != nil || first[0] == 'X' {
 			return
 		}
-		server := <-p.idle
+		server := p.take()
+		if server == nil {
+			return
+		}
 		p.uses(number, server)
 		ok = transaction(client, server.Conn, first)
 		p.uses(number, nil)
@@ -103,7 +135,10 @@ func (p *pooler) greet(client net.Conn) (number uint32, ok bool) {
 		p.cancel(cancel.ProcessID)
 		return 0, false
 	}
-	server := <-p.idle
+	server := p.take()
+	if server == nil {
+		return 0, false
+	}
 	defer func() { p.idle <- server }()
 	p.mu.Lock()
 	p.last++
@@ -140,13 +175,21 @@ func (p *pooler) cancel(client uint32) {
 	}
 }
 
+// replace connects anew, again and again where the server has too many connections: with one
+// less each time, clients would wait for ever in the end. It returns nil when the test is over.
 func (p *pooler) replace(old *pgconn.HijackedConn) *pgconn.HijackedConn {
 	old.Conn.Close()
-	server, err := p.connect(context.Background())
-	if err != nil {
-		return nil
+	for p.end.Err() == nil {
+		server, err := p.connect(p.end)
+		if err == nil {
+			return server
+		}
+		select {
+		case <-p.end.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return server
+	return nil
 }
 
 // transaction carries messages until no transaction is open.
