@@ -162,9 +162,7 @@ func (w *wanderer) look(at page, from string) {
 	for _, closed := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusServiceUnavailable, http.StatusInternalServerError} {
 		require.NotEqual(w.t, closed, at.status, "%s was shown %s: %s", w.role, from, at.text())
 	}
-	for _, href := range at.links(`<a [^>]*href="(/[^"]*)"`) {
-		w.todo = append(w.todo, href)
-	}
+	w.todo = append(w.todo, at.links(`<a [^>]*href="(/[^"]*)"`)...)
 	for _, f := range formsOf(at) {
 		if leave(f.action) {
 			continue
