@@ -167,7 +167,7 @@ func kmsContext(rec Key) KeyContext {
 
 // wrapAAD binds a wrapped patient key to its place.
 func wrapAAD(rec Key) []byte {
-	b := appendLP(nil, "phi/v1/wrap")
+	b := appendLP(make([]byte, 0, 128), "phi/v1/wrap")
 	b = appendLP(b, rec.Namespace)
 	b = appendLP(b, string(rec.Tenant))
 	b = appendLP(b, string(rec.Patient))

@@ -73,7 +73,7 @@ func TestUniqueUnder64Writers(t *testing.T) {
 	require.Len(t, h.rows, 10)
 }
 
-// The same while the index is rotated twice, from the beginning to the end. Who waits for the
+// The same while the index is rotated, twice at least, from the beginning to the end. Who waits for the
 // other servers is the rotator, as in a host.
 func TestUniqueWhileIndexRotates(t *testing.T) {
 	t.Parallel()
@@ -87,13 +87,12 @@ func TestUniqueWhileIndexRotates(t *testing.T) {
 		phases.Store(job.Phase, true)
 	}})
 	var over atomic.Bool
+	var rounds atomic.Int32
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		for range 2 {
-			if err == nil {
-				_, err = r.Rotate(context.Background(), phi.RotateIndex, clinic)
-			}
+		for n := 0; err == nil && n < 50 && (n < 2 || rounds.Load() < 4); n++ { // on a busy machine, rounds take longer
+			_, err = r.Rotate(context.Background(), phi.RotateIndex, clinic)
 		}
 		over.Store(true)
 		done <- err
@@ -102,12 +101,13 @@ func TestUniqueWhileIndexRotates(t *testing.T) {
 	for last := false; !last; mail++ {
 		last = over.Load() // one more round when it is over
 		h.race64(servers, mail)
+		rounds.Add(1)
 		dup := newMember(mail % before) // of before the rotation
 		dup.ID = fmt.Sprintf("dup-%03d", mail)
 		require.ErrorIs(t, h.put(servers[mail%4], dup), phi.ErrDuplicate)
 	}
 	require.NoError(t, <-done)
-	require.Greater(t, mail, before+2, "rounds while it rotated")
+	require.GreaterOrEqual(t, rounds.Load(), int32(4), "rounds while it rotated")
 	for _, phase := range []phi.RotationPhase{phi.PhaseDual, phi.PhaseRetire} {
 		_, seen := phases.Load(phase)
 		require.True(t, seen, phase)
@@ -118,7 +118,7 @@ func TestUniqueWhileIndexRotates(t *testing.T) {
 	}
 	behind, err := h.terms.Behind(t.Context(), clinic, 3)
 	require.NoError(t, err)
-	require.Empty(t, behind, "two rotations are finished")
+	require.Empty(t, behind, "rotations are finished")
 }
 
 // Work waits for the other servers after each change of phase, and then goes on by itself. Who

@@ -106,7 +106,8 @@ func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *
 	if from == nil || rec.Purpose != PurposePatient {
 		return KeySwap{}, ErrWrongKey
 	}
-	raw, err := from.wrap.Open(nil, nil, rec.Wrapped, wrapAAD(rec))
+	aad := wrapAAD(rec)
+	raw, err := from.wrap.Open(nil, nil, rec.Wrapped, aad)
 	if err != nil || len(raw) != keySize || kidOf(raw) != rec.ID {
 		return KeySwap{}, ErrWrongKey
 	}
@@ -116,7 +117,7 @@ func (r *Rotator) moved(ctx context.Context, job Rotation, rec Key, from, root *
 			return KeySwap{}, err
 		}
 	}
-	return KeySwap{rec.ID, rec.Wrapped, root.id, root.wrap.Seal(nil, nil, raw, wrapAAD(rec))}, nil
+	return KeySwap{rec.ID, rec.Wrapped, root.id, root.wrap.Seal(nil, nil, raw, aad)}, nil
 }
 
 // renew gives the patient of rec a new key, if rec is the one that seals.
