@@ -11,6 +11,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/session"
 )
 
 // visitor is what one person did with one patient's record.
@@ -58,6 +59,7 @@ type accessRow struct {
 
 type accessData struct {
 	ID, Name, Period, Caption string
+	Own                       bool // the patient asks about their own record
 	Periods                   []option
 	Whole, Audit              bool // everything was counted; the reader may open events
 	Rows                      []accessRow
@@ -71,6 +73,9 @@ const accessLimit = 10_000
 func (a *app) accessPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
 	ctx, p := r.Context(), g.Resource()
 	d := accessData{ID: p.ID, Period: r.URL.Query().Get("period"), Periods: periods(), Audit: holds(ctx, a, auditRead)}
+	if s, _ := session.From(ctx); s.Kind == audit.KindPatient {
+		d.Own = true
+	}
 	if _, known := lastOf(d.Period); !known {
 		d.Period = "90d"
 	}

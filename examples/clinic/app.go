@@ -50,6 +50,8 @@ type app struct {
 	choices  *choices
 	grants   grants
 	staff    *staff
+	portal   *portal
+	banners  *banners
 	demo     *demo // nil without -demo
 	handler  http.Handler
 
@@ -114,7 +116,7 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 
 // wire builds the parts from the ground floor up.
 func (a *app) wire(s *stores) (err error) {
-	a.staff = &staff{a.db, a.vault}
+	a.staff, a.portal, a.banners = &staff{a.db, a.vault}, &portal{a.db}, &banners{a.db}
 	cursors, err := a.config.derive("wardkit clinic: cursors of the audit")
 	if err != nil {
 		return err
@@ -148,15 +150,18 @@ func (a *app) wire(s *stores) (err error) {
 		return err
 	}
 	a.sessions, err = session.New(store, a.log, a.addr, &session.Options{
-		Policy: firstRules(),
-		Tenant: func(*http.Request) audit.Tenant { return tenant },
-		Refuse: func(w http.ResponseWriter, r *http.Request, status int, _ string) { a.fail(w, r, status) },
-		Logger: a.logger,
+		Policy:  firstRules(),
+		Tenant:  func(*http.Request) audit.Tenant { return tenant },
+		Network: allowed{a},
+		Refuse:  func(w http.ResponseWriter, r *http.Request, status int, _ string) { a.fail(w, r, status) },
+		Logger:  a.logger,
 	})
 	if err != nil {
 		return err
 	}
-	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{Sessions: a.sessions, Notices: notices{a}})
+	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{
+		Sessions: a.sessions, Notices: notices{a}, Required: a.factorRequired,
+	})
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,9 @@ func (a *app) recordFacts(e audit.Event) (facts []fact) {
 	if reason := e.Detail["reason"]; reason != "" {
 		facts = append(facts, fact{Name: "Because", Value: denialText(reason)})
 	}
+	if version := e.Detail["banner"]; version != "" {
+		facts = append(facts, fact{Name: "Banner", Value: "version " + version})
+	}
 	return facts
 }
 

@@ -34,6 +34,9 @@ func patientWords() []option {
 		{"patient.register_open", "Open the registration form"},
 		{"patient.register", "Ask to register a patient"},
 		{"patient.registered", "Patient registered"},
+		{"portal.read", "Look at a patient's own access"},
+		{"portal.manage", "Change a patient's own access"},
+		{"portal.reset_factor", "Ask to reset a patient's second factor"},
 		{"note.read", "Read a clinical note"},
 		{"note.write", "Ask to change a clinical note"},
 		{"note.saved", "Clinical note saved"},
@@ -60,6 +63,7 @@ func auditWords() []option {
 	return []option{
 		{"team.read", "Look at the team"},
 		{"team.manage", "Change the team"},
+		{"person.reset_factor", "Ask to reset a second factor"},
 		{"rbac.grant", "Give a role"},
 		{"rbac.revoke", "Take a role away"},
 		{"settings.change", "Ask to change the settings"},
@@ -94,6 +98,19 @@ func signInWords() []option {
 		{"mfa.replayed", "Use a code twice"},
 		{"mfa.locked", "Lock a second factor"},
 		{"mfa.reset", "Reset a second factor"},
+		{"mfa.disabled", "Turn one's own second factor off"},
+		{"mfa.replaced", "Move codes to another phone"},
+		{"mfa.codes_issued", "Make recovery codes"},
+		{"mfa.recovered", "Use a recovery code"},
+		{"authn.request_reset", "Ask for a new password"},
+		{"authn.reset_password", "Choose a new password with a link"},
+		{"authn.change_password", "Change one's own password"},
+		{"authn.expire_password", "Have somebody change the password"},
+		{"authn.admin_reset", "Take a password away and mail a link"},
+		{"authn.remove", "Close an account for good"},
+		{"authn.approve", "Approve an account"},
+		{"authn.policy", "Change who may sign in, and how"},
+		{"authn.notice", "Give up a mail that could not be delivered"},
 		{"session.start", "Begin a session"},
 		{"authn.reauthenticate", "Give the password again"},
 		{"session.reauthenticate", "Prove again who is there"},
@@ -220,6 +237,8 @@ func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
 		return m.Name
 	}
 	switch actor.Kind {
+	case audit.KindPatient:
+		return "the patient, in the portal"
 	case audit.KindAnonymous:
 		return "not signed in"
 	case audit.KindSystem:

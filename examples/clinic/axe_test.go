@@ -97,17 +97,22 @@ func (i *inspector) shoot(h *hands, name string) {
 	require.NoError(h.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
 
-// TestBrowserAccessibility has axe-core look at every kind of page.
-func TestBrowserAccessibility(t *testing.T) {
-	t.Parallel()
-	browser := browser(t)
+func inspect(t *testing.T) *inspector {
+	t.Helper()
 	path := os.Getenv(axeVariable)
 	if path == "" {
 		enginetest.Missing(t, axeVariable+" is not set to the file axe.min.js of axe-core")
 	}
 	source, err := os.ReadFile(path)
 	require.NoError(t, err)
-	i := &inspector{t: t, axe: string(source)}
+	return &inspector{t: t, axe: string(source)}
+}
+
+// TestBrowserAccessibility has axe-core look at every kind of page.
+func TestBrowserAccessibility(t *testing.T) {
+	t.Parallel()
+	browser := browser(t)
+	i := inspect(t)
 	c := start(t, "-data", t.TempDir())
 	admin, therapist, guest := sit(t, browser, c.base, true), sit(t, browser, c.base, true), sit(t, browser, c.base, true)
 	biller := sit(t, browser, c.base, true)

@@ -105,6 +105,32 @@ func (p phone) Begin(ctx context.Context, t audit.Tenant, person audit.ActorID, 
 	return uri, manual, p.demo.put(ctx, kindPhone, string(person), demoKey{account, uri}, true)
 }
 
+// newPhone marks the second phone of somebody who is moving to it.
+const newPhone = " (new phone)"
+
+// scan lets a new phone scan a picture, beside the old one.
+func (d *demo) scan(ctx context.Context, person audit.ActorID, account, uri string) error {
+	return d.put(ctx, kindPhone, string(person)+newPhone, demoKey{account + newPhone, uri}, true)
+}
+
+// moved puts the new phone of somebody in the place of the old one.
+func (d *demo) moved(ctx context.Context, person audit.ActorID, account string) error {
+	keys, err := rows[demoKey](ctx, d, kindPhone)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Account != account+newPhone {
+			continue
+		}
+		if err := d.put(ctx, kindPhone, string(person), demoKey{account, k.URI}, true); err != nil {
+			return err
+		}
+	}
+	_, err = d.db.pool.ExecContext(ctx, d.db.q(`DELETE FROM clinic_demo WHERE tenant = ? AND kind = ? AND id = ?`), string(tenant), kindPhone, string(person)+newPhone)
+	return err
+}
+
 type demoData struct {
 	Password string
 	Again    string // makes the address of this page a new one, or browsers would only scroll
@@ -132,7 +158,7 @@ func (a *app) demoPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	d := demoData{Password: demoPassword, Again: strconv.FormatInt(now.UnixMilli(), 36), Accounts: demoAccounts(), Mails: mails}
+	d := demoData{Password: demoPassword, Again: strconv.FormatInt(now.UnixMilli(), 36), Accounts: append(demoAccounts(), demoOutsider()), Mails: mails}
 	for _, k := range keys {
 		code, err := phoneCode(k.URI, now)
 		if err != nil {

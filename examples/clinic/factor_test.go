@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,11 +63,28 @@ func TestResetFactorEndsSignInsInProgress(t *testing.T) {
 
 	token, err := a.sessions.Start(ctx, admin)
 	require.NoError(t, err)
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://localhost:8080/team/"+tomID+"/reset-factor", nil)
-	r.Header.Set(session.CSRFHeader, identifier(t, a, token))
-	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
-	w := httptest.NewRecorder()
-	a.handler.ServeHTTP(w, r)
+	post := func(path string, form url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://localhost:8080"+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(session.CSRFHeader, identifier(t, a, token))
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: token})
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			if c.Name == sessionCookie {
+				token = c.Value
+			}
+		}
+		return w
+	}
+	const reset = "/team/" + tomID + "/reset-factor"
+	require.Equal(t, http.StatusUnauthorized, post(reset, nil).Code, "who is there?")
+	w := post("/confirm", url.Values{
+		fieldPassword: {demoPassword}, fieldTo: {reset}, fieldMethod: {http.MethodPost},
+		fieldAction: {string(memberReset.Name())}, fieldType: {"person"}, fieldID: {tomID},
+	})
+	require.Equal(t, reset, w.Header().Get("Location"), w.Body.String())
+	w = post(reset, nil)
 	require.Equal(t, "/team/"+tomID+"?done=factor-reset", w.Header().Get("Location"), w.Body.String())
 	s = signIn()
 	require.Equal(t, authn.NeedEnrolment, s.Need)

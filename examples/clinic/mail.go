@@ -81,7 +81,7 @@ func (m mailer) deliver(ctx context.Context, to, body string) error {
 func noticeText(topic string) string {
 	switch topic {
 	case string(authn.TopicInvitation):
-		return "You are invited to work with Harbor Clinic. Open this link to choose a password:"
+		return "Harbor Clinic made an account for you. Open this link to choose a password:"
 	case string(authn.TopicReset):
 		return "Somebody asked for a new password for your account. If it was you, open this link:"
 	case string(authn.TopicPasswordChanged):
@@ -91,9 +91,17 @@ func noticeText(topic string) string {
 	case string(mfa.ActionEnrolled):
 		return "A second factor was added to your account. If it was not you, call the clinic."
 	case string(mfa.ActionReset), string(mfa.ActionDisabled):
-		return "The second factor of your account was removed. You set up a new one at the next sign-in."
+		return "The second factor of your account was removed. If it was not you, call the clinic. You can set up a new one when you sign in."
+	case string(mfa.ActionReplaced):
+		return "The codes of your account come from another phone now. If it was not you, call the clinic."
+	case string(mfa.ActionCodesIssued):
+		return "New recovery codes were made for your account. If it was not you, call the clinic."
+	case string(mfa.ActionRecovered):
+		return "Somebody signed in to your account with a recovery code, or proved with one to be you. If it was not you, call the clinic."
 	case string(mfa.ActionLocked):
 		return "The second factor of your account is locked after too many wrong codes. An administrator can reset it."
+	case string(authn.TopicApproved):
+		return "Your account at Harbor Clinic is approved. You can sign in now."
 	case string(authn.TopicSuspended):
 		return "Your account was suspended."
 	case string(authn.TopicReinstated):

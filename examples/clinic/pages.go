@@ -13,12 +13,17 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/session"
 )
 
 type tile struct{ Href, Title, Text, Count string }
 
 func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	if s, _ := session.From(ctx); s.Kind == audit.KindPatient {
+		http.Redirect(w, r, "/me", http.StatusSeeOther)
+		return
+	}
 	var tiles []tile
 	f, err := rbac.Visible(ctx, a.access, patientRead)
 	switch {
@@ -43,7 +48,7 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 			tiles = append(tiles, t.tile)
 		}
 	}
-	tiles = append(tiles, tile{"/security", "My security", "Where you are signed in", ""})
+	tiles = append(tiles, tile{"/security", "My security", "Password, phone, and where you are signed in", ""})
 	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
 }
 
@@ -165,6 +170,7 @@ type patientData struct {
 	Version                                                          int64
 	MayReveal, MayReadNote, MayWriteNote                             bool
 	MaySeeAccess, MaySeeHistory, MaySeeClaims, MayClaim              bool
+	MaySeePortal                                                     bool
 	Revealed, ReasonMissing                                          bool
 	Kept                                                             string // when the draft in the form was kept
 	Bill                                                             bill   // what was typed into the claim's form
@@ -190,10 +196,11 @@ func (a *app) reveal(w http.ResponseWriter, r *http.Request, g rbac.Granted[Pati
 
 func (a *app) showPatient(w http.ResponseWriter, r *http.Request, status int, p Patient, v view, d patientData) {
 	ctx := r.Context()
-	may, err := rbac.May(ctx, a.access, p, patientReveal, noteRead, noteWrite, accessRead, historyRead, claimSubmit)
+	may, err := rbac.May(ctx, a.access, p, patientReveal, noteRead, noteWrite, accessRead, historyRead, claimSubmit, portalRead)
 	if err == nil {
 		d.MayReveal, d.MayReadNote, d.MayWriteNote = may.Allows(patientReveal), may.Allows(noteRead), may.Allows(noteWrite)
 		d.MaySeeAccess, d.MaySeeHistory = may.Allows(accessRead), may.Allows(historyRead)
+		d.MaySeePortal = may.Allows(portalRead)
 		d.MaySeeClaims, d.MayClaim = holds(ctx, a, claimRead), may.Allows(claimSubmit)
 		err = show(ctx, into{p.Name, &d.Name}, into{p.MRN, &d.MRN}, into{p.Birth, &d.Birth}, into{p.Phone, &d.Phone}, into{p.Email, &d.Email}, into{p.SSN, &d.SSN})
 	}

@@ -66,11 +66,15 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	self, err := store.Relation(ownRecord())
+	if err != nil {
+		return nil, err
+	}
 	actions := []rbac.AnyAction{
 		patientRead, patientReveal, noteRead, noteWrite, registerOpen, registerSubmit, teamRead, teamManage,
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	actions = slices.Concat(actions, roleActions(), paperActions())
-	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care}})
+	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), []rbac.AnyAction{memberReset})
+	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self}})
 }

@@ -126,6 +126,9 @@ func (a *app) renewKeys(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 func (a *app) settingsPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
 	tiles := []tile{
 		{"/settings/sign-in", "Signing in", "How long people stay signed in, and before what they are asked again", ""},
+		{"/settings/accounts", "Accounts", "Codes from a phone, approval, and when unused accounts are locked", ""},
+		{"/settings/network", "Networks", "From where people may sign in and work", ""},
+		{"/settings/banner", "Banner", "Words that everybody confirms before going on", ""},
 		{"/settings/keys", "Keys of the records", "Renew the keys under which records are locked", ""},
 	}
 	a.render(w, r, http.StatusOK, "settings", view{Title: "Settings", Data: struct{ Tiles []tile }{tiles}})

@@ -129,5 +129,8 @@ func (a *app) grantable(ctx context.Context) ([]rbac.Role, error) {
 	if top < 0 {
 		return nil, nil
 	}
-	return all[top:], nil
+	return slices.DeleteFunc(slices.Clone(all[top:]), forPatients), nil
 }
+
+// forPatients reports whether a role is no role of the team.
+func forPatients(r rbac.Role) bool { return r.Kind == audit.KindPatient }

@@ -54,7 +54,7 @@ func roleActions() []rbac.AnyAction {
 func clinicRoles(actions []rbac.AnyAction) []rbac.Role {
 	roles := rbac.Presets(actions, &rbac.PresetOptions{Roles: []rbac.RoleName{
 		rbac.ClinicAdmin, rbac.ClinicAdminFull, rbac.PrivacyOfficer, rbac.Manager, rbac.RecordsCustodian,
-		rbac.Therapist, rbac.Nurse, rbac.Finance, rbac.FrontDesk, rbac.Auditor,
+		rbac.Therapist, rbac.Nurse, rbac.Finance, rbac.FrontDesk, rbac.Auditor, rbac.PatientRole,
 	}})
 	for i := range roles {
 		if roles[i].Name == rbac.ClinicAdminFull {

@@ -20,7 +20,7 @@ func recordKinds() []recordKind {
 		{rbac.Documents, "Letters"},
 		{rbac.Forms, "Questionnaires"},
 		{rbac.Billing, "Claims"},
-		{rbac.CareTeam, "Registration form"},
+		{rbac.CareTeam, "Registration and patient portal"},
 		{rbac.Users, "Team and roles"},
 		{rbac.Settings, "Settings"},
 		{rbac.AuditLog, "Who saw and did what"},
@@ -89,6 +89,8 @@ func roleWords(name rbac.RoleName) string {
 		return "Bills and follows claims. Reads nothing clinical."
 	case rbac.FrontDesk:
 		return "Registers patients and hands in papers. Reads nothing clinical."
+	case rbac.PatientRole:
+		return "Sees their own record in the patient portal, and who looked at it."
 	case rbac.Auditor:
 		return "Reads the audit and the settings, and does nothing else here."
 	}

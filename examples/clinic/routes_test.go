@@ -38,7 +38,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, args []string, _ func(*testing.T) []byte) {
 		rt := &routeTable{
-			story: tell(t, args...), roles: []string{"nobody", "admin", "therapist", "front_desk", "finance"},
+			story: tell(t, args...), roles: []string{"nobody", "admin", "therapist", "front_desk", "finance", "patient"},
 			who: map[string]*person{}, leaves: map[string]*person{},
 		}
 		rt.enterAll()
@@ -106,9 +106,15 @@ func (rt *routeTable) nadia() *person {
 
 func (rt *routeTable) enterAll() {
 	emails := map[string]string{"admin": alma, "therapist": tom, "front_desk": iris, "finance": paul}
+	ava := credentials(demoPatient(0).Email)
 	for _, role := range rt.roles {
 		rt.who[role], rt.leaves[role] = rt.enter(), rt.enter()
-		if role == "nobody" {
+		switch role {
+		case "nobody":
+			continue
+		case "patient":
+			require.Equal(rt.t, "/me", rt.who[role].post("/sign-in", ava).path)
+			require.Equal(rt.t, "/me", rt.leaves[role].post("/sign-in", ava).path)
 			continue
 		}
 		rt.who[role].signIn(emails[role], demoPassword)
@@ -144,6 +150,9 @@ func (rt *routeTable) line(route rbac.Route, fill map[string]string, note string
 			p.proves(p.get("/locked"), byPassword())
 		}
 		rt.mustKeepOut(route, role, at.status)
+		if role == "patient" && note != "" {
+			require.Contains(rt.t, []int{http.StatusForbidden, http.StatusNotFound}, at.status, "a patient asks %s of somebody else", route.Path)
+		}
 		line += fmt.Sprintf(" %-*d", len(role), at.status)
 	}
 	return strings.TrimRight(line, " ")

@@ -24,6 +24,11 @@ type demoAccount struct {
 	role  rbac.RoleName
 }
 
+// demoOutsider is the invented patient who has an account: the first of the list.
+func demoOutsider() demoAccount {
+	return demoAccount{"demo-patient", demoPatient(0).Name, demoPatient(0).Email, "Patient", rbac.PatientRole}
+}
+
 func demoAccounts() []demoAccount {
 	return []demoAccount{
 		{"demo-admin", "Alma Reyes", "alma.reyes@example.com", "Clinic Admin", roleAdmin},
@@ -106,7 +111,10 @@ func (a *app) seed(ctx context.Context) error {
 		return err
 	}
 	for _, account := range demoAccounts() {
-		if err := a.seedAccount(ctx, account); err != nil {
+		if err := a.seedAccount(ctx, account, audit.KindStaff); err != nil {
+			return err
+		}
+		if err := a.staff.put(ctx, member{account.ID, account.Name, account.Email}); err != nil {
 			return err
 		}
 	}
@@ -114,6 +122,9 @@ func (a *app) seed(ctx context.Context) error {
 		if err := a.seedPatient(ctx, n); err != nil {
 			return err
 		}
+	}
+	if err := a.seedOutsider(ctx); err != nil {
+		return err
 	}
 	if err := a.seedPapers(ctx); err != nil {
 		return err
@@ -132,11 +143,11 @@ func (a *app) seed(ctx context.Context) error {
 }
 
 // seedAccount takes the way that everybody takes: an invitation, its mail, its link.
-func (a *app) seedAccount(ctx context.Context, account demoAccount) error {
+func (a *app) seedAccount(ctx context.Context, account demoAccount, kind audit.Kind) error {
 	found, err := a.people.Account(ctx, tenant, account.ID)
 	switch {
 	case errors.Is(err, authn.ErrNotFound):
-		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: audit.KindStaff, Identifier: account.Email})
+		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: kind, Identifier: account.Email})
 	case err == nil && found.Person.State == authn.Invited:
 		err = a.people.Resend(ctx, tenant, account.ID)
 	}
@@ -148,10 +159,23 @@ func (a *app) seedAccount(ctx context.Context, account demoAccount) error {
 			return err
 		}
 	}
-	if err := a.staff.put(ctx, member{account.ID, account.Name, account.Email}); err != nil {
+	return a.ensureGrant(ctx, account.ID, account.role)
+}
+
+// seedOutsider lets one of the invented patients see their own record.
+func (a *app) seedOutsider(ctx context.Context) error {
+	account := demoOutsider()
+	ids, err := a.patients.find(ctx, account.Email)
+	if err != nil {
 		return err
 	}
-	return a.ensureGrant(ctx, account.ID, account.role)
+	if len(ids) != 1 {
+		return errors.New("the invented patient is not there")
+	}
+	if _, err := a.portal.prepare(ctx, ids[0], account.ID); err != nil {
+		return err
+	}
+	return a.seedAccount(ctx, account, audit.KindPatient)
 }
 
 func (a *app) acceptInvitation(ctx context.Context, account demoAccount) error {

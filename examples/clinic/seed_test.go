@@ -66,3 +66,16 @@ func change(t *testing.T, c config, statement string) {
 	_, err = db.pool.ExecContext(t.Context(), statement)
 	require.NoError(t, err)
 }
+
+// changeArgs changes the clinic's database beside the clinic, as time would.
+func changeArgs(t *testing.T, c config, statement string, args ...any) {
+	t.Helper()
+	db, err := connect(t.Context(), c)
+	require.NoError(t, err)
+	defer db.pool.Close()
+	res, err := db.pool.ExecContext(t.Context(), db.q(statement), args...)
+	require.NoError(t, err)
+	n, err := res.RowsAffected()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}

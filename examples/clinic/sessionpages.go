@@ -30,24 +30,6 @@ func (a *app) sessionRows(ctx context.Context, person audit.ActorID) ([]sessionR
 	return all, nil
 }
 
-// security is what somebody sees about their own account.
-func (a *app) security(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	s, _ := session.From(ctx)
-	rows, err := a.sessionRows(ctx, s.Person)
-	enrolled, err2 := a.factors.Enrolled(ctx, tenant, s.Person)
-	policy, err3 := a.sessions.Policy(ctx, tenant)
-	if errors.Join(err, err2, err3) != nil {
-		a.fail(w, r, http.StatusServiceUnavailable)
-		return
-	}
-	a.render(w, r, http.StatusOK, "security", view{Title: "My security", Data: struct {
-		Sessions             []sessionRow
-		Enrolled, Everywhere bool
-		Idle, Absolute       string
-	}{rows, enrolled, policy.SignOut == session.Everywhere, spell(policy.For(s.Kind).Idle), spell(policy.For(s.Kind).Absolute)}})
-}
-
 func (a *app) endOwnSession(w http.ResponseWriter, r *http.Request) {
 	s, _ := session.From(r.Context())
 	err := a.sessions.EndOne(r.Context(), tenant, s.Person, r.PathValue("session"), session.ReasonSignOut)

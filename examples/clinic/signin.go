@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"html/template"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/wardkit/wardkit/authn"
-	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
@@ -23,6 +21,8 @@ func stepPath(n authn.Need) string {
 		return "/sign-in/enrol"
 	case authn.NeedPassword:
 		return "/sign-in/password"
+	case authn.NeedBanner:
+		return "/sign-in/banner"
 	}
 	return "/dashboard"
 }
@@ -63,7 +63,7 @@ func (a *app) demoSignIn(r *http.Request) signInData {
 	if a.demo == nil {
 		return signInData{}
 	}
-	for _, account := range demoAccounts() {
+	for _, account := range append(demoAccounts(), demoOutsider()) {
 		if string(account.ID) == r.URL.Query().Get("as") {
 			return signInData{account.Email, demoPassword}
 		}
@@ -97,6 +97,11 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 // next keeps the step in the browser and goes to its page; the last step is signed in.
 func (a *app) next(w http.ResponseWriter, r *http.Request, step authn.Step) {
 	authn.SetTicket(w, step)
+	if step.Need == authn.NeedApproval {
+		m := message{Text: signInProblem(authn.ErrApproval), Hint: "A mail tells you as soon as that is done.", Href: "/sign-in", Link: "Go to sign in"}
+		a.render(w, r, http.StatusOK, "message", view{Title: "Almost there", Plain: true, Data: m})
+		return
+	}
 	if step.Need == authn.Done {
 		a.sessions.SetCookie(w, step.Token.Reveal())
 	}
@@ -123,12 +128,14 @@ func (a *app) continueSignIn(w http.ResponseWriter, r *http.Request) {
 	if !a.form(w, r) {
 		return
 	}
-	answer := authn.Answer{Code: r.PostForm.Get("code"), Password: authn.NewPassword(r.PostForm.Get("password"))}
+	answer := authn.Answer{
+		Code: r.PostForm.Get("code"), Password: authn.NewPassword(r.PostForm.Get("password")), Banner: r.PostForm.Get("banner"),
+	}
 	step, err := a.people.Continue(r.Context(), authn.TicketFrom(r), answer, a.client(r))
 	switch {
 	case errors.Is(err, authn.ErrTicket):
 		http.Redirect(w, r, "/sign-in?out=over", http.StatusSeeOther)
-	case errors.Is(err, authn.ErrDenied), errors.Is(err, authn.ErrThrottled):
+	case errors.Is(err, authn.ErrDenied), errors.Is(err, authn.ErrThrottled), errors.Is(err, authn.ErrNetwork), errors.Is(err, authn.ErrInactive), errors.Is(err, authn.ErrApproval):
 		authn.SetTicket(w, authn.Step{})
 		retryAfter(w, err)
 		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{}})
@@ -158,18 +165,28 @@ func (a *app) showStep(w http.ResponseWriter, r *http.Request, status int, step 
 		v.Title = "Enter your code"
 		a.render(w, r, status, "code", v)
 	case authn.NeedEnrolment:
-		png, err := mfa.PNG(step.Enrolment.URI.Reveal())
+		scan, err := picture(step.Enrolment.URI.Reveal())
 		if err != nil {
 			a.fail(w, r, http.StatusInternalServerError)
 			return
 		}
-		v.Title = "Protect your account"
-		v.Data = enrolData{template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)), step.Enrolment.Manual.Reveal()} //nolint:gosec // made here
+		v.Title, v.Data = "Protect your account", scan
 		a.render(w, r, status, "enrol", v)
 	case authn.NeedPassword:
 		v.Title = "Choose a new password"
-		v.Data = struct{ Why string }{"Your password has to be changed before you go on."}
+		v.Data = struct {
+			Why string
+			Min int
+		}{"Your password has to be changed before you go on.", step.MinPassword}
 		a.render(w, r, status, "newpassword", v)
+	case authn.NeedBanner:
+		words, err := a.banners.words(r.Context(), step.Banner)
+		if err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+		v.Title, v.Data = "Before you go on", struct{ Words, Version string }{words, step.Banner}
+		a.render(w, r, status, "banner", v)
 	default:
 		http.Redirect(w, r, stepPath(step.Need), http.StatusSeeOther)
 	}
@@ -177,6 +194,7 @@ func (a *app) showStep(w http.ResponseWriter, r *http.Request, status int, step 
 
 type setUpData struct {
 	Heading, Lead, Action string
+	Min                   int // length of the password
 	AskIdentity           bool
 	Name, Email           string
 	For                   member // whose account it is
@@ -186,7 +204,7 @@ type setUpData struct {
 func (a *app) linkPage(w http.ResponseWriter, r *http.Request) {
 	link, err := a.people.PeekLink(r.Context(), r.PathValue("token"))
 	if err != nil {
-		a.deadLink(w, r, err)
+		a.deadLink(w, r, link, err)
 		return
 	}
 	a.showLink(w, r, http.StatusOK, link, view{}, setUpData{})
@@ -195,7 +213,15 @@ func (a *app) linkPage(w http.ResponseWriter, r *http.Request) {
 func (a *app) showLink(w http.ResponseWriter, r *http.Request, status int, link authn.Link, v view, d setUpData) {
 	d.Action = r.URL.Path
 	v.Title = "Set up your account"
-	d.Heading, d.Lead = "Welcome", "Choose a password for your new account. After that you set up a code on your phone."
+	found, err := a.people.Account(r.Context(), tenant, link.Person)
+	if err == nil {
+		d.Min, err = a.people.MinPassword(r.Context(), tenant, found.Person.Kind)
+	}
+	if err != nil {
+		a.fail(w, r, authn.Status(err))
+		return
+	}
+	d.Heading, d.Lead = "Welcome", "Choose a password for your new account."
 	switch link.Purpose {
 	case authn.PurposeSetUp:
 		d.AskIdentity = true
@@ -205,12 +231,10 @@ func (a *app) showLink(w http.ResponseWriter, r *http.Request, status int, link 
 		d.Heading, d.Lead = "New password", "Choose a new password. Every session of your account ends."
 	}
 	if link.Purpose != authn.PurposeSetUp {
-		who, err := a.staff.get(r.Context(), link.Person)
-		if err != nil && !errors.Is(err, rbac.ErrNotFound) {
+		if d.For, err = a.staff.get(r.Context(), link.Person); err != nil && !errors.Is(err, rbac.ErrNotFound) {
 			a.fail(w, r, http.StatusServiceUnavailable)
 			return
 		}
-		d.For = who
 	}
 	v.Data, v.Plain = d, true
 	a.render(w, r, status, "setup", v)
@@ -224,7 +248,7 @@ func (a *app) useLink(w http.ResponseWriter, r *http.Request) {
 	ctx, token := r.Context(), r.PathValue("token")
 	link, err := a.people.PeekLink(ctx, token)
 	if err != nil {
-		a.deadLink(w, r, err)
+		a.deadLink(w, r, link, err)
 		return
 	}
 	d := setUpData{Name: strings.TrimSpace(r.PostForm.Get("name")), Email: strings.TrimSpace(r.PostForm.Get("email"))}
@@ -248,7 +272,9 @@ func (a *app) useLink(w http.ResponseWriter, r *http.Request) {
 		retryAfter(w, err)
 		a.showLink(w, r, statusOf(err), link, view{Problem: signInProblem(err)}, d)
 	case errors.Is(err, authn.ErrLink):
-		a.deadLink(w, r, err)
+		a.deadLink(w, r, link, err)
+	case errors.Is(err, authn.ErrNetwork):
+		a.showLink(w, r, http.StatusForbidden, link, view{Problem: signInProblem(err)}, d)
 	case err != nil:
 		a.fail(w, r, authn.Status(err))
 	default:
@@ -256,8 +282,13 @@ func (a *app) useLink(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *app) deadLink(w http.ResponseWriter, r *http.Request, err error) {
-	m := message{Text: "This link is not valid.", Href: "/sign-in", Link: "Go to sign in", Hint: "Ask the person who invited you to send a new one."}
+// deadLink says what is wrong with a link, and how to start anew.
+func (a *app) deadLink(w http.ResponseWriter, r *http.Request, link authn.Link, err error) {
+	m := message{Text: "This link is not valid. Perhaps the mail program cut it in two.", Href: "/sign-in", Link: "Go to sign in"}
+	m.Hint = "Were you invited? Ask the clinic to send a new invitation; it takes them one click."
+	if link.Purpose == authn.PurposeReset {
+		m.Hint, m.Href, m.Link = "A new one comes by mail at once.", "/forgot", "Send me a new link"
+	}
 	switch {
 	case errors.Is(err, authn.ErrLinkExpired):
 		m.Text = "This link is too old. Links work for a limited time only."
@@ -278,13 +309,21 @@ func signInProblem(err error) string {
 	case errors.As(err, &policy):
 		return passwordProblem(policy)
 	case errors.As(err, &throttled) && throttled.Disabled:
-		return "This account is locked after too many tries. An administrator can unlock it."
+		return "This account is locked after too many tries. The clinic can unlock it."
 	case errors.As(err, &throttled):
 		return "Too many tries. Please wait " + strconv.Itoa(int(throttled.RetryAfter.Seconds())) + " seconds and try again."
 	case errors.Is(err, authn.ErrThrottled):
 		return "Too many tries. Please wait a moment and try again."
 	case errors.Is(err, authn.ErrDenied):
 		return "That e-mail address and password do not go together, or the account is not active."
+	case errors.Is(err, authn.ErrNetwork):
+		return "You cannot sign in from this network. Try again from the clinic, or ask an administrator."
+	case errors.Is(err, authn.ErrApproval):
+		return "Your password is set. Somebody at the clinic has to approve your account before you can sign in."
+	case errors.Is(err, authn.ErrInactive):
+		return "This account is locked, because nobody signed in with it for a long time. The clinic can unlock it."
+	case errors.Is(err, authn.ErrBanner):
+		return "Please confirm that you have read this. The words may have changed meanwhile."
 	case errors.Is(err, authn.ErrWrongCode):
 		return "That code is not right, or it was used already. Wait for the next one and type it again."
 	case errors.Is(err, authn.ErrIdentifier), errors.Is(err, errInput):
@@ -307,6 +346,8 @@ func passwordProblem(p *authn.PolicyError) string {
 		return "The password is too close to your name, your address or the clinic's name. Choose another one."
 	case authn.Same:
 		return "This is the password you had before. Choose another one."
+	case authn.Breached:
+		return "This password was stolen somewhere and is on lists that attackers try. Choose another one."
 	}
 	return "This password cannot be used. Choose another one."
 }

@@ -21,6 +21,7 @@ func firstRules() session.Policy {
 	p := session.DefaultPolicy()
 	p.HighRisk = map[audit.Action]session.Duty{
 		settingsRead.Name(): area, settingsChange.Name(): area,
+		memberReset.Name(): {}, portalReset.Name(): {}, // each time
 		keysRenew.Name(): {}, rolesChange.Name(): {}, choicesChange.Name(): {}, letterPurge.Name(): {}, formPurge.Name(): {}, // each time
 	}
 	return p
@@ -36,6 +37,7 @@ func riskyActions() []audit.Action {
 	return []audit.Action{
 		patientReveal.Name(), noteWrite.Name(), registerSubmit.Name(), claimSubmit.Name(), claimChange.Name(), teamManage.Name(),
 		auditRead.Name(), auditOpen.Name(), accessRead.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
+		memberReset.Name(), portalReset.Name(),
 		rightsRead.Name(), rolesChange.Name(), choicesChange.Name(), letterPurge.Name(), formPurge.Name(),
 	}
 }

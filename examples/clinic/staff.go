@@ -139,8 +139,13 @@ func (a *app) firstAdmin(ctx context.Context) (authn.Secret, error) {
 	return link, a.ensureGrant(ctx, firstAdminID, roleAdmin)
 }
 
-// ensureGrant gives a person a role unless they hold it.
+// ensureGrant gives a person of the team a role unless they hold it.
 func (a *app) ensureGrant(ctx context.Context, person audit.ActorID, role rbac.RoleName) error {
+	return a.ensureRole(ctx, person, role, "set_up")
+}
+
+// ensureRole gives a person a role unless they hold it.
+func (a *app) ensureRole(ctx context.Context, person audit.ActorID, role rbac.RoleName, why string) error {
 	for g, err := range a.access.Team(ctx) {
 		if err != nil {
 			return err
@@ -149,7 +154,7 @@ func (a *app) ensureGrant(ctx context.Context, person audit.ActorID, role rbac.R
 			return nil
 		}
 	}
-	_, err := a.access.Grant(ctx, rbac.Grant{Person: person, Role: role, Why: "set_up"})
+	_, err := a.access.Grant(ctx, rbac.Grant{Person: person, Role: role, Why: why})
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
@@ -18,9 +19,8 @@ import (
 // teamRow is a member of the team with what the admin looks at.
 type teamRow struct {
 	member
-	Role, State, StateTag string
-	Enrolled              bool
-	state                 authn.State
+	Account accountRow
+	Role    string
 }
 
 type teamData struct {
@@ -62,26 +62,32 @@ func (a *app) teamRows(ctx context.Context) ([]teamRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	enrolled := map[audit.ActorID]bool{}
+	factors := map[audit.ActorID]mfa.State{}
 	for s, err := range a.factors.List(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
-		enrolled[s.Person] = s.State == mfa.On || s.State == mfa.Locked
+		factors[s.Person] = s.State
+	}
+	policy, err := a.people.Policy(ctx, tenant)
+	if err != nil {
+		return nil, err
 	}
 	var all []teamRow
 	for p, err := range a.people.People(ctx, tenant, "") {
 		if err != nil {
 			return nil, err
 		}
+		if p.Kind != audit.KindStaff { // patients have accounts too, and no place in the team
+			continue
+		}
 		m, ok := names[p.ID]
 		if !ok { // interrupted between the account and the name: still to be seen and suspended
 			m = member{ID: p.ID, Name: "No name kept"}
 		}
-		all = append(all, teamRow{
-			member: m, Role: a.access.Policy().Label(roles[p.ID]...), Enrolled: enrolled[p.ID],
-			State: stateText(p.State), StateTag: stateTag(p.State), state: p.State,
-		})
+		row := teamRow{member: m, Role: a.access.Policy().Label(roles[p.ID]...)}
+		row.Account = a.accountOf(p, factors[p.ID], policy, time.Now())
+		all = append(all, row)
 	}
 	slices.SortFunc(all, func(a, b teamRow) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
@@ -104,6 +110,8 @@ func stateText(s authn.State) string {
 		return "Invited"
 	case authn.Active:
 		return "Active"
+	case authn.Waiting:
+		return "Waits for approval"
 	case authn.Suspended:
 		return "Suspended"
 	case authn.Removed:
@@ -116,7 +124,7 @@ func stateTag(s authn.State) string {
 	switch s {
 	case authn.Active:
 		return "tag-good"
-	case authn.Invited:
+	case authn.Invited, authn.Waiting:
 		return "tag-warn"
 	}
 	return "tag-bad"
@@ -130,7 +138,7 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		Name: strings.TrimSpace(r.PostForm.Get("name")), Email: strings.TrimSpace(r.PostForm.Get("email")),
 		Role: rbac.RoleName(r.PostForm.Get("role")),
 	}
-	known := slices.ContainsFunc(a.access.Policy().Roles(), func(p rbac.Role) bool { return p.Name == d.Role })
+	known := slices.ContainsFunc(a.access.Policy().Roles(), func(p rbac.Role) bool { return p.Name == d.Role && !forPatients(p) })
 	if !known {
 		a.showTeam(w, r, http.StatusUnprocessableEntity, view{Problem: "Please choose a role."}, d)
 		return
@@ -159,10 +167,15 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 
 type memberData struct {
 	teamRow
-	Sessions                                                                        []sessionRow
-	MayManage, MaySeeRights                                                         bool
-	Self, MayEndAll, MayResend, MayUnlock, MayResetFactor, MaySuspend, MayReinstate bool
+	Sessions                []sessionRow
+	MayManage, MaySeeRights bool
+	Self, MayEndAll         bool
+	Changes                 accountChanges
 }
+
+// memberReset asks for a proof each time, however fresh the sign-in: who resets a factor lets
+// somebody in who has none.
+var memberReset = rbac.Define[Member]("person.reset_factor", memberColumns, rbac.Verb(audit.Update), rbac.StepUp(eachTime), rbac.InCategory(rbac.Users))
 
 func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
 	ctx, id := r.Context(), audit.ActorID(r.PathValue("member"))
@@ -175,6 +188,9 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	var d memberData
 	if err == nil {
 		d.teamRow = rows[i]
+		d.Account, err = a.account(ctx, id)
+	}
+	if err == nil {
 		d.Sessions, err = a.sessionRows(ctx, id)
 	}
 	if err != nil {
@@ -183,77 +199,51 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	}
 	s, _ := session.From(ctx)
 	d.Self = s.Person == id
-	may := holds(ctx, a, teamManage)
-	d.MayManage, d.MaySeeRights = may, holds(ctx, a, rightsRead)
-	d.MayResend = may && d.state == authn.Invited
-	d.MaySuspend = may && d.state == authn.Active
-	d.MayUnlock = d.MaySuspend
-	d.MayEndAll = may && !d.Self
-	d.MayReinstate = may && d.state == authn.Suspended
-	d.MayResetFactor = d.MaySuspend && d.Enrolled
+	d.MayManage, d.MaySeeRights = holds(ctx, a, teamManage), holds(ctx, a, rightsRead)
+	d.MayEndAll = d.MayManage && !d.Self
+	d.Changes = changesOf(ctx, d.Account, "/team/"+url.PathEscape(string(id)), d.MayEndAll)
 	a.render(w, r, http.StatusOK, "member", view{Title: d.Name, Data: d})
 }
 
 func (a *app) endMemberSession(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	id := audit.ActorID(r.PathValue("member"))
-	err := a.sessions.EndOne(r.Context(), tenant, id, r.PathValue("session"), "ended_by_admin")
-	a.changed(w, r, id, "session-ended", err)
+	m, err := a.member(r.Context(), r)
+	if err == nil {
+		err = a.sessions.EndOne(r.Context(), tenant, m.ID, r.PathValue("session"), "ended_by_admin")
+	}
+	a.changedAt(w, r, "/team/"+url.PathEscape(string(m.ID)), "session-ended", err)
 }
 
-// changeMember carries out one of the changes an admin can make to an account.
+// changeMember carries out one of the changes an admin can make to an account of the team.
 func (a *app) changeMember(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	ctx, id := r.Context(), audit.ActorID(r.PathValue("member"))
-	if s, _ := session.From(ctx); s.Person == id {
-		a.fail(w, r, http.StatusConflict) // nobody locks themselves out
+	if !a.form(w, r) {
 		return
 	}
-	if _, err := a.people.Account(ctx, tenant, id); err != nil {
-		a.changed(w, r, id, "", err)
-		return
-	}
-	const why = "asked for by an administrator"
-	switch r.PathValue("change") {
-	case "end-sessions":
-		a.changed(w, r, id, "sessions-ended", a.sessions.EndAll(ctx, tenant, id, "ended_by_admin"))
-	case "resend":
-		a.changed(w, r, id, "invited", a.people.Resend(ctx, tenant, id))
-	case "suspend":
-		a.changed(w, r, id, "suspended", a.people.Suspend(ctx, tenant, id, why))
-	case "reinstate":
-		a.changed(w, r, id, "reinstated", a.people.Reinstate(ctx, tenant, id, why))
-	case "unlock":
-		a.changed(w, r, id, "unlocked", a.people.Unlock(ctx, tenant, id, why))
-	case "reset-factor":
-		a.changed(w, r, id, "factor-reset", a.resetFactor(ctx, id, why))
-	default:
-		a.fail(w, r, http.StatusNotFound)
-	}
-}
-
-// resetFactor takes a second factor away, and with it every sign-in that it was given in:
-// without authn's part a ticket would still hold what a lost phone had proven.
-func (a *app) resetFactor(ctx context.Context, id audit.ActorID, why string) error {
-	switch on, err := a.factors.Enrolled(ctx, tenant, id); {
-	case err != nil:
-		return err
-	case !on:
-		return mfa.ErrNotEnrolled
-	}
-	return a.people.ResetFactor(ctx, tenant, id, why, func(ctx context.Context) error {
-		return a.factors.Reset(ctx, tenant, id, why)
-	})
-}
-
-// changed answers a change to an account.
-func (a *app) changed(w http.ResponseWriter, r *http.Request, id audit.ActorID, done string, err error) {
+	ctx := r.Context()
+	m, err := a.member(ctx, r)
+	to, done := "/team/"+url.PathEscape(string(m.ID)), ""
+	s, _ := session.From(ctx)
 	switch {
-	case err == nil, errors.Is(err, authn.ErrPending), errors.Is(err, mfa.ErrPending):
-		http.Redirect(w, r, "/team/"+url.PathEscape(string(id))+"?done="+done, http.StatusSeeOther)
-	case errors.Is(err, session.ErrNotFound), errors.Is(err, authn.ErrNotFound), errors.Is(err, mfa.ErrNotEnrolled):
-		a.fail(w, r, http.StatusNotFound)
-	case errors.Is(err, authn.ErrState), errors.Is(err, authn.ErrConflict), errors.Is(err, mfa.ErrConflict):
-		a.fail(w, r, http.StatusConflict)
+	case err != nil:
+	case s.Person == m.ID: // nobody locks themselves out
+		err = authn.ErrState
+	case r.PathValue("change") == "end-sessions":
+		done, err = "sessions-ended", a.sessions.EndAll(ctx, tenant, m.ID, "ended_by_admin")
 	default:
-		a.fail(w, r, http.StatusServiceUnavailable)
+		done, err = a.carry(ctx, r.PathValue("change"), m.ID, whyOf(r))
 	}
+	a.changedAt(w, r, to, done, err)
+}
+
+// resetMemberFactor is for a colleague whose phone is gone.
+func (a *app) resetMemberFactor(w http.ResponseWriter, r *http.Request, g rbac.Granted[Member]) {
+	if !a.form(w, r) {
+		return
+	}
+	id, err := g.Resource().ID, error(nil)
+	if s, _ := session.From(r.Context()); s.Person == id {
+		err = authn.ErrState
+	} else {
+		err = a.resetFactor(r.Context(), id, whyOf(r))
+	}
+	a.changedAt(w, r, "/team/"+url.PathEscape(string(id)), "factor-reset", err)
 }

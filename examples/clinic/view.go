@@ -115,7 +115,27 @@ func doneText(code string) string {
 	case "reinstated":
 		return "The account is active again."
 	case "factor-reset":
-		return "The second factor is reset. The person sets up a new one at the next sign-in."
+		return "The second factor is reset. The person was told, and sets up a new one with the next sign-in."
+	case "approved":
+		return "The account is approved. The person was told and can sign in."
+	case "removed":
+		return "The account is closed for good and signed out everywhere."
+	case "portal-invited":
+		return "The invitation is on its way to the patient."
+	case "phone-on":
+		return "Codes from your phone are on. Now make recovery codes, for the day the phone is gone."
+	case "phone-moved":
+		return "The new phone is set up, and the old one makes no codes any more. Please sign in again."
+	case "phone-off":
+		return "Codes from your phone are off. Please sign in again."
+	case "start-again":
+		return "That took too long. Please start again."
+	case "network":
+		return "The networks are saved. They hold from now on, for everybody."
+	case "banner":
+		return "The banner is saved. Everybody reads it at the next sign-in."
+	case "accounts":
+		return "The rules for accounts are saved. They hold from now on, for everybody."
 	}
 	return ""
 }

@@ -55,8 +55,10 @@ func (a *app) publicRoutes(mux *rbac.Mux) {
 	mux.Public("GET /readyz", "says whether the parts answer", http.HandlerFunc(a.readyz))
 	mux.Public("GET /{$}", "leads to the dashboard or to signing in", http.RedirectHandler("/dashboard", http.StatusSeeOther))
 	mux.Public("GET /sign-in", signingIn, http.HandlerFunc(a.signInPage))
+	mux.Public("GET /forgot", signingIn, http.HandlerFunc(a.forgotPage))
+	mux.Public("POST /forgot", signingIn, http.HandlerFunc(a.forgot))
 	mux.Public("POST /sign-in", signingIn, http.HandlerFunc(a.signIn))
-	for _, step := range []string{"code", "enrol", "password"} {
+	for _, step := range []string{"code", "enrol", "password", "banner"} {
 		mux.Public("GET /sign-in/"+step, signingIn, http.HandlerFunc(a.stepPage))
 		mux.Public("POST /sign-in/"+step, signingIn, http.HandlerFunc(a.continueSignIn))
 	}
@@ -75,6 +77,21 @@ func (a *app) personalRoutes(mux *rbac.Mux) {
 	mux.Public("GET /locked", "tells only whose screen it is", http.HandlerFunc(a.lockedPage))
 	mux.Public("POST /unlock", "nobody acts from a locked screen; authn, mfa and session record it", http.HandlerFunc(a.unlock))
 	mux.SignedIn("GET /security", "one's own sessions", http.HandlerFunc(a.security))
+	for _, own := range []struct {
+		pattern string
+		page    http.HandlerFunc
+	}{
+		{"GET /security/password", a.passwordPage},
+		{"POST /security/password", a.changePassword},
+		{"GET /security/codes", a.codesPage},
+		{"POST /security/codes", a.issueCodes},
+		{"GET /security/phone", a.phonePage},
+		{"POST /security/phone", a.beginPhone},
+		{"POST /security/phone/confirm", a.confirmPhone},
+		{"POST /security/phone/end", a.endPhone},
+	} {
+		mux.SignedIn(own.pattern, "one's own password and second factor; authn and mfa record it", own.page)
+	}
 	mux.SignedIn("POST /security/sessions/end-others", "one's own sessions", http.HandlerFunc(a.endOtherSessions))
 	mux.SignedIn("POST /security/sessions/{session}/end", "one's own sessions", http.HandlerFunc(a.endOwnSession))
 }
@@ -98,6 +115,13 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one.Handle("GET /patients/{patient}/history", historyRead, a.recordHistory)
 	one.Handle("GET /patients/{patient}/note/history", historyRead, a.noteHistory)
 	one.Handle("POST /patients/{patient}/claims", claimSubmit, a.submitClaim)
+	one.Handle("GET /patients/{patient}/portal", portalRead, a.portalPage)
+	one.Handle("POST /patients/{patient}/portal", portalManage, a.invitePatient)
+	one.Handle("POST /patients/{patient}/portal/reset-factor", portalReset, a.resetPatientFactor)
+	one.Handle("POST /patients/{patient}/portal/{change}", portalManage, a.changePortal)
+	mine := rbac.For(mux, a.ownPatient)
+	mine.Handle("GET /me", patientRead, a.myRecordPage)
+	mine.Handle("GET /me/access", accessRead, a.accessPage)
 }
 
 func (a *app) claimRoutes(mux *rbac.Mux) {
@@ -116,9 +140,16 @@ func (a *app) adminRoutes(mux *rbac.Mux) {
 	here.Handle("POST /team/invite", teamManage, a.inviteMember)
 	here.Handle("POST /team/{member}/sessions/{session}/end", teamManage, a.endMemberSession)
 	here.Handle("POST /team/{member}/{change}", teamManage, a.changeMember)
+	rbac.For(mux, a.member).Handle("POST /team/{member}/reset-factor", memberReset, a.resetMemberFactor)
 	here.Handle("GET /settings", settingsRead, a.settingsPage)
 	here.Handle("GET /settings/sign-in", settingsRead, a.rulesPage)
 	here.Handle("POST /settings/sign-in", settingsChange, a.saveRules)
+	here.Handle("GET /settings/accounts", settingsRead, a.accountRulesPage)
+	here.Handle("POST /settings/accounts", settingsChange, a.saveAccountRules)
+	here.Handle("GET /settings/network", settingsRead, a.networkPage)
+	here.Handle("POST /settings/network", settingsChange, a.saveNetwork)
+	here.Handle("GET /settings/banner", settingsRead, a.bannerPage)
+	here.Handle("POST /settings/banner", settingsChange, a.saveBanner)
 	here.Handle("GET /settings/keys", settingsRead, a.keysPage)
 	here.Handle("POST /settings/keys/renew", keysRenew, a.renewKeys)
 	here.Handle("GET /audit", auditRead, a.auditPage)
@@ -241,6 +272,12 @@ func (a *app) whoami(r *http.Request) (*viewUser, rbac.Permitted, []navItem) {
 	if !ok || actor.ID == "" {
 		return nil, rbac.Permitted{}, nil
 	}
+	if actor.Kind == audit.KindPatient {
+		may, _ := rbac.MayAnywhere(ctx, a.access)
+		return &viewUser{"Patient portal", ""}, may, marked(r, []navItem{
+			{Href: "/me", Text: "My record"}, {Href: "/security", Text: "My security"},
+		})
+	}
 	label, err := a.access.Label(ctx)
 	if err != nil {
 		return nil, rbac.Permitted{}, nil
@@ -266,10 +303,15 @@ func (a *app) whoami(r *http.Request) (*viewUser, rbac.Permitted, []navItem) {
 		}
 	}
 	items = append(items, navItem{Href: "/security", Text: "My security"})
+	return &viewUser{m.Name, label}, may, marked(r, items)
+}
+
+// marked returns the items with the page that is open marked.
+func marked(r *http.Request, items []navItem) []navItem {
 	for i := range items {
 		items[i].Current = r.URL.Path == items[i].Href
 	}
-	return &viewUser{m.Name, label}, may, items
+	return items
 }
 
 // holds reports whether the person has the action anywhere; what cannot be decided is hidden.
