@@ -231,3 +231,24 @@ func ExampleNetwork_Replace() {
 	// me: true the first list: true
 	// <nil>
 }
+
+// A tenant's rules are saved as a whole, against the version that the editor saw, and are in force
+// with the next step of every sign-in.
+func ExampleManager_SavePolicy() {
+	people := open(&post{})
+	boss := audit.Actor{ID: "boss", Kind: audit.KindStaff, Tenant: "clinic", Origin: browser.Addr}
+	ctx := audit.WithActor(context.Background(), boss)
+	p, err := people.Policy(ctx, "clinic")
+	if err != nil {
+		log.Fatal(err)
+	}
+	p.Patients, p.ApproveStaff = authn.Required, true
+	fmt.Println(people.SavePolicy(ctx, "clinic", p, false))
+	fmt.Println(people.SavePolicy(ctx, "clinic", p, false)) // of a version that is over
+	p, err = people.Policy(ctx, "clinic")
+	fmt.Println(p.Version, p.Patients == authn.Required, err)
+	// Output:
+	// <nil>
+	// authn: changed by somebody else
+	// 1 true <nil>
+}
