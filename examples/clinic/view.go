@@ -66,78 +66,44 @@ func loadPages() (pages, error) {
 	return all, nil
 }
 
-// doneTexts are the messages a redirect may ask for with ?done=…; the words never come
-// from the address itself.
+// doneText returns the message that a redirect asks for with ?done=…, "" for none of these:
+// the words never come from the address itself.
 func doneText(code string) string {
-	switch code {
-	case "signed-out":
-		return "You are signed out, on every device."
-	case "signed-out-here":
-		return "You are signed out here. Other devices stay signed in."
-	case "others-ended":
-		return "All other sessions are ended. They stopped working at once."
-	case "sessions-ended":
-		return "All sessions of this account are ended. They stopped working at once."
-	case "rules":
-		return "The rules are saved. They hold from now on, for everybody."
-	case "discarded":
-		return "What you had typed is thrown away."
-	case "registered":
-		return "The patient is registered."
-	case "note":
-		return "The note is saved."
-	case "roles":
-		return "The change is saved. It holds from the person’s next click on."
-	case "choices":
-		return "Saved. It holds from everybody’s next click on."
-	case "paper":
-		return "It is in the record."
-	case "paper-deleted":
-		return "It is deleted. It can still be put back."
-	case "paper-restored":
-		return "It is back in the record."
-	case "paper-purged":
-		return "It is destroyed for good."
-	case "claim":
-		return "The claim is submitted."
-	case "claim-moved":
-		return "The step is on record."
-	case "invited":
-		return "The invitation is on its way."
-	case "renewing":
-		return "The keys are being renewed. You can go on working."
-	case "session-ended":
-		return "The session is ended. It stopped working at once."
-	case "suspended":
-		return "The account is suspended and signed out everywhere."
-	case "unlocked":
-		return "Wrong tries are forgotten. The person can sign in again."
-	case "reinstated":
-		return "The account is active again."
-	case "factor-reset":
-		return "The second factor is reset. The person was told, and sets up a new one with the next sign-in."
-	case "approved":
-		return "The account is approved. The person was told and can sign in."
-	case "removed":
-		return "The account is closed for good and signed out everywhere."
-	case "portal-invited":
-		return "The invitation is on its way to the patient."
-	case "phone-on":
-		return "Codes from your phone are on. Now make recovery codes, for the day the phone is gone."
-	case "phone-moved":
-		return "The new phone is set up, and the old one makes no codes any more. Please sign in again."
-	case "phone-off":
-		return "Codes from your phone are off. Please sign in again."
-	case "start-again":
-		return "That took too long. Please start again."
-	case "network":
-		return "The networks are saved. They hold from now on, for everybody."
-	case "banner":
-		return "The banner is saved. Everybody reads it at the next sign-in."
-	case "accounts":
-		return "The rules for accounts are saved. They hold from now on, for everybody."
-	}
-	return ""
+	return map[string]string{
+		"signed-out":      "You are signed out, on every device.",
+		"signed-out-here": "You are signed out here. Other devices stay signed in.",
+		"others-ended":    "All other sessions are ended. They stopped working at once.",
+		"sessions-ended":  "All sessions of this account are ended. They stopped working at once.",
+		"rules":           "The rules are saved. They hold from now on, for everybody.",
+		"discarded":       "What you had typed is thrown away.",
+		"registered":      "The patient is registered.",
+		"note":            "The note is saved.",
+		"roles":           "The change is saved. It holds from the person’s next click on.",
+		"choices":         "Saved. It holds from everybody’s next click on.",
+		"paper":           "It is in the record.",
+		"paper-deleted":   "It is deleted. It can still be put back.",
+		"paper-restored":  "It is back in the record.",
+		"paper-purged":    "It is destroyed for good.",
+		"claim":           "The claim is submitted.",
+		"claim-moved":     "The step is on record.",
+		"invited":         "The invitation is on its way.",
+		"renewing":        "The keys are being renewed. You can go on working.",
+		"session-ended":   "The session is ended. It stopped working at once.",
+		"suspended":       "The account is suspended and signed out everywhere.",
+		"unlocked":        "Wrong tries are forgotten. The person can sign in again.",
+		"reinstated":      "The account is active again.",
+		"factor-reset":    "The second factor is reset. The person was told, and sets up a new one with the next sign-in.",
+		"approved":        "The account is approved. The person was told and can sign in.",
+		"removed":         "The account is closed for good and signed out everywhere.",
+		"portal-invited":  "The invitation is on its way to the patient.",
+		"phone-on":        "Codes from your phone are on. Now make recovery codes, for the day the phone is gone.",
+		"phone-moved":     "The new phone is set up, and the old one makes no codes any more. Please sign in again.",
+		"phone-off":       "Codes from your phone are off. Please sign in again.",
+		"start-again":     "That took too long. Please start again.",
+		"network":         "The networks are saved. They hold from now on, for everybody.",
+		"banner":          "The banner is saved. Everybody reads it at the next sign-in.",
+		"accounts":        "The rules for accounts are saved. They hold from now on, for everybody.",
+	}[code]
 }
 
 // render writes a page. A template that fails shows nothing half-written.
