@@ -59,7 +59,7 @@ func (m *Manager) lookup(ctx context.Context, t audit.Tenant, identifier string)
 	if !ok {
 		name = "\x00" // no identifier canonicalises to this; same work for nonsense
 	}
-	term, err := m.p.Vault.Term(ctx, t, indexIdentifier, name)
+	term, err := m.p.Vault.LastingTerm(ctx, t, indexIdentifier, name)
 	if err != nil {
 		return subject{}, unavailable("looking up an identifier", err)
 	}
@@ -85,7 +85,7 @@ func (m *Manager) enter(ctx context.Context, p *Person, identifier string) error
 	if !ok {
 		return ErrIdentifier
 	}
-	term, err := m.p.Vault.Term(ctx, p.Tenant, indexIdentifier, name)
+	term, err := m.p.Vault.LastingTerm(ctx, p.Tenant, indexIdentifier, name)
 	if err != nil {
 		return unavailable("indexing an identifier", err)
 	}

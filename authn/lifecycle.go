@@ -13,7 +13,8 @@ import (
 // Each change below ends the person's sessions where it ends a right, writes its rows and
 // its messages in one step, and then carries the messages out; what fails there is retried
 // by Run. Who may do it is the host's to decide, with rbac, before the call; the actor in
-// ctx is recorded. The answers: ErrNotFound, ErrState, ErrUnavailable (nothing was
+// ctx is recorded, this package where there is none. An actor of another tenant, or an anonymous
+// one: ErrNoActor. The answers: ErrNotFound, ErrState, ErrUnavailable (nothing was
 // changed, though sessions may have ended), ErrPending (it was).
 
 // Approve lets somebody in who has set up their account and waits for it, where the policy asks
@@ -130,9 +131,22 @@ func (m *Manager) ResetFactor(ctx context.Context, t audit.Tenant, person audit.
 
 // admin carries out a change by whoever is in ctx.
 func (m *Manager) admin(ctx context.Context, c change) error {
+	if err := m.own(ctx, c.tenant, c.action); err != nil {
+		return err
+	}
 	c.actor = acting(ctx, c.tenant)
 	_, err := m.change(ctx, c)
 	return err
+}
+
+// own refuses whoever is in ctx for another tenant, and nobody in particular: that is a mistake of
+// the host's, and no change is worth it.
+func (m *Manager) own(ctx context.Context, t audit.Tenant, action audit.Action) error {
+	a, ok := audit.ActorFrom(ctx)
+	if ok && (a.Kind == audit.KindAnonymous || a.Tenant != "" && a.Tenant != t) {
+		return m.stranger(ctx, a, a.Tenant != t, action)
+	}
+	return nil
 }
 
 // move changes the state where it is one of from, and is ErrState otherwise.

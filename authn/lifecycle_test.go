@@ -93,7 +93,7 @@ func TestInvite(t *testing.T) {
 	require.ErrorIs(t, err, authn.ErrExists)
 	_, err = h.m.Invite(ctx, clinic, authn.Newcomer{ID: "th-1", Identifier: "bob@example.com"})
 	require.ErrorIs(t, err, authn.ErrExists)
-	_, err = h.m.Invite(ctx, "another", authn.Newcomer{ID: "th-1", Identifier: ada})
+	_, err = h.m.Invite(t.Context(), "another", authn.Newcomer{ID: "th-1", Identifier: ada})
 	require.NoError(t, err)
 	for _, n := range []authn.Newcomer{
 		{},
@@ -277,7 +277,7 @@ func TestSuspendReinstateRemove(t *testing.T) {
 	_, err = h.m.Invite(ctx, clinic, authn.Newcomer{Identifier: ada})
 	require.NoError(t, err, "the identifier is free again")
 	require.ErrorIs(t, h.m.Suspend(ctx, clinic, "nobody", ""), authn.ErrNotFound)
-	require.ErrorIs(t, h.m.Suspend(ctx, "another", p.ID, ""), authn.ErrNotFound)
+	require.ErrorIs(t, h.m.Suspend(t.Context(), "another", p.ID, ""), authn.ErrNotFound)
 }
 
 func TestAdminReset(t *testing.T) {

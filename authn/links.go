@@ -106,11 +106,14 @@ func usableID(id string) bool {
 
 // Invite makes a person who may not sign in yet, reserves a seat for them and mails an
 // invitation. The identifier or ID is taken: ErrExists. Unusable ones, and a kind that cannot
-// sign in: ErrIdentifier. No seat: ErrNoSeat. What the person may do is the host's to grant, with
-// Options.Admission or beside it.
+// sign in: ErrIdentifier. No seat: ErrNoSeat. An actor of another tenant: ErrNoActor. What the
+// person may do is the host's to grant, with Options.Admission or beside it.
 func (m *Manager) Invite(ctx context.Context, t audit.Tenant, n Newcomer) (Person, error) {
 	if n.Identifier == "" {
 		return Person{}, ErrIdentifier
+	}
+	if a, ok := audit.ActorFrom(ctx); ok && a.Tenant != "" && a.Tenant != t {
+		return Person{}, m.stranger(ctx, a, true, ActionInvite)
 	}
 	p, err := m.newcomer(ctx, t, n)
 	if err != nil {
@@ -172,6 +175,9 @@ func (m *Manager) Resend(ctx context.Context, t audit.Tenant, person audit.Actor
 			ch.Void = true
 			return move(a, ch, Invited, Invited)
 		},
+	}
+	if err := m.own(ctx, t, ActionResend); err != nil {
+		return err
 	}
 	c.actor = acting(ctx, t)
 	a, err := m.account(ctx, t, person)

@@ -56,7 +56,7 @@ func (m *Manager) SavePolicy(ctx context.Context, t audit.Tenant, p Policy, conf
 	}
 	a, ok := audit.ActorFrom(ctx)
 	if !ok || a.Kind == audit.KindAnonymous || a.Tenant != t || t == "" {
-		return m.stranger(ctx, a, ok)
+		return m.stranger(ctx, a, ok, ActionPolicy)
 	}
 	if err := p.Validate(); err != nil {
 		return err
@@ -107,14 +107,14 @@ func (p *Policy) confirm(next *Policy, a audit.Actor, confirmed bool) error {
 	return err
 }
 
-// stranger records that somebody reached for the policy of a tenant that is not theirs, in the
+// stranger records that somebody reached for what belongs to a tenant that is not theirs, in the
 // log of their own.
-func (m *Manager) stranger(ctx context.Context, a audit.Actor, ok bool) error {
+func (m *Manager) stranger(ctx context.Context, a audit.Actor, ok bool, action audit.Action) error {
 	if !ok || a.Tenant == "" || a.Kind == "" {
 		return ErrNoActor
 	}
 	return errors.Join(ErrNoActor, m.durable(ctx, audit.Event{
-		Tenant: a.Tenant, Action: ActionPolicy, Verb: audit.Update, Actor: a, Outcome: audit.Failure, Code: "other_tenant",
+		Tenant: a.Tenant, Action: action, Verb: audit.Update, Actor: a, Outcome: audit.Failure, Code: "other_tenant",
 	}))
 }
 

@@ -16,6 +16,7 @@ import (
 // while the index is rotated, else one. All of them are written, and any of them finds a row.
 type liveRoots struct {
 	roots   []*indexRoot
+	first   atomic.Pointer[indexRoot] // of epoch 1, once LastingTerm asked for it
 	place   indexPlace
 	expires time.Time
 }
@@ -57,6 +58,27 @@ func (r *indexRoot) derive(id macID) *macPool {
 	}
 	r.macs.Store(&macs)
 	return m
+}
+
+// firstRoot returns the tenant's first index root, which its rotations leave where it is.
+func (v *Vault) firstRoot(ctx context.Context, t audit.Tenant, l *liveRoots) (*indexRoot, error) {
+	if l.roots[0].epoch == 1 {
+		return l.roots[0], nil
+	}
+	if r := l.first.Load(); r != nil {
+		return r, nil
+	}
+	recs, err := v.olderIndexKeys(ctx, t, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	k, err := v.open(ctx, recs[0])
+	if err != nil {
+		return nil, err
+	}
+	r := newIndexRoot(k)
+	l.first.Store(r)
+	return r, nil
 }
 
 // indexPlace is how far a tenant's index has come, a number that only grows: four for each

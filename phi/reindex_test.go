@@ -193,3 +193,40 @@ func TestRotateIndex(t *testing.T) {
 		require.Equal(t, "index", e.Detail["kind"])
 	}
 }
+
+// The lasting term is that of the first root, whatever rotations do, in this process and the next.
+func TestLastingTerm(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	h := newRoster(t, phi.NewMemoryTerms())
+	v := w.vault(t)
+	first, err := v.LastingTerm(t.Context(), clinic, "i", "x")
+	require.NoError(t, err)
+	now, err := v.Term(t.Context(), clinic, "i", "x")
+	require.NoError(t, err)
+	require.Equal(t, now, first)
+	for range 3 {
+		_, err := h.rotator(v, phi.RotatorOptions{}).Rotate(t.Context(), phi.RotateIndex, clinic)
+		require.NoError(t, err)
+		for _, v := range []*phi.Vault{v, v, w.vault(t)} {
+			term, err := v.LastingTerm(t.Context(), clinic, "i", "x")
+			require.NoError(t, err)
+			require.Equal(t, first, term)
+			term, err = v.Term(t.Context(), clinic, "i", "x")
+			require.NoError(t, err)
+			require.NotEqual(t, first[1:], term[1:])
+		}
+	}
+	empty, err := v.LastingTerm(t.Context(), clinic, "i", "")
+	require.NoError(t, err)
+	require.Nil(t, empty)
+	_, err = v.LastingTerm(t.Context(), "", "i", "x")
+	require.ErrorIs(t, err, phi.ErrBinding)
+	other, err := v.LastingTerm(t.Context(), "another", "i", "x")
+	require.NoError(t, err)
+	require.NotEqual(t, first, other)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = w.vault(t).LastingTerm(gone, clinic, "i", "x")
+	require.ErrorIs(t, err, phi.ErrUnavailable)
+}

@@ -59,7 +59,8 @@ type mac struct {
 // stolen database shows; so index what is nearly unique and nothing with few values. An empty
 // value has no term: the result is nil.
 //
-// When a rotation of the tenant's index ends, the term of a value changes. See Terms.
+// When a rotation of the tenant's index ends, the term of a value changes. See Terms, and
+// LastingTerm for a column that is not filled again.
 func (v *Vault) Term(ctx context.Context, t audit.Tenant, index, normalised string) ([]byte, error) {
 	return v.AppendTerm(ctx, nil, t, index, normalised)
 }
@@ -71,6 +72,22 @@ func (v *Vault) AppendTerm(ctx context.Context, dst []byte, t audit.Tenant, inde
 		return dst, err
 	}
 	return live.roots[0].mac(macID{index, rawTerm, shapeExact}).appendTerm(dst, normalised), nil
+}
+
+// LastingTerm is Term under the tenant's first index root, which no rotation replaces: for a
+// look-up column that nobody fills again, such as that of the names people sign in with. It is
+// not changed by a rotation, and so not helped by one: what a stolen root gave away of it stays
+// given away.
+func (v *Vault) LastingTerm(ctx context.Context, t audit.Tenant, index, normalised string) ([]byte, error) {
+	live, err := v.liveIndex(ctx, t, index)
+	if err != nil || normalised == "" {
+		return nil, err
+	}
+	first, err := v.firstRoot(ctx, t, live)
+	if err != nil {
+		return nil, err
+	}
+	return first.mac(macID{index, rawTerm, shapeExact}).appendTerm(nil, normalised), nil
 }
 
 // Terms returns one term for each live epoch of the tenant's index root, oldest first: two

@@ -11,7 +11,8 @@
 //	}
 //	server := &http.Server{Addr: addr, Handler: held}
 //
-// Hold is the outermost handler, because whatever wraps it sees bytes that may be withheld
+// Hold is the outermost handler that writes a body (session.SecurityHeaders and RequireHTTPS,
+// which write headers and redirects, stand around it), because whatever wraps it sees bytes that may be withheld
 // and whatever it wraps cannot reach around it: its response writer has no Unwrap. Inside,
 // audit.Decide says what was allowed or denied, audit.Seen what was revealed, audit.Exempt
 // that a response reveals nothing; guards do so for their routes.

@@ -39,8 +39,8 @@ type Options struct {
 }
 
 // Hold returns next wrapped so that no byte of a response leaves before everything that was
-// decided and seen for it is durable in rec. It is the outermost handler and the only one
-// that wraps the response. It returns an error if rec or next is nil.
+// decided and seen for it is durable in rec. It is the outermost handler that writes a body
+// and the only one that wraps the response. It returns an error if rec or next is nil.
 //
 // A response that nobody decided about is replaced by a bare 500, one that cannot be recorded
 // by a bare 503 with Retry-After, both with the headers as they were before next ran; a

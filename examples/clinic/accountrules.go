@@ -12,9 +12,10 @@ import (
 
 // accountRules are what the clinic asks of accounts, of the team and of patients apart.
 type accountRules struct {
-	Version int64
-	Kinds   []accountRule
-	Both    bool // who is asked once more gives password and code
+	Version   int64
+	Kinds     []accountRule
+	Both      bool // who is asked once more gives password and code
+	MayChange bool
 }
 
 type accountRule struct {
@@ -52,6 +53,7 @@ func (a *app) accountRulesPage(w http.ResponseWriter, r *http.Request, _ rbac.Gr
 }
 
 func (a *app) showAccountRules(w http.ResponseWriter, r *http.Request, status int, d accountRules, problem string) {
+	d.MayChange = holds(r.Context(), a, settingsChange)
 	a.render(w, r, status, "accounts", view{Title: "Accounts", Problem: problem, Data: d})
 }
 

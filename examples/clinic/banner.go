@@ -59,6 +59,7 @@ type bannerData struct {
 	Version        int64 // of the policy
 	Words, Now     string
 	Always         bool
+	MayChange      bool
 	Read, Everyone int // people of the team who acknowledged these words, and all
 }
 
@@ -83,6 +84,7 @@ func (a *app) bannerPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 }
 
 func (a *app) showBanner(w http.ResponseWriter, r *http.Request, status int, d bannerData, problem string) {
+	d.MayChange = holds(r.Context(), a, settingsChange)
 	a.render(w, r, status, "bannerform", view{Title: "Banner", Problem: problem, Data: d})
 }
 

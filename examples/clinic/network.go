@@ -32,6 +32,7 @@ type networkData struct {
 	Try             string // an address to try
 	Tried           []tried
 	First, Yourself bool // what has to be confirmed before this is saved
+	MayChange       bool
 }
 
 // tried says whether somebody would pass the rules in the form.
@@ -52,6 +53,7 @@ func (a *app) networkPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted
 
 func (a *app) showNetwork(w http.ResponseWriter, r *http.Request, status int, d networkData, rules authn.Network, problem string) {
 	own := a.addr(r)
+	d.MayChange = holds(r.Context(), a, settingsChange)
 	d.Own, d.Readable, d.OwnPasses = own.String(), status != http.StatusUnprocessableEntity, rules.WouldAllow(audit.KindStaff, own)
 	a.render(w, r, status, "network", view{Title: "Networks", Problem: problem, Data: d})
 }

@@ -272,6 +272,7 @@ func TestRenewalCommandSurvivesKill(t *testing.T) {
 		w.step("everything_is_readable_and_on_record", func(t *testing.T) {
 			w.restart(t)
 			w.requireReadable(t)
+			w.enter().signIn(paul, demoPassword) // whom an index finds as well
 			ordered := w.alma.events(url.Values{"period": {"24h"}, "action": {string(actionRenewalOrdered)}})
 			require.Len(t, ordered, 2)
 			require.Contains(t, w.alma.get("/audit/"+ordered[0]).text(), "yearly renewal")

@@ -94,6 +94,7 @@ func doneText(code string) string {
 		"reinstated":      "The account is active again.",
 		"factor-reset":    "The second factor is reset. The person was told, and sets up a new one with the next sign-in.",
 		"approved":        "The account is approved. The person was told and can sign in.",
+		"password-asked":  "The old password no longer works. A link for a new one is on its way to the person.",
 		"removed":         "The account is closed for good and signed out everywhere.",
 		"portal-invited":  "The invitation is on its way to the patient.",
 		"phone-on":        "Codes from your phone are on. Now make recovery codes, for the day the phone is gone.",
