@@ -109,12 +109,17 @@ func (m *Manager) settle(ctx context.Context, t audit.Tenant, id audit.ActorID) 
 
 // endAll ends a person's sessions, and with everything what else they hold.
 func (m *Manager) endAll(ctx context.Context, t audit.Tenant, id audit.ActorID, reason string, everything bool) error {
-	all := []Ender{m.p.Sessions}
+	err := m.p.Sessions.EndAll(ctx, t, id, reason)
 	if everything {
-		all = append(all, m.o.Also...)
+		err = errors.Join(err, m.endAlso(ctx, t, id, reason))
 	}
+	return err
+}
+
+// endAlso ends what a person holds beside sessions. One that fails keeps no other from being ended.
+func (m *Manager) endAlso(ctx context.Context, t audit.Tenant, id audit.ActorID, reason string) error {
 	var failed []error
-	for _, e := range all { // one that fails keeps no other from being ended
+	for _, e := range m.o.Also {
 		failed = append(failed, e.EndAll(ctx, t, id, reason))
 	}
 	return errors.Join(failed...)

@@ -39,8 +39,13 @@ const lease = time.Minute
 
 // change carries out c. It returns the person as it is afterwards. ErrPending comes with a
 // change that was made.
-func (m *Manager) change(ctx context.Context, c change) (Person, error) {
-	prepared := false
+func (m *Manager) change(ctx context.Context, c change) (_ Person, err error) {
+	prepared, applied := false, false
+	defer func() {
+		if prepared && !applied && c.holds && !m.joined { // the seat was held for what did not come to pass
+			err = errors.Join(err, m.settle(context.WithoutCancel(ctx), c.tenant, c.person))
+		}
+	}()
 	for range conflicts {
 		acct, err := m.account(ctx, c.tenant, c.person)
 		if err != nil {
@@ -63,6 +68,7 @@ func (m *Manager) change(ctx context.Context, c change) (Person, error) {
 		if err != nil {
 			return Person{}, applyError(err)
 		}
+		applied = true
 		return ch.Person, m.deliverNow(ctx, ch.Messages)
 	}
 	return Person{}, unavailable("changing an account", ErrConflict)
@@ -79,7 +85,13 @@ func (m *Manager) prepare(ctx context.Context, c change) error {
 	if !c.ends || m.joined {
 		return nil
 	}
-	if err := m.endAll(ctx, c.tenant, c.person, c.reason, c.leaves); err != nil {
+	err := m.p.Sessions.EndAll(ctx, c.tenant, c.person, c.reason)
+	if c.leaves { // one that fails must not keep anybody from being locked out: delivering ends it, or Run
+		if also := m.endAlso(ctx, c.tenant, c.person, c.reason); also != nil {
+			m.warn(ctx, "authn: not everything that somebody holds could be ended yet")
+		}
+	}
+	if err != nil {
 		return unavailable("ending sessions", err)
 	}
 	return nil

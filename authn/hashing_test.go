@@ -288,7 +288,7 @@ func approvedOnly(t *testing.T) {
 	require.ErrorIs(t, err, authn.ErrDenied)
 	h.plant(p, somePHC)
 	_, err = h.signIn("password")
-	require.ErrorIs(t, err, authn.ErrUnavailable, "a stored Argon2id hash is not looked at")
+	require.ErrorIs(t, err, authn.ErrDenied, "a stored Argon2id hash is not looked at, and nobody is told that it is there")
 	for _, edit := range []func(*authn.Options){
 		func(o *authn.Options) { o.PBKDF2 = false },
 		func(o *authn.Options) { o.Breaches = nobodyStole{} },

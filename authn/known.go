@@ -11,7 +11,8 @@ import (
 
 // A browser in which somebody has signed in wholly is known from then on, to the tenant and for
 // this person: wrong passwords and codes that come from it are counted apart from everybody
-// else's, and the budgets of addresses and tenants do not hold it up. So whoever keeps guessing
+// else's, and it has as many tries in a window as an address has, before it draws on the budgets of
+// addresses and tenants. So whoever keeps guessing
 // elsewhere keeps nobody out who works where they always do. It proves nothing and spares nobody
 // a step: the state of a sign-in does not hold it, and only the throttle asks for it.
 

@@ -38,6 +38,7 @@ func (m *Manager) SetUp(ctx context.Context, t audit.Tenant, n Newcomer) (link S
 
 // firstAdministrator returns who waits for a set-up link, somebody new if nobody does.
 func (m *Manager) firstAdministrator(ctx context.Context, t audit.Tenant, n Newcomer) (audit.ActorID, error) {
+	var waiting audit.ActorID
 	for p, err := range m.People(ctx, t, "") {
 		if err != nil {
 			return "", err
@@ -45,9 +46,19 @@ func (m *Manager) firstAdministrator(ctx context.Context, t audit.Tenant, n Newc
 		if p.State != Invited {
 			return "", ErrSetUpDone
 		}
-		if same, err := m.sameIdentifier(ctx, p, n.Identifier); err != nil || same {
-			return p.ID, err
+		if waiting != "" {
+			continue
 		}
+		same, err := m.sameIdentifier(ctx, p, n.Identifier)
+		if err != nil {
+			return "", err
+		}
+		if same {
+			waiting = p.ID
+		}
+	}
+	if waiting != "" {
+		return waiting, nil
 	}
 	p, err := m.newcomer(ctx, t, n)
 	if err != nil {

@@ -26,7 +26,8 @@ type Options struct {
 	// these a fifth is kept for browsers that are known for the person, see Client.Known.
 	Throttle Limits
 	// AddressTries is how many tries one network address (IPv6: one /64) has per
-	// AddressWindow, successful ones included: a whole clinic may sit behind one address.
+	// AddressWindow, successful ones included: a whole clinic may sit behind one address. A
+	// person's known browsers have as many together, and draw on the address's beyond them.
 	// Default 300 in 10 minutes.
 	AddressTries  int
 	AddressWindow time.Duration
@@ -104,6 +105,7 @@ func (o *Options) withDefaults() (Options, error) {
 		full.Policy = &p
 	}
 	own := full.Policy.Clone()
+	own.Version = min(own.Version, 0) // none is saved
 	full.Policy = &own
 	full.Throttle = full.Throttle.withDefaults()
 	set(&full.AddressTries, 300)

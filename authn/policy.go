@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -124,7 +123,7 @@ func (p *Policy) Validate() error {
 		{p.Staff > Optional || p.Patients > Optional, "no such enforcement"},
 		{p.Reproof > AllFactors, "no such proof"},
 		{!inactivity(p.InactiveStaff) || !inactivity(p.InactivePatients), "inactivity is a day to ten years"},
-		{len(p.Banner.Version) > maxBanner || !utf8.ValidString(p.Banner.Version), "the banner's version"},
+		{p.Banner.Version != printable(p.Banner.Version, maxBanner) || strings.TrimSpace(p.Banner.Version) != p.Banner.Version, "the banner's version"},
 		{p.Banner.Always && p.Banner.Version == "", "a banner without a version"},
 		{!shortestIn(p.Passwords.Alone, minAlone) || !shortestIn(p.Passwords.WithFactor, minWithMF), "the shortest password"},
 		{len(p.Passwords.Words) > maxWords || slices.ContainsFunc(p.Passwords.Words, unusableWord), "words for passwords"},
@@ -147,7 +146,7 @@ func inactivity(d time.Duration) bool {
 func shortestIn(n, least int) bool { return n == 0 || n >= least && n <= maxShortest }
 
 func unusableWord(s string) bool {
-	return len(s) < minWord || len(s) > maxWord || !utf8.ValidString(s) || strings.TrimSpace(s) != s
+	return len(s) < minWord || len(s) > maxWord || s != printable(s, maxWord) || strings.TrimSpace(s) != s
 }
 
 // Inactive reports whether somebody is locked out at now because they have not signed in for

@@ -108,7 +108,9 @@ func (m *Manager) provable(ctx context.Context, s subject, a Answer, c Client) e
 		return ErrProof
 	}
 	if s.known {
-		return nil
+		if in, err := m.knownBudget(ctx, s.tenant, s.id); in || err != nil {
+			return err
+		}
 	}
 	return m.admitAddress(ctx, s.tenant, c)
 }

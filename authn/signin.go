@@ -36,6 +36,13 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 // browser that is known for somebody does not draw on. One that is known for somebody else does.
 func (m *Manager) approach(ctx context.Context, t audit.Tenant, identifier string, c Client) (subject, error) {
 	k, known := m.recognise(ctx, t, c.Known)
+	if known {
+		in, err := m.knownBudget(ctx, t, k.Person)
+		if err != nil {
+			return subject{}, err
+		}
+		known = in
+	}
 	if !known {
 		if err := m.admit(ctx, t, c); err != nil {
 			return subject{}, err

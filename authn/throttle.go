@@ -22,6 +22,16 @@ func (m *Manager) admitAddress(ctx context.Context, t audit.Tenant, c Client) er
 	return m.spend(ctx, t, c, addressKey(c.Addr), m.o.AddressTries, CodeAddress)
 }
 
+// knownBudget counts a try from a browser that is known for somebody and reports whether it is one
+// of those that draw on no other budget: beyond them the browser is like any other.
+func (m *Manager) knownBudget(ctx context.Context, t audit.Tenant, who audit.ActorID) (bool, error) {
+	count, _, err := m.o.Windows.Hit(ctx, t, "known:"+string(who), m.o.AddressWindow, m.now())
+	if err != nil {
+		return false, unavailable("counting tries", err)
+	}
+	return count <= m.o.AddressTries, nil
+}
+
 // spend counts a try in a window. Only the first refusal of a window is recorded, or a flood of
 // requests would be a flood of events.
 func (m *Manager) spend(ctx context.Context, t audit.Tenant, c Client, key string, tries int, code string) error {
@@ -80,12 +90,12 @@ func (m *Manager) charge(ctx context.Context, s subject, f Family) error {
 	return &ThrottledError{RetryAfter: time.Second} // freed since; try again
 }
 
-// clear forgets failures after a success: they were consecutive until now. One in a known browser
-// forgets those of everywhere else too.
+// clear forgets failures after a success: they were consecutive until now, in known browsers and
+// everywhere else.
 func (m *Manager) clear(ctx context.Context, s subject, f Family) error {
 	err := m.p.Store.Clear(ctx, s.tenant, s.id, f, m.now())
-	if known, _ := m.bucket(s, f); err == nil && known != f {
-		err = m.p.Store.Clear(ctx, s.tenant, s.id, known, m.now())
+	if err == nil {
+		err = m.p.Store.Clear(ctx, s.tenant, s.id, f.Known(), m.now())
 	}
 	if err != nil {
 		return unavailable("noting a success", err)
@@ -136,6 +146,10 @@ func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bo
 	}
 	typed, sane := normalise(pw)
 	ok, stale, err := m.hash.check(row.Hash, typed)
+	if errors.Is(err, errNotApproved) { // whose owner asks for a new one: nobody else is to know that it is there
+		m.warn(ctx, "authn: a password hash is not of an approved kind")
+		return false, nil
+	}
 	if err != nil {
 		return false, unavailable("reading a password hash", err)
 	}

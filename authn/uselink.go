@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -137,6 +138,9 @@ func (m *Manager) linkPassword(ctx context.Context, l Link, a Answer, c Client, 
 		w.typed = acct.Person
 		if err := m.enter(ctx, &w.typed, a.Identifier); err != nil {
 			return w, err
+		}
+		if a, err := m.find(ctx, l.Tenant, w.typed.Term); err != nil || a.Person.ID != "" { // before a seat is held
+			return w, cmp.Or(err, ErrExists)
 		}
 		acct.Person = w.typed
 	}

@@ -164,11 +164,13 @@ func (m *Manager) rotate(ctx context.Context, v *visit, next Session, action aud
 	if len(all) > maxPurposes {
 		return "", fmt.Errorf("%w: more than %d purposes of one proof", ErrPolicy, maxPurposes)
 	}
+	for _, p := range all { // what cannot be recorded would end the session afterwards
+		if p.area != "" && !code(p.area, maxArea) || p.area == "" && (p.object.Type == "" || len(p.object.Type) > audit.MaxName || !name(p.object.Type)) {
+			return "", fmt.Errorf("%w: a purpose", ErrPolicy)
+		}
+	}
 	for _, p := range all {
 		if p.area != "" {
-			if !code(p.area, maxArea) {
-				return "", ErrPolicy
-			}
 			next.unlock(Fresh{p.area, until})
 			e.Detail["area."+p.area] = "unlocked"
 			continue

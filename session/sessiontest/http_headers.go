@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ type headerRule = conform.Rule[Answer]
 
 // HeaderRules returns the rules of TestHeaders.
 func HeaderRules() []headerRule {
-	return append(policyRules(), []headerRule{
+	all := append(policyRules(), []headerRule{
 		oneOf("x_frame_options", "X-Frame-Options: DENY, for browsers that do not know frame-ancestors", "X-Frame-Options", "DENY"),
 		oneOf("nosniff", "X-Content-Type-Options: nosniff (ASVS 5.0, 3.4.4)", "X-Content-Type-Options", "nosniff"),
 		oneOf("referrer_policy", "Referrer-Policy: same-origin or no-referrer (ASVS 5.0, 3.4.5)", "Referrer-Policy", "same-origin", "no-referrer"),
@@ -63,6 +64,22 @@ func HeaderRules() []headerRule {
 		{Name: "no_server_named", Clause: "No product and no version is named (ASVS 5.0, 13.4.6)", Run: noServer},
 		{Name: "clear_site_data", Clause: "Signing out clears cache and storage (ASVS 5.0, 14.3.1)", Run: clearSiteData},
 	}...)
+	for i, rule := range all {
+		all[i].Run = func(ctx context.Context, a Answer) error { return rule.Run(ctx, a.canonical()) }
+	}
+	return all
+}
+
+// canonical is the answer as it is read off the wire: a handler may have written names in any case.
+func (a Answer) canonical() Answer {
+	h := make(http.Header, len(a.Header))
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		for _, v := range a.Header[name] {
+			h.Add(name, v)
+		}
+	}
+	a.Header = h
+	return a
 }
 
 // one returns the only line of a field.
@@ -105,6 +122,9 @@ func permissions(_ context.Context, a Answer) error {
 	said := map[string]string{}
 	for entry := range strings.SplitSeq(line, ",") {
 		feature, allowed, _ := strings.Cut(strings.TrimSpace(entry), "=")
+		if feature == "" || strings.Trim(feature, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return errors.New("Permissions-Policy is no dictionary of RFC 9651, so browsers leave it out") //nolint:revive // a field's name
+		}
 		said[feature] = allowed
 	}
 	for _, feature := range []string{
@@ -127,16 +147,21 @@ func hsts(_ context.Context, a Answer) error {
 	if err != nil {
 		return err
 	}
-	age, subdomains := 0, false
+	age, subdomains, seen := 0, false, map[string]bool{}
 	for part := range strings.SplitSeq(strings.ToLower(line), ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		name, value, valued := strings.Cut(strings.TrimSpace(part), "=")
+		if seen[name] && name != "" {
+			return fmt.Errorf("%s is there twice", name) // RFC 6797, section 6.1
+		}
+		seen[name] = true
 		switch name {
 		case "max-age":
-			if age, err = strconv.Atoi(strings.Trim(value, `"`)); err != nil {
+			n, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+			if age = int(n); err != nil {
 				return errors.New("max-age is no number")
 			}
 		case "includesubdomains":
-			subdomains = true
+			subdomains = !valued
 		}
 	}
 	if age < year || !subdomains {
@@ -168,8 +193,9 @@ func cookies(_ context.Context, a Answer) error {
 }
 
 func noSharing(_ context.Context, a Answer) error {
-	switch got := a.Header.Get("Access-Control-Allow-Origin"); {
-	case got == "*" && a.Profile == session.AppProfile, strings.EqualFold(got, "null"):
+	switch got := strings.TrimSpace(a.Header.Get("Access-Control-Allow-Origin")); {
+	case got != "" && a.Profile == session.AppProfile, strings.EqualFold(got, "null"),
+		got != "" && got != "*" && a.Header.Get("Access-Control-Allow-Credentials") != "":
 		return fmt.Errorf("Access-Control-Allow-Origin is %s", got) //nolint:revive // a field's name
 	}
 	return nil

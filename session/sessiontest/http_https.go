@@ -1,9 +1,12 @@
 package sessiontest
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,9 +69,14 @@ const plainPath = "/records/17?page=2"
 
 // send asks over plain HTTP.
 func (s Service) send(ctx context.Context, method string, change func(*http.Request)) *http.Response {
+	return s.ask(ctx, method, nil, change)
+}
+
+// ask asks over plain HTTP, or over HTTPS with a connection's state.
+func (s Service) ask(ctx context.Context, method string, over *tls.ConnectionState, change func(*http.Request)) *http.Response {
 	_, host, _ := strings.Cut(s.Base, "://")
 	r := httptest.NewRequest(method, plainPath, nil).WithContext(ctx)
-	r.Host, r.TLS, r.RemoteAddr = host, nil, "192.0.2.1:4711"
+	r.Host, r.TLS, r.RemoteAddr = host, over, "192.0.2.1:4711"
 	if change != nil {
 		change(r)
 	}
@@ -84,7 +92,7 @@ func plain(method string, change func(*http.Request), redirects bool) func(conte
 		defer w.Body.Close()
 		switch {
 		case w.StatusCode >= 400 && w.StatusCode < 500:
-			return nil
+			return refuses(w, s.ask(ctx, method, &tls.ConnectionState{HandshakeComplete: true}, change))
 		case w.StatusCode < 300 || w.StatusCode >= 400:
 			return fmt.Errorf("it is answered with %d", w.StatusCode)
 		case !redirects:
@@ -94,6 +102,18 @@ func plain(method string, change func(*http.Request), redirects bool) func(conte
 		}
 		return nil
 	}
+}
+
+// refuses reports an answer that is the same over HTTPS: a page that is not there, or a form to
+// sign in, says nothing about the connection.
+func refuses(w, over *http.Response) error {
+	defer over.Body.Close()
+	said, err := io.ReadAll(w.Body)
+	same, errOver := io.ReadAll(over.Body)
+	if err = errors.Join(err, errOver); err == nil && w.StatusCode == over.StatusCode && bytes.Equal(said, same) {
+		err = fmt.Errorf("it is answered with %d, as over HTTPS", w.StatusCode)
+	}
+	return err
 }
 
 func nothingIsSet(ctx context.Context, s Service) error {
