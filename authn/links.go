@@ -14,7 +14,9 @@ import (
 // SetUp makes the first administrator of a tenant and returns the link that sets the
 // password, to be printed where only the operator sees it. Called again before that was
 // done, it returns a new link and the old one is dead. Once anybody of the tenant has been
-// active, it answers ErrSetUpDone. Identifier may be empty: the link's page then asks for it.
+// active, it answers ErrSetUpDone. Identifier may be empty: the link's page then asks for it. An only
+// administrator who was away for too long is not set up again but unlocked, by the operator
+// as audit.System.
 func (m *Manager) SetUp(ctx context.Context, t audit.Tenant, n Newcomer) (link Secret, err error) {
 	waiting, err := m.firstAdministrator(ctx, t, n)
 	if err != nil {

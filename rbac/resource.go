@@ -24,7 +24,9 @@ type Attrs struct {
 	Patient  audit.Patient // whom it is about
 	Owner    audit.ActorID // whose it is: the person of an account, of a session, of a schedule
 	Author   audit.ActorID // who wrote it
-	Labels   Labels        // what makes it more than ordinarily sensitive
+	// Labels are what makes it more than ordinarily sensitive. None is a meaning of its own, so a
+	// load that forgets to read them opens what a Forbid closes; FilterAgreesWithCheck finds it.
+	Labels Labels
 }
 
 // Columns names the columns of the host's table that hold the same attributes, so that one
