@@ -11,7 +11,7 @@ import (
 
 // Admission decides whether there is room for somebody: an invitation reserves a seat, who
 // becomes active holds it, who is suspended or removed frees it. A host makes one of package
-// rbac's grants, as the example does, and so what somebody may do comes and goes with the seat.
+// rbac's grants, as examples/seats does, and so what somebody may do comes and goes with the seat.
 // Reserve is called as whoever invites, so that rbac's ranks bind them; the others by whoever
 // opens a link or by Run, so they act as the system does.
 //
