@@ -1,0 +1,53 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// Factor is a kind of second factor that a step takes.
+type Factor string
+
+// The factors, best first.
+const (
+	FactorPasskey Factor = "passkey" // Answer.Passkey
+	FactorApp     Factor = "app"     // Answer.Code of the authenticator app, or a recovery code
+	FactorText    Factor = "text"    // Answer.Code of a text message; a restricted authenticator
+)
+
+// Passkeys are people's WebAuthn credentials; mfa.Factors is one. Options and responses are the
+// JSON of the browser's API, state is what the second call of a ceremony needs again: it stays on
+// the server, in a ticket.
+//
+// A proof is the person's tenant and ID with how they proved to be it: Methods (RFC 8176, without
+// "mfa"), Assurance and PhishingResistant. A proof without an ID is a response that was not
+// accepted. An error with a method Disabled() bool that reports true says that this passkey takes
+// part no more; every other error is a failure.
+type Passkeys interface {
+	// HasPasskey reports whether the person has a passkey that can be used.
+	HasPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
+	// BeginPasskey begins to make one, which the device shows as account.
+	BeginPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, account string) (options, state []byte, err error)
+	// AddPasskey ends that. The label is the owner's name for it; "" makes one up.
+	AddPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, state, response []byte, label string) (proof audit.Actor, err error)
+	// AskPasskey asks for one of the person's or, for "", for whoever it is.
+	AskPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (options, state []byte, err error)
+	// VerifyPasskey checks the response. For a person it is theirs or not accepted.
+	VerifyPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, state, response []byte) (proof audit.Actor, err error)
+}
+
+// Texts sends codes by text message, to the number that a person has verified and to no other;
+// mfa.Factors is one.
+type Texts interface {
+	// TextHint returns how the person's verified number is shown, such as "•• 12"; "" if there is
+	// none.
+	TextHint(ctx context.Context, t audit.Tenant, person audit.ActorID) (hint string, err error)
+	// SendText sends a code. While one is live it sends no other. again is when the next one may
+	// be sent. Where a budget is used up nothing is sent, and the error has a method
+	// RetryAfter() time.Duration.
+	SendText(ctx context.Context, t audit.Tenant, person audit.ActorID) (again time.Time, err error)
+	// VerifyText checks a code and burns it, like SecondFactor.Verify.
+	VerifyText(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error)
+}
