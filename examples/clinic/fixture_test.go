@@ -17,7 +17,10 @@ import (
 // and for all: what a release wrote is frozen.
 const fixtureVariable = "WARDKIT_WRITE_FIXTURE"
 
-const fixtureReason = "reveal of the fixture"
+const (
+	fixtureReason = "reveal of the fixture"
+	fixtureDays   = "120" // without a sign-in, in the rules that release 0.3 saved
+)
 
 // TestWriteFixture makes the data folder of this release, for later releases to open.
 func TestWriteFixture(t *testing.T) {
@@ -41,6 +44,13 @@ func TestWriteFixture(t *testing.T) {
 	note := url.Values{"note": {walkNote}, "version": {"1"}}
 	require.Equal(t, path+"?done=note", therapist.post(path+"/note", note).path)
 	boss.post("/team/invite", url.Values{"name": {newcomer.name}, "email": {newcomer.email}, "role": {"therapist"}})
+	rules := boss.sure(boss.get("/settings/accounts"))
+	form = url.Values{
+		"version": {rules.match(t, `name="version" value="(\d+)"`)}, "reproof": {"one"}, "days-staff": {fixtureDays}, "days-patients": {"90"},
+		"factor-staff": {"required"}, "factor-patients": {"optional"},
+	}
+	require.Equal(t, "/settings/accounts?done=accounts", boss.post("/settings/accounts", form).path)
+	require.Len(t, boss.post("/security/codes", url.Values{"code": {boss.code()}}).codesOn(), 10)
 	s.clinic.stop()
 
 	c, err := parseConfig(s.args)
@@ -70,7 +80,7 @@ func TestDataOfReleases(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 			}
 			s := tell(t, "-data", dir)
-			s.oldPeople(t)
+			s.oldPeople(t, filepath.Base(folder) >= "release-0.3")
 			then := "Clinical note saved version 2"
 			if filepath.Base(folder) == "release-0.1" { // which recorded only the permission
 				then = "Ask to change a clinical note"
@@ -96,7 +106,8 @@ func (p *person) signInByDemo(email string) page {
 	return page{}
 }
 
-func (s *story) oldPeople(t *testing.T) {
+// settled says that the release wrote rules and recovery codes too.
+func (s *story) oldPeople(t *testing.T, settled bool) {
 	boss := s.enter()
 	s.step("passwords_second_factors_and_roles_still_count", func(t *testing.T) {
 		require.Contains(t, boss.signInByDemo(alma).text(), "You are signed in as Clinic Admin.")
@@ -105,6 +116,12 @@ func (s *story) oldPeople(t *testing.T) {
 		require.Contains(t, team, []string{"Paul Serra", "Finance", "Active", "Not set up yet"})
 		require.Contains(t, team, []string{newcomer.name, "Therapist", "Invited", "Not set up yet"})
 	})
+	if settled {
+		s.step("rules_and_recovery_codes_of_then_still_hold", func(t *testing.T) {
+			require.Contains(t, boss.get("/security").text(), "10 left")
+			require.Equal(t, fixtureDays, boss.sure(boss.get("/settings/accounts")).match(t, `name="days-staff"[^>]* value="(\d+)"`))
+		})
+	}
 	s.step("links_mailed_then_still_work", func(t *testing.T) {
 		link := boss.mail()
 		at := newPerson(t, s.clinic).get(link)
