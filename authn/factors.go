@@ -19,22 +19,38 @@ const (
 
 // Passkeys are people's WebAuthn credentials; mfa.Factors is one. Options and responses are the
 // JSON of the browser's API, state is what the second call of a ceremony needs again: it stays on
-// the server, in a ticket.
+// the server, in a ticket that is used once.
 //
 // A proof is the person's tenant and ID with how they proved to be it: Methods (RFC 8176, without
 // "mfa"), Assurance and PhishingResistant. A proof without an ID is a response that was not
 // accepted. An error with a method Disabled() bool that reports true says that this passkey takes
 // part no more; every other error is a failure.
 type Passkeys interface {
-	// HasPasskey reports whether the person has a passkey that can be used.
+	PasskeyMaker
+	PasskeyAsker
+}
+
+// PasskeyMaker makes passkeys.
+type PasskeyMaker interface {
+	// HasPasskey reports whether the person has a passkey. A disabled one counts, like a locked
+	// app: who knows the password must not be asked to set up another factor because of it.
 	HasPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
 	// BeginPasskey begins to make one, which the device shows as account.
 	BeginPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, account string) (options, state []byte, err error)
-	// AddPasskey ends that. The label is the owner's name for it; "" makes one up.
+	// AddPasskey ends that. The label is the owner's name for it; "" makes one up. Where the
+	// person's passkeys were reset since BeginPasskey the response is not accepted: what a reset
+	// is to take away must not come after it.
 	AddPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, state, response []byte, label string) (proof audit.Actor, err error)
-	// AskPasskey asks for one of the person's or, for "", for whoever it is.
+}
+
+// PasskeyAsker asks for passkeys and checks what comes back.
+type PasskeyAsker interface {
+	// AskPasskey asks for one of the person's or, for "", for whoever it is. Where the person has
+	// none that can be used the error has a method Disabled() bool that reports true.
 	AskPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (options, state []byte, err error)
-	// VerifyPasskey checks the response. For a person it is theirs or not accepted.
+	// PasskeyOwner returns whose passkey a response names, with nothing proven; "" for nobody's.
+	PasskeyOwner(ctx context.Context, t audit.Tenant, response []byte) (person audit.ActorID, err error)
+	// VerifyPasskey checks the response: it is of a passkey of this person, or not accepted.
 	VerifyPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, state, response []byte) (proof audit.Actor, err error)
 }
 
