@@ -13,9 +13,10 @@ import (
 
 // Memory is a Store for tests and demonstrations; it forgets everything with the process.
 type Memory struct {
-	mu    sync.Mutex
-	rows  map[owner]Credential
-	queue map[messageKey]queued
+	mu       sync.Mutex
+	rows     map[owner]Credential
+	passkeys map[rowKey]PasskeyRow
+	queue    map[rowKey]queued
 }
 
 type owner struct {
@@ -23,7 +24,7 @@ type owner struct {
 	person audit.ActorID
 }
 
-type messageKey struct {
+type rowKey struct {
 	tenant audit.Tenant
 	id     string
 }
@@ -35,7 +36,7 @@ type queued struct {
 
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{rows: map[owner]Credential{}, queue: map[messageKey]queued{}}
+	return &Memory{rows: map[owner]Credential{}, passkeys: map[rowKey]PasskeyRow{}, queue: map[rowKey]queued{}}
 }
 
 var _ Store = (*Memory)(nil)
@@ -57,6 +58,7 @@ func (m *Memory) Get(ctx context.Context, t audit.Tenant, person audit.ActorID) 
 // detached returns a copy of c that shares no memory with it.
 func detached(c Credential) Credential {
 	c.Secret, c.Recovery, c.Next = slices.Clone(c.Secret), slices.Clone(c.Recovery), slices.Clone(c.Next)
+	c.Handle = slices.Clone(c.Handle)
 	return c
 }
 
@@ -69,9 +71,10 @@ func (m *Memory) Apply(ctx context.Context, c Change) error {
 	defer m.mu.Unlock()
 	key := owner{c.Was.Tenant, c.Was.Person}
 	have, ok := m.rows[key]
-	if have.ID != c.Was.ID || have.Version != c.Version || c.Put == nil && !ok {
+	if have.ID != c.Was.ID || have.Version != c.Version || c.Put == nil && !ok || !m.passkeysFit(c) {
 		return ErrConflict
 	}
+	m.putPasskeys(c)
 	if c.Put == nil {
 		delete(m.rows, key)
 	} else {
@@ -82,7 +85,7 @@ func (m *Memory) Apply(ctx context.Context, c Change) error {
 	}
 	for _, msg := range c.Messages {
 		msg.Body = slices.Clone(msg.Body)
-		m.queue[messageKey{msg.Tenant, msg.ID}] = queued{msg, c.Due}
+		m.queue[rowKey{msg.Tenant, msg.ID}] = queued{msg, c.Due}
 	}
 	return nil
 }
@@ -145,7 +148,7 @@ func (m *Memory) after(t audit.Tenant, after audit.ActorID) []Credential {
 	var rows []Credential
 	for key, c := range m.rows {
 		if key.tenant == t && key.person > after {
-			c.Secret, c.Recovery, c.Next = nil, nil, nil
+			c.Secret, c.Recovery, c.Next, c.Handle = nil, nil, nil, nil
 			rows = append(rows, c)
 		}
 	}
@@ -171,7 +174,7 @@ func (m *Memory) Claim(ctx context.Context, now, until time.Time, limit int) ([]
 	for _, q := range due[:min(limit, len(due))] {
 		q.Attempts++
 		q.due = until
-		m.queue[messageKey{q.Tenant, q.ID}] = q
+		m.queue[rowKey{q.Tenant, q.ID}] = q
 		q.Body = slices.Clone(q.Body)
 		out = append(out, q.Message)
 	}
@@ -185,6 +188,6 @@ func (m *Memory) Done(ctx context.Context, t audit.Tenant, id string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.queue, messageKey{t, id})
+	delete(m.queue, rowKey{t, id})
 	return nil
 }

@@ -48,7 +48,7 @@ func (s *Store) page(ctx context.Context, t audit.Tenant, after audit.ActorID) (
 		if err := rows.Scan(r.dest()...); err != nil {
 			return nil, err
 		}
-		r.c.Secret, r.c.Recovery, r.c.Next = nil, nil, nil
+		r.c.Secret, r.c.Recovery, r.c.Next, r.c.Handle = nil, nil, nil, nil
 		out = append(out, r.credential())
 	}
 	return out, rows.Err()

@@ -1,6 +1,7 @@
 package mfasql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -57,18 +58,19 @@ func (s *Store) Migrate(ctx context.Context) error {
 func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx)} }
 
 const columns = `tenant, person, id, version, secret, step, failures, created, confirmed, used, locked,
-	recovery, next_secret, next_made`
+	recovery, next_secret, next_made, passkeys, handle, texted`
 
 // row scans what columns names.
 type row struct {
-	c                                          mfa.Credential
-	created, confirmed, used, locked, nextMade int64
+	c                                                  mfa.Credential
+	created, confirmed, used, locked, nextMade, texted int64
 }
 
 func (r *row) dest() []any {
 	return []any{
 		&r.c.Tenant, &r.c.Person, &r.c.ID, &r.c.Version, &r.c.Secret, &r.c.Step, &r.c.Failures,
 		&r.created, &r.confirmed, &r.used, &r.locked, &r.c.Recovery, &r.c.Next, &r.nextMade,
+		&r.c.Passkeys, &r.c.Handle, &r.texted,
 	}
 }
 
@@ -76,6 +78,7 @@ func (r *row) credential() mfa.Credential {
 	c := r.c
 	c.Created, c.Confirmed = sqlkit.Time(r.created), sqlkit.Time(r.confirmed)
 	c.Used, c.Locked, c.NextMade = sqlkit.Time(r.used), sqlkit.Time(r.locked), sqlkit.Time(r.nextMade)
+	c.Texted = sqlkit.Time(r.texted)
 	return c
 }
 
@@ -103,6 +106,9 @@ func (s *Store) Apply(ctx context.Context, c mfa.Change) error {
 		if n != 1 {
 			return mfa.ErrConflict
 		}
+		if ok, err := putPasskeys(ctx, tx, c); err != nil || !ok {
+			return cmp.Or(err, mfa.ErrConflict)
+		}
 		for _, m := range c.Messages {
 			if err := enqueue(ctx, tx, m, c.Due); err != nil {
 				return err
@@ -119,10 +125,11 @@ func (s *Store) Apply(ctx context.Context, c mfa.Change) error {
 // put writes the row and returns how many rows that touched, 0 where it is not as expected.
 func put(ctx context.Context, tx *sqlkit.Tx, c mfa.Change) (int64, error) {
 	const (
-		insert = `INSERT INTO mfa_credential (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		insert = `INSERT INTO mfa_credential (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (tenant, person) DO NOTHING`
 		update = `UPDATE mfa_credential SET id = ?, version = ?, secret = ?, step = ?, failures = ?,
-			created = ?, confirmed = ?, used = ?, locked = ?, recovery = ?, next_secret = ?, next_made = ?
+			created = ?, confirmed = ?, used = ?, locked = ?, recovery = ?, next_secret = ?, next_made = ?,
+			passkeys = ?, handle = ?, texted = ?
 			WHERE tenant = ? AND person = ? AND id = ? AND version = ?`
 		remove = `DELETE FROM mfa_credential WHERE tenant = ? AND person = ? AND id = ? AND version = ?`
 	)
@@ -135,6 +142,7 @@ func put(ctx context.Context, tx *sqlkit.Tx, c mfa.Change) (int64, error) {
 		p.ID, c.Version + 1, blob(p.Secret), p.Step, p.Failures,
 		sqlkit.Micros(p.Created), sqlkit.Micros(p.Confirmed), sqlkit.Micros(p.Used), sqlkit.Micros(p.Locked),
 		blob(p.Recovery), blob(p.Next), sqlkit.Micros(p.NextMade),
+		p.Passkeys, blob(p.Handle), sqlkit.Micros(p.Texted),
 	}
 	if c.Was.ID == "" && c.Version == 0 {
 		return tx.Exec(ctx, insert, append(where[:2:2], values...)...)

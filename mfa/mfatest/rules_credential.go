@@ -42,7 +42,7 @@ func rules() []rule {
 		{Name: "list-order", Clause: "List yields every row of the tenant, ordered by Person by bytes.", Run: listOrder},
 		{Name: "list-after", Clause: "List yields only persons greater than after.", Run: listAfter},
 		{Name: "list-tenant", Clause: "List yields no row of another tenant.", Run: listTenant},
-		{Name: "list-secret", Clause: "List yields rows without Secret, Recovery and Next.", Run: listSecret},
+		{Name: "list-secret", Clause: "List yields rows without Secret, Recovery, Next and Handle.", Run: listSecret},
 		{Name: "claim-due", Clause: "Claim returns what is due, every field, and nothing else.", Run: claimDue},
 		{Name: "claim-lease", Clause: "A claimed message is due again at until, and counts its attempts.", Run: claimLease},
 		{Name: "claim-limit", Clause: "Claim returns at most limit messages, those due longest.", Run: claimLimit},

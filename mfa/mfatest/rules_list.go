@@ -82,7 +82,7 @@ func listSecret(ctx context.Context, s mfa.Store) error {
 	if err != nil {
 		return err
 	}
-	c.Secret, c.Recovery, c.Next = nil, nil, nil
+	c.Secret, c.Recovery, c.Next, c.Handle = nil, nil, nil, nil
 	for have, err := range s.List(ctx, clinic, "") {
 		if err := first(err, equal("List", have, c)); err != nil {
 			return err

@@ -44,6 +44,7 @@ func sample(t audit.Tenant, person audit.ActorID, id string) mfa.Credential {
 		Tenant: t, Person: person, ID: id, Secret: []byte("sealed " + id), Step: 58000000, Failures: 2,
 		Created: at(0), Confirmed: at(1), Used: at(2),
 		Recovery: []byte("codes " + id), Next: []byte("next " + id), NextMade: at(3),
+		Passkeys: 3, Handle: []byte("handle " + id), Texted: at(4),
 	}
 }
 
@@ -78,7 +79,7 @@ func expect(ctx context.Context, s mfa.Store, want mfa.Credential) error {
 
 // same compares rows; times as instants with their zone, and nil equals empty.
 func same(a, b mfa.Credential) bool {
-	for _, pair := range [][2]*[]byte{{&a.Secret, &b.Secret}, {&a.Recovery, &b.Recovery}, {&a.Next, &b.Next}} {
+	for _, pair := range [][2]*[]byte{{&a.Secret, &b.Secret}, {&a.Recovery, &b.Recovery}, {&a.Next, &b.Next}, {&a.Handle, &b.Handle}} {
 		if len(*pair[0]) == 0 && len(*pair[1]) == 0 {
 			*pair[0], *pair[1] = nil, nil
 		}
