@@ -152,6 +152,10 @@ func (a *app) changedAt(w http.ResponseWriter, r *http.Request, to, done string,
 	switch {
 	case err == nil, errors.Is(err, authn.ErrPending), errors.Is(err, mfa.ErrPending):
 		http.Redirect(w, r, to+"?done="+done, http.StatusSeeOther)
+	case errors.Is(err, authn.ErrNoSeat):
+		words, status := a.refusal(err)
+		m := message{Text: words, Hint: "Nothing was changed.", Href: to, Link: "Back"}
+		a.render(w, r, status, "message", view{Title: "No seat is left", Data: m})
 	case errors.Is(err, session.ErrNotFound), errors.Is(err, authn.ErrNotFound), errors.Is(err, mfa.ErrNotEnrolled),
 		errors.Is(err, rbac.ErrNotFound), errors.Is(err, errNoChange):
 		a.fail(w, r, http.StatusNotFound)

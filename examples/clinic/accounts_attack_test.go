@@ -11,8 +11,16 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
+
+// administrator gives the first account the highest role.
+func administrator(t *testing.T, a *app) {
+	t.Helper()
+	_, err := a.access.Grant(audit.WithActor(t.Context(), audit.System(tenant, "setup")), rbac.Grant{Person: firstAdminID, Role: roleAdmin})
+	require.NoError(t, err)
+}
 
 // TestMembersOfAnotherTenant: an administrator of this clinic changes nothing about an account that
 // another tenant keeps in the same database, whatever the address names.
@@ -21,8 +29,7 @@ func TestMembersOfAnotherTenant(t *testing.T) {
 	engines(t, func(t *testing.T, args []string, _ func(*testing.T) []byte) {
 		a := inside(t, args...)
 		const other audit.Tenant = "other-clinic"
-		setup := audit.WithActor(t.Context(), audit.System(tenant, "setup"))
-		require.NoError(t, a.ensureGrant(setup, firstAdminID, roleAdmin))
+		administrator(t, a)
 		theirs, err := a.people.Invite(audit.WithActor(t.Context(), audit.System(other, "setup")), other,
 			authn.Newcomer{ID: "their-therapist", Kind: audit.KindStaff, Identifier: "lena.fox@example.com"})
 		require.NoError(t, err)

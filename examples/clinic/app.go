@@ -18,6 +18,7 @@ import (
 	"github.com/wardkit/wardkit/audit/auditsql"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/authn/authnsql"
+	"github.com/wardkit/wardkit/examples/seats"
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/mfa/mfasql"
 	"github.com/wardkit/wardkit/phi"
@@ -165,15 +166,15 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.wirePeople(s); err != nil {
-		return err
-	}
 	policy, err := rules(s.rbac)
 	if err != nil {
 		return err
 	}
 	a.access, err = rbac.New(policy, a.grants, a.log, &rbac.Options{StepUps: a.sessions, Toggles: a.choices, Grants: grantRules(policy)})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.wirePeople(s)
 }
 
 func (a *app) wirePeople(s *stores) (err error) {
@@ -186,7 +187,9 @@ func (a *app) wirePeople(s *stores) (err error) {
 		parts.Mailer = a.demo
 		parts.Factor = phone{a.factors, a.demo}
 	}
-	a.people, err = authn.New(parts, &authn.Options{Context: []string{"harbor", "clinic"}, Logger: a.logger})
+	a.people, err = authn.New(parts, &authn.Options{
+		Admission: admission{seats.Seats{Access: a.access, Grants: a.grants}}, Context: []string{"harbor", "clinic"}, Logger: a.logger,
+	})
 	return err
 }
 

@@ -212,7 +212,7 @@ func TestForeignTenant(t *testing.T) {
 	engines(t, func(t *testing.T, args []string, _ func(*testing.T) []byte) {
 		a := inside(t, args...)
 		ctx := as(t.Context(), "u-1")
-		require.NoError(t, a.ensureGrant(audit.WithActor(ctx, audit.System(tenant, "setup")), firstAdminID, roleAdmin))
+		administrator(t, a)
 		id, err := a.patients.register(ctx, demoPatient(0))
 		require.NoError(t, err)
 		const other audit.Tenant = "other-clinic"
@@ -260,7 +260,7 @@ func TestManyEvents(t *testing.T) {
 		t.Skip("SKIPPED: -short: it records 10,001 events")
 	}
 	a := inside(t, "-data", t.TempDir())
-	require.NoError(t, a.ensureGrant(audit.WithActor(t.Context(), audit.System(tenant, "setup")), firstAdminID, roleAdmin))
+	administrator(t, a)
 	id, err := a.patients.register(as(t.Context(), "u-1"), demoPatient(0))
 	require.NoError(t, err)
 	events := make([]audit.Event, 0, audit.MaxCount+1)

@@ -25,8 +25,7 @@ func TestOpenedEventIsOnRecord(t *testing.T) {
 	a, err := open(ctx, c, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(a.close)
-	setup := audit.WithActor(ctx, audit.System(tenant, "setup"))
-	require.NoError(t, a.ensureGrant(setup, firstAdminID, roleAdmin))
+	administrator(t, a)
 	id := audit.NewID(time.Now())
 	require.NoError(t, a.log.Record(ctx, audit.Event{
 		ID: id, Tenant: tenant, Action: "patient.reveal_ssn", Verb: audit.Read, Why: audit.NewPrivate("the insurer asked"),
@@ -66,7 +65,7 @@ func TestFoundPatientIsOnRecord(t *testing.T) {
 	t.Parallel()
 	a := inside(t, "-data", t.TempDir())
 	ctx := as(t.Context(), firstAdminID)
-	require.NoError(t, a.ensureGrant(audit.WithActor(t.Context(), audit.System(tenant, "setup")), firstAdminID, roleAdmin))
+	administrator(t, a)
 	id, err := a.patients.register(ctx, demoPatient(8))
 	require.NoError(t, err)
 	token, err := a.sessions.Start(ctx, audit.Actor{ID: firstAdminID, Kind: audit.KindStaff, Tenant: tenant, Assurance: audit.AAL2})

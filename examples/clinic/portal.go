@@ -97,9 +97,6 @@ func (a *app) openPortal(ctx context.Context, patient, email string) error {
 	case !errors.Is(err, authn.ErrNotFound):
 		return err
 	}
-	if err := a.ensureRole(ctx, id, rbac.PatientRole, "portal"); err != nil { // worth nothing before there is an account
-		return err
-	}
-	_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: id, Kind: audit.KindPatient, Identifier: email})
+	_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: id, Kind: audit.KindPatient, Identifier: email, Role: string(rbac.PatientRole)})
 	return err
 }

@@ -109,9 +109,7 @@ func (a *app) changePortal(w http.ResponseWriter, r *http.Request, g rbac.Grante
 	ctx, p, done := r.Context(), g.Resource(), ""
 	id, err := a.portal.account(ctx, p.ID)
 	if err == nil {
-		if err = a.ensureRole(ctx, id, rbac.PatientRole, "portal"); err == nil { // an invitation that was interrupted
-			done, err = a.carry(ctx, r.PathValue("change"), id, whyOf(r))
-		}
+		done, err = a.carry(ctx, r.PathValue("change"), id, whyOf(r))
 	}
 	a.changedAt(w, r, "/patients/"+p.ID+"/portal", done, err)
 }

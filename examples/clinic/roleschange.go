@@ -340,30 +340,6 @@ func (a *app) refusal(err error) (string, int) {
 	return "", 0
 }
 
-// mayInvite asks, before there is an account, whether somebody new may be given a role: whether it is
-// the inviter's to give, and whether a seat is left. A refusal is on record like that of a change.
-func (a *app) mayInvite(ctx context.Context, role rbac.RoleName) error {
-	_, err := a.access.Suppose(ctx, rbac.Supposition{Draft: &rbac.Draft{Grant: []rbac.Grant{{Person: "newcomer", Role: role}}}})
-	code := rbac.Code("")
-	var refusal *rbac.Refusal
-	var denial *rbac.Denial
-	switch {
-	case errors.As(err, &refusal):
-		code = refusal.Code
-	case errors.As(err, &denial):
-		code = denial.Decision.Code
-	default:
-		return err
-	}
-	if rerr := a.log.Record(ctx, audit.Event{
-		Tenant: tenant, Action: rbac.ActionGrant, Verb: audit.Update, Outcome: audit.Failure, Code: string(code),
-		Objects: []audit.Object{{Type: "grant", Category: string(rbac.Users)}}, Detail: map[string]string{"role": string(role)},
-	}); rerr != nil {
-		return rerr
-	}
-	return err
-}
-
 // effectsOnTeam returns what would change for whom of the team.
 func (a *app) effectsOnTeam(ctx context.Context, then *rbac.Supposed) (all []personChange, err error) {
 	team, err := a.staff.all(ctx)

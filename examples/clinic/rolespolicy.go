@@ -64,13 +64,13 @@ func clinicRoles(actions []rbac.AnyAction) []rbac.Role {
 	return roles
 }
 
-// seats is for how many people of the team this clinic pays.
-const seats = 25
+// paidSeats is for how many people of the team this clinic pays.
+const paidSeats = 25
 
 // grantRules are the rules of the presets, and the seats.
 func grantRules(p *rbac.Policy) rbac.GrantRules {
 	rules := rbac.PresetGrantRules(p.Roles())
-	rules.Seats = rbac.SeatLimit(seats)
+	rules.Seats = rbac.SeatLimit(paidSeats)
 	return rules
 }
 

@@ -147,19 +147,17 @@ func (a *app) seedAccount(ctx context.Context, account demoAccount, kind audit.K
 	found, err := a.people.Account(ctx, tenant, account.ID)
 	switch {
 	case errors.Is(err, authn.ErrNotFound):
-		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: kind, Identifier: account.Email})
+		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: kind, Identifier: account.Email, Role: string(account.role)})
 	case err == nil && found.Person.State == authn.Invited:
 		err = a.people.Resend(ctx, tenant, account.ID)
 	}
 	if err != nil {
 		return err
 	}
-	if found.Person.State != authn.Active {
-		if err := a.acceptInvitation(ctx, account); err != nil {
-			return err
-		}
+	if found.Person.State == authn.Active {
+		return nil
 	}
-	return a.ensureGrant(ctx, account.ID, account.role)
+	return a.acceptInvitation(ctx, account)
 }
 
 // seedOutsider lets one of the invented patients see their own record.

@@ -111,20 +111,16 @@ func checkMember(name, email string) error {
 	return nil
 }
 
-// invite brings somebody into a role: the account, the name, the grant, the mail.
+// invite brings somebody into a role: the account with its seat, the mail, the name.
 func (a *app) invite(ctx context.Context, name, email string, role rbac.RoleName) (authn.Person, error) {
 	if err := checkMember(name, email); err != nil {
 		return authn.Person{}, err
 	}
-	person, err := a.people.Invite(ctx, tenant, authn.Newcomer{Kind: audit.KindStaff, Identifier: email})
+	person, err := a.people.Invite(ctx, tenant, authn.Newcomer{Kind: audit.KindStaff, Identifier: email, Role: string(role)})
 	if err != nil {
 		return person, err
 	}
-	if err := a.staff.put(ctx, member{person.ID, name, email}); err != nil {
-		return person, err
-	}
-	_, err = a.access.Grant(ctx, rbac.Grant{Person: person.ID, Role: role, Why: "invited"})
-	return person, err
+	return person, a.staff.put(ctx, member{person.ID, name, email})
 }
 
 // firstAdminID is the account that -demo=false prepares.
@@ -132,30 +128,7 @@ const firstAdminID audit.ActorID = "first-administrator"
 
 // firstAdmin returns a link that sets up the first administrator, or authn.ErrSetUpDone.
 func (a *app) firstAdmin(ctx context.Context) (authn.Secret, error) {
-	link, err := a.people.SetUp(ctx, tenant, authn.Newcomer{ID: firstAdminID, Kind: audit.KindStaff})
-	if err != nil {
-		return link, err
-	}
-	return link, a.ensureGrant(ctx, firstAdminID, roleAdmin)
-}
-
-// ensureGrant gives a person of the team a role unless they hold it.
-func (a *app) ensureGrant(ctx context.Context, person audit.ActorID, role rbac.RoleName) error {
-	return a.ensureRole(ctx, person, role, "set_up")
-}
-
-// ensureRole gives a person a role unless they hold it.
-func (a *app) ensureRole(ctx context.Context, person audit.ActorID, role rbac.RoleName, why string) error {
-	for g, err := range a.access.Team(ctx) {
-		if err != nil {
-			return err
-		}
-		if g.Person == person && g.Role == role {
-			return nil
-		}
-	}
-	_, err := a.access.Grant(ctx, rbac.Grant{Person: person, Role: role, Why: why})
-	return err
+	return a.people.SetUp(ctx, tenant, authn.Newcomer{ID: firstAdminID, Kind: audit.KindStaff, Role: string(roleAdmin)})
 }
 
 // statusOf is the HTTP status of an error of the clinic or of authn.

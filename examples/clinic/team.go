@@ -143,13 +143,10 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		a.showTeam(w, r, http.StatusUnprocessableEntity, view{Problem: "Please choose a role."}, d)
 		return
 	}
-	err := a.mayInvite(r.Context(), d.Role)
-	if words, status := a.refusal(err); words != "" {
+	_, err := a.invite(r.Context(), d.Name, d.Email, d.Role)
+	if words, status := a.refusal(err); words != "" && !errors.Is(err, errInput) {
 		a.showTeam(w, r, status, view{Problem: words}, d)
 		return
-	}
-	if err == nil {
-		_, err = a.invite(r.Context(), d.Name, d.Email, d.Role)
 	}
 	switch {
 	case errors.Is(err, errInput), errors.Is(err, authn.ErrIdentifier):

@@ -22,7 +22,7 @@ func TestTitlesNameNoPatient(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(a.close)
 	setup := audit.WithActor(ctx, audit.System(tenant, "setup"))
-	require.NoError(t, a.ensureGrant(setup, firstAdminID, roleAdmin))
+	administrator(t, a)
 	p := demoPatient(0)
 	require.NoError(t, a.staff.put(ctx, member{p.Therapist, "Tomas Berg", tom}))
 	id, err := a.patients.register(setup, p)
