@@ -73,7 +73,19 @@ type Actor struct {
 	Emergency    string   // id of the emergency grant in use, empty if none
 	Organization string   // the organization the actor belongs to, where it differs from the tenant
 	Roles        []string // evidence written by rbac into the event; never an input to a decision
+
+	scopes []Action // see Within
 }
+
+// Within returns a with the most that it may do, whatever its roles: the scopes of a service or
+// an agent, which without any may do nothing. Nobody else has scopes, and no event holds them.
+func (a Actor) Within(scopes ...Action) Actor {
+	a.scopes = slices.Clone(scopes)
+	return a
+}
+
+// Scopes returns what Within said; nobody writes to it.
+func (a Actor) Scopes() []Action { return a.scopes }
 
 // Anonymous is the actor of a request that nobody has signed in to.
 func Anonymous(t Tenant, origin netip.Addr) Actor {

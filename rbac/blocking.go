@@ -23,7 +23,8 @@ const (
 //	not_signed_in, assurance_required,  Security: who asks is not known well enough
 //	step_up_required, second_person     (171.203(a)–(c): a tailored, uniform practice)
 //	other_tenant, no_permission,        Privacy: a precondition of the law is not met
-//	nothing, out_of_scope               (171.202(b); minimum necessary, 45 CFR 164.502(b))
+//	nothing, out_of_scope,              (171.202(b); minimum necessary, 45 CFR 164.502(b))
+//	beyond_scopes, person_may_not
 //	forbidden                           Privacy (164.508(a)(2), 42 CFR 2.31); PreventingHarm,
 //	                                    where a licensed professional has decided so for this
 //	                                    patient (171.201(c)(1)); a label alone is no decision
@@ -35,7 +36,7 @@ func (c Code) Exceptions() []Exception {
 	switch c {
 	case CodeAnonymous, CodeAssurance, CodeStepUp, CodeSecondPerson:
 		return []Exception{Security}
-	case CodeOtherTenant, CodeNoPermission, CodeNothing, CodeOutOfScope:
+	case CodeOtherTenant, CodeNoPermission, CodeNothing, CodeOutOfScope, CodeScopes, CodePerson:
 		return []Exception{Privacy}
 	case CodeForbidden:
 		return []Exception{Privacy, PreventingHarm}

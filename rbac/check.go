@@ -70,7 +70,10 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 		}
 		dec.hear(s.policy, h, v)
 	}
-	return s.licensed(ctx, dec, q.us)
+	if err := s.licensed(ctx, dec, q.us); err != nil || s.task == nil {
+		return err
+	}
+	return s.task.answer(ctx, d, a, q.us, dec)
 }
 
 // open answers what does not depend on the resource: a Code that is not empty is final. i is
@@ -92,8 +95,12 @@ func (s *subject) begin(d *definition, us int64, dec *Decision) int {
 		dec.Code = CodeUnlisted
 		return 0
 	}
+	if s.task != nil && !s.task.names(d) {
+		dec.Code = CodeScopes
+		return i
+	}
 	if d.phi {
-		if dec.assurance = s.needs; s.assurance < s.needs {
+		if dec.assurance = s.needs; s.assurance < s.needs || s.task != nil && s.needs > audit.AAL1 {
 			dec.Code = CodeAssurance
 		}
 	}

@@ -31,6 +31,8 @@ const (
 	CodeStepUp       Code = "step_up_required"   // the person has to prove again who they are (RFC 9470)
 	CodeSecondPerson Code = "second_person"      // somebody else has to approve it first
 	CodeLicence      Code = "licence_required"   // the actor has not the licence that the action needs
+	CodeScopes       Code = "beyond_scopes"      // the scopes of the service or agent do not name the action
+	CodePerson       Code = "person_may_not"     // whom the service or agent acts for may not do it
 	CodeNotFound     Code = "not_found"          // there is no such resource
 	CodeUndecided    Code = "undecided"          // a store failed: not an answer
 	CodeNoMethod     Code = "no_method"          // the page does not take this method
@@ -50,6 +52,7 @@ type Decision struct {
 	policy *Policy
 	def    *definition
 	roles  roleSet // every role in force that allows it here
+	person roleSet // the same of whom a service or an agent acts for; empty where it acts for nobody
 	held   roleSet // every role in force
 
 	assurance audit.Assurance // that the action demands
@@ -69,11 +72,14 @@ func (d Decision) Policy() string {
 }
 
 // Sight returns how much of each class of data the decision lets the actor see: of every
-// role that allows the action here the widest level, plus what the action itself reveals.
-// A denial sees nothing.
+// role that allows the action here the widest level, plus what the action itself reveals. Who
+// acts for somebody sees no more than they would. A denial sees nothing.
 func (d Decision) Sight() phi.Sight {
 	if !d.Allowed || d.policy == nil {
 		return phi.Sight{}
+	}
+	if d.person != 0 {
+		return reveal(narrowest(d.policy.levels(d.roles), d.policy.levels(d.person)), d.def)
 	}
 	return d.policy.sight(d.roles, d.def)
 }

@@ -46,7 +46,9 @@
 // labelled records away, from checks and lists alike, whatever the roles. Several
 // roles add up; what is seen of a record is the widest of the roles that allow the action
 // there, and of a list what holds for all its rows. Services and agents have the roles granted
-// to themselves and never those of the person they act for.
+// to themselves and never those of the person they act for. What they may do is the least of three:
+// these roles, the scopes on their audit.Actor, without which they may do nothing, and what the
+// person they act for may do now. What asks for a step-up or for more than AAL1 they never pass.
 //
 // # What the host must do
 //

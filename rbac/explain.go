@@ -70,8 +70,8 @@ type Explainer interface{ authorizer() *Authorizer }
 func (z *Authorizer) authorizer() *Authorizer { return z }
 
 // Explain says why who may do a to r, or may not, with every clause that was tried. who is
-// somebody of the tenant of the actor in ctx: ID and Kind are used, and of somebody else than
-// that actor the assurance is taken to be enough. Like Check it only asks; duties are listed
+// somebody of the tenant of the actor in ctx: ID and Kind are used, of services and agents its Scopes
+// and OnBehalfOf as well, and of somebody else than that actor the assurance is taken to be enough. Like Check it only asks; duties are listed
 // and not looked at. Guard the page that shows it with an action of its own.
 //
 // A denial is an Explanation and no error. An error wraps ErrUndecided.
@@ -146,7 +146,8 @@ func (s *subject) decideAny(ctx context.Context, d *definition, a *Attrs, now ti
 		return s.decide(ctx, d, a, now)
 	}
 	f, _ := s.reach(d, now)
-	return f.allow, s.licensed(ctx, &f.allow, now.UnixMicro())
+	err := f.licensed(ctx)
+	return f.allow, err
 }
 
 // clauses tries every permission of every grant that was not revoked.

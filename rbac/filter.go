@@ -21,6 +21,7 @@ type filter struct {
 	groups []group
 	allow  Decision // evidence: the highest role that contributes
 	list   listRoles
+	person *filter // of whom a service or an agent acts for; nil where it acts for nobody
 }
 
 // listRoles are the roles that contribute rows: all of the tenant's, or some.
@@ -45,7 +46,7 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 		return nil, err
 	}
 	f, _ := s.reach(d, now)
-	if err := s.licensed(ctx, &f.allow, now.UnixMicro()); err != nil {
+	if err := f.licensed(ctx); err != nil {
 		return nil, err
 	}
 	if f.allow, err = z.conclude(ctx, f.allow, nil); err != nil {
@@ -74,7 +75,23 @@ func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	if len(f.groups) > 1 { // a role of the whole tenant does not stand behind rows that a Forbid takes from it
 		f.list.everywhere = 0
 	}
+	if f.allow.Allowed && s.task != nil {
+		s.task.reach(f, now)
+	}
 	return f, f.allow.Code
+}
+
+// licensed denies the list if the actor has not the licence that the action needs, nor whom
+// they act for.
+func (f *filter) licensed(ctx context.Context) error {
+	err := f.s.licensed(ctx, &f.allow, f.q.us)
+	if err != nil || f.person == nil || !f.allow.Allowed {
+		return err
+	}
+	if err = f.person.licensed(ctx); !f.person.allow.Allowed {
+		f.allow.withdraw(f.person.allow.Code)
+	}
+	return err
 }
 
 // holds reports whether s holds d anywhere.
@@ -134,6 +151,16 @@ func validTarget(d Dialect, alias string, firstArg int) bool {
 }
 
 func (f *filter) sql(d Dialect, alias string, firstArg int) (string, []any) {
+	own, values := f.rows(d, alias, firstArg)
+	if f.person == nil {
+		return own, values
+	}
+	theirs, more := f.person.rows(d, alias, firstArg+len(values))
+	return "(" + own + " AND " + theirs + ")", append(values, more...)
+}
+
+// rows is sql without regard to whom the actor acts for.
+func (f *filter) rows(d Dialect, alias string, firstArg int) (string, []any) {
 	prefix := ""
 	if alias != "" {
 		prefix = alias + "."
@@ -178,6 +205,9 @@ func (f *filter) match(ctx context.Context, a *Attrs) (bool, error) {
 			return false, fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
 		}
 		if ok {
+			if f.person != nil {
+				return f.person.match(ctx, a)
+			}
 			return true, nil
 		}
 	}
@@ -190,7 +220,16 @@ func (f Filter[R]) Sight() phi.Sight {
 	if f.filter == nil {
 		return phi.Sight{}
 	}
-	return f.s.policy.listSight(f.list.everywhere, f.list.somewhere, f.def)
+	return f.filter.sight()
+}
+
+func (f *filter) sight() phi.Sight {
+	p := f.s.policy
+	if f.person != nil {
+		theirs := f.person.list
+		return reveal(narrowest(p.listLevels(f.list.everywhere, f.list.somewhere), p.listLevels(theirs.everywhere, theirs.somewhere)), f.def)
+	}
+	return p.listSight(f.list.everywhere, f.list.somewhere, f.def)
 }
 
 // Context returns ctx with the list's sight: what phi reveals under it is added to the

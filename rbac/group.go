@@ -127,6 +127,9 @@ func (g *group) sql(q *question, args *Args, prefix string) string {
 // covers reports whether every role that contributed to was still does, with every list. What
 // was begun under another policy is not covered.
 func (f *filter) covers(was *filter) bool {
+	if was.person != nil && (f.person == nil || !f.person.covers(was.person)) {
+		return false
+	}
 	if f.s.policy != was.s.policy || was.list.somewhere&^f.list.somewhere != 0 || was.list.everywhere&^f.list.everywhere != 0 {
 		return false
 	}

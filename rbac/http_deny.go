@@ -125,7 +125,7 @@ func (m *Mux) deny(w http.ResponseWriter, r *http.Request, dec Decision, a *Attr
 	switch {
 	case dec.Code == CodeAnonymous, dec.Code == CodeAssurance:
 		status = http.StatusUnauthorized
-	case tenantLevel:
+	case tenantLevel, dec.Code == CodeScopes: // a service knows its own scopes
 		status = http.StatusForbidden
 	}
 	m.refuse(w, r, dec, a, status)
@@ -248,6 +248,9 @@ func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, dec Decision, a *At
 	if challenge, ok := dec.Challenge(); ok {
 		w.Header().Set("WWW-Authenticate", challenge.String())
 		status = http.StatusUnauthorized
+	}
+	if dec.Code == CodeScopes && dec.def != nil {
+		w.Header().Set("WWW-Authenticate", insufficientScope(dec.def))
 	}
 	m.fail(w, dec.told(r, a, status), status, dec.Code)
 }

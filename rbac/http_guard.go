@@ -158,7 +158,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, err := s.decide(ctx, a.def, &attrs, now)
 		// fewer roles, or another policy, may see less
-		return again.Allowed && again.policy == dec.policy && dec.roles&^again.roles == 0, err
+		return again.Allowed && again.policy == dec.policy && dec.roles&^again.roles == 0 && dec.person&^again.person == 0, err
 	})
 	if err != nil {
 		m.unavailable(w, r, err)
@@ -192,13 +192,12 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	}
 	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, _ := s.reach(d, now)
-		err := s.licensed(ctx, &again.allow, now.UnixMicro())
+		err := again.licensed(ctx)
 		return again.allow.Allowed && again.covers(f), err
 	})
 	if err != nil {
 		m.unavailable(w, r, err)
 		return nil, r, false
 	}
-	sight := f.s.policy.listSight(f.list.everywhere, f.list.somewhere, d)
-	return f, r.WithContext(phi.WithSight(ctx, sight)), true
+	return f, r.WithContext(phi.WithSight(ctx, f.sight())), true
 }

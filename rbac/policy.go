@@ -139,9 +139,14 @@ func (p *Policy) sight(set roleSet, d *definition) phi.Sight {
 	if bits.OnesCount64(uint64(set)) == 1 && len(d.reveals) == 0 {
 		return p.roles[bits.TrailingZeros64(uint64(set))].sight
 	}
+	return reveal(p.levels(set), d)
+}
+
+// levels are the widest of a set of roles.
+func (p *Policy) levels(set roleSet) map[phi.Class]phi.Level {
 	levels := map[phi.Class]phi.Level{}
 	set.each(func(i int) { widen(levels, p.roles[i].Sight) })
-	return reveal(levels, d)
+	return levels
 }
 
 func widen(levels, by map[phi.Class]phi.Level) {
@@ -164,6 +169,13 @@ func (p *Policy) listSight(everywhere, somewhere roleSet, d *definition) phi.Sig
 	if everywhere != 0 {
 		return p.sight(everywhere, d)
 	}
+	return reveal(p.listLevels(everywhere, somewhere), d)
+}
+
+func (p *Policy) listLevels(everywhere, somewhere roleSet) map[phi.Class]phi.Level {
+	if everywhere != 0 {
+		return p.levels(everywhere)
+	}
 	levels := map[phi.Class]phi.Level{}
 	first := true
 	somewhere.each(func(i int) {
@@ -175,7 +187,7 @@ func (p *Policy) listSight(everywhere, somewhere roleSet, d *definition) phi.Sig
 			levels[c] = min(levels[c], p.roles[i].Sight[c])
 		}
 	})
-	return reveal(levels, d)
+	return levels
 }
 
 // names returns the roles of a set, highest rank first.

@@ -31,6 +31,7 @@ type subject struct {
 	held      []held  // highest rank first
 	room      [1]held // of held, which is mostly one
 	kind      audit.Kind
+	task      *task // of a service or an agent; nil for everybody else
 }
 
 // Value returns the subject as itself, and everything else from the context around it.
@@ -118,7 +119,7 @@ func (z *Authorizer) asked(ctx context.Context) (*subject, error) {
 // is reports whether s was read for the actor that ctx carries.
 func (s *subject) is(ctx context.Context) bool {
 	a, _ := audit.ActorFrom(ctx)
-	return s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance
+	return s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance && (s.task == nil || s.task.is(a))
 }
 
 // subject returns the subject in ctx, or reads it.
@@ -148,6 +149,15 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 	if s.on, err = z.chosen(ctx, p, a.Tenant); err != nil {
 		return nil, err
 	}
+	if s.task, err = z.task(ctx, s, a); err != nil {
+		return nil, err
+	}
+	s.take(grants, now)
+	return s, nil
+}
+
+// take keeps what counts of the grants.
+func (s *subject) take(grants []Grant, now time.Time) {
 	for _, g := range grants {
 		s.add(g)
 		s.suspended = s.suspended || g.Role == Suspended && g.Tenant == s.tenant && g.Person == s.id && g.InForce(now)
@@ -156,10 +166,9 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 		s.held = nil
 	}
 	slices.SortStableFunc(s.held, func(a, b held) int {
-		return cmp.Compare(p.roles[b.role].Rank, p.roles[a.role].Rank)
+		return cmp.Compare(s.policy.roles[b.role].Rank, s.policy.roles[a.role].Rank)
 	})
 	s.roles = s.among(s.us)
-	return s, nil
 }
 
 // chosen returns what the tenant switched on of what the policy leaves to it.
@@ -183,7 +192,7 @@ func signedIn(a audit.Actor) bool {
 // have, or one that is not for this kind of actor.
 func (s *subject) add(g Grant) {
 	i, ok := s.policy.byName[g.Role]
-	if !ok || g.Tenant != s.tenant || g.Person != s.id || s.policy.roles[i].Kind != s.kind || !g.Ended.IsZero() {
+	if !ok || g.Tenant != s.tenant || g.Person != s.id || !s.fits(s.policy.roles[i].Kind) || !g.Ended.IsZero() {
 		return
 	}
 	until := int64(math.MaxInt64)

@@ -17,12 +17,13 @@ import (
 // The policy is the one that was read with the request: what an administrator saves is in
 // force on the next one, on every server.
 //
-// Without a live session in ctx, and for services and agents too, it is owed: nobody can
-// have proved anything. An error means that it could not be decided: refuse.
+// Without a live session in ctx it is owed: nobody can have proved anything. A service or an
+// agent, which package authn/machine lets in without a session, owes it wherever it is asked for,
+// and can never pay. An error means that it could not be decided: refuse.
 func (m *Manager) StepUp(ctx context.Context, action audit.Action, object audit.Object, within time.Duration) (owed bool, err error) {
 	v, err := m.visited(ctx, StateLive)
 	if err != nil {
-		return true, nil // nobody acts: what is refused with 401 says so
+		return m.owedByPrograms(ctx, action, within)
 	}
 	duty, listed := v.Policy.HighRisk[action]
 	if !listed && within <= 0 {
@@ -38,6 +39,21 @@ func (m *Manager) StepUp(ctx context.Context, action audit.Action, object audit.
 	}
 	ok, err := m.consume(ctx, v.Session.Tenant, v.key.confirms(Confirm(action, object)), now)
 	return !ok, err
+}
+
+// owedByPrograms is StepUp without a live session. Nobody acts then, and what is refused with 401
+// says so, or it is a program, for which the tenant's policy is read now.
+func (m *Manager) owedByPrograms(ctx context.Context, action audit.Action, within time.Duration) (bool, error) {
+	a, _ := audit.ActorFrom(ctx)
+	if within > 0 || a.Tenant == "" || a.Kind != audit.KindService && a.Kind != audit.KindAgent {
+		return true, nil
+	}
+	p, err := m.policy(ctx, a.Tenant)
+	if err != nil {
+		return true, err
+	}
+	_, listed := p.HighRisk[action]
+	return listed, nil
 }
 
 // unlocked reports whether the area of d is open at now. A confirmation has no area.

@@ -53,6 +53,13 @@ func (m Matrix) insiders(ctx context.Context) ([]person, error) {
 	var out []person
 	for _, kind := range []audit.Kind{audit.KindStaff, audit.KindPatient, audit.KindProxy, audit.KindService, audit.KindAgent} {
 		p := person{name: "insider, " + string(kind), actor: somebody("insider-"+audit.ActorID(kind), kind, m.Tenant)}
+		if kind == audit.KindService || kind == audit.KindAgent {
+			var all []audit.Action
+			for _, r := range m.Mux.Routes() {
+				all = append(all, r.Action)
+			}
+			p.actor = p.actor.Within(all...)
+		}
 		if err := m.grantAll(ctx, p); err != nil {
 			return nil, err
 		}

@@ -162,13 +162,32 @@ func (w *World) links() {
 
 func (w *World) actors() {
 	for range 40 {
-		w.Actors = append(w.Actors, audit.Actor{
+		a := audit.Actor{
 			ID: pick(w, people()), Tenant: w.tenant(),
-			Kind:      pick(w, []audit.Kind{audit.KindStaff, audit.KindStaff, audit.KindStaff, audit.KindPatient, audit.KindAgent}),
+			Kind:      pick(w, []audit.Kind{audit.KindStaff, audit.KindStaff, audit.KindPatient, audit.KindAgent, audit.KindAgent}),
 			Assurance: pick(w, []audit.Assurance{audit.AAL1, audit.AAL2, audit.AAL3}),
-		})
+		}
+		if a.Kind == audit.KindAgent {
+			w.task(&a)
+		}
+		w.Actors = append(w.Actors, a)
 	}
 	w.Actors = append(w.Actors, audit.Actor{Kind: audit.KindAnonymous, Tenant: "t"})
+}
+
+// task gives an agent scopes, mostly all but one, and somebody to act for, or nobody.
+func (w *World) task(a *audit.Actor) {
+	missing := w.rnd.IntN(2 * len(w.Actions))
+	var scopes []audit.Action
+	for i, action := range w.Actions {
+		if i != missing {
+			scopes = append(scopes, action.Name())
+		}
+	}
+	*a = a.Within(scopes...)
+	if w.rnd.IntN(2) == 0 {
+		a.OnBehalfOf = pick(w, people())
+	}
 }
 
 func (w *World) grants() {

@@ -24,10 +24,22 @@ func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
 	if w.phi[action] && a.Kind == audit.KindStaff && a.Assurance < audit.AAL2 {
 		return false
 	}
+	if a.Kind == audit.KindAgent && !slices.Contains(a.Scopes(), w.Actions[action].Name()) {
+		return false
+	}
+	if a.OnBehalfOf != "" && !w.may(a.Tenant, a.OnBehalfOf, action, r, audit.KindStaff, audit.KindPatient, audit.KindProxy) {
+		return false
+	}
+	return w.may(a.Tenant, a.ID, action, r, a.Kind)
+}
+
+// may reports whether a grant of a role for one of these kinds allows it.
+func (w *World) may(t audit.Tenant, id audit.ActorID, action int, r Row, kinds ...audit.Kind) bool {
 	for _, g := range w.Grants {
-		if g.Tenant != a.Tenant || g.Person != a.ID || !w.counts(g) || w.kind(g.Role) != a.Kind {
+		if g.Tenant != t || g.Person != id || !w.counts(g) || !slices.Contains(kinds, w.kind(g.Role)) {
 			continue
 		}
+		a := audit.Actor{ID: id, Tenant: t, Kind: w.kind(g.Role)}
 		for _, p := range w.perms[g.Role][action] {
 			k := ask{w, a, g, r, w.columns[action]}
 			if w.switched(a.Tenant, g.Role, action, p.choice) && k.value(p.in) == yes && !w.forbidden(k, action) {
