@@ -16,7 +16,9 @@ type Memory struct {
 	mu       sync.Mutex
 	rows     map[owner]Credential
 	passkeys map[rowKey]PasskeyRow
+	numbers  map[owner]Number
 	queue    map[rowKey]queued
+	windows  map[rowKey]hits
 }
 
 type owner struct {
@@ -36,7 +38,10 @@ type queued struct {
 
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{rows: map[owner]Credential{}, passkeys: map[rowKey]PasskeyRow{}, queue: map[rowKey]queued{}}
+	return &Memory{
+		rows: map[owner]Credential{}, passkeys: map[rowKey]PasskeyRow{}, numbers: map[owner]Number{},
+		queue: map[rowKey]queued{}, windows: map[rowKey]hits{},
+	}
 }
 
 var _ Store = (*Memory)(nil)
@@ -71,23 +76,29 @@ func (m *Memory) Apply(ctx context.Context, c Change) error {
 	defer m.mu.Unlock()
 	key := owner{c.Was.Tenant, c.Was.Person}
 	have, ok := m.rows[key]
-	if have.ID != c.Was.ID || have.Version != c.Version || c.Put == nil && !ok || !m.passkeysFit(c) {
+	if have.ID != c.Was.ID || have.Version != c.Version || c.Put == nil && !ok || !m.passkeysFit(c) || !m.numberFits(c.Number) {
 		return ErrConflict
 	}
 	m.putPasskeys(c)
+	m.putNumber(c.Number)
 	if c.Put == nil {
 		delete(m.rows, key)
+		delete(m.numbers, key)
 	} else {
 		row := detached(*c.Put)
 		row.Tenant, row.Person = c.Was.Tenant, c.Was.Person
 		row.Version = c.Version + 1
 		m.rows[key] = row
 	}
-	for _, msg := range c.Messages {
-		msg.Body = slices.Clone(msg.Body)
-		m.queue[rowKey{msg.Tenant, msg.ID}] = queued{msg, c.Due}
-	}
+	m.enqueue(c.Messages, c.Due)
 	return nil
+}
+
+func (m *Memory) enqueue(messages []audit.Message, due time.Time) {
+	for _, msg := range messages {
+		msg.Body = slices.Clone(msg.Body)
+		m.queue[rowKey{msg.Tenant, msg.ID}] = queued{msg, due}
+	}
 }
 
 // Advance implements Store.

@@ -17,13 +17,13 @@ type Credential struct {
 	Person  audit.ActorID
 	ID      string // UUIDv7, new with every enrolment of an app
 	Version int64  // counts the writes to this row, from 1
-	Secret  []byte // the TOTP key, sealed; empty: no app; nil in what List yields
+	Secret  []byte // the app's TOTP key, sealed; nil in what List yields
 
 	Step     int64 // last time step a code was accepted for, 0 before the first
 	Failures int   // consecutive wrong codes
 
-	Created   time.Time // UTC, microseconds, like all times here
-	Confirmed time.Time // of the app; zero: enrolment is pending, or there is no app
+	Created   time.Time // when the app's key was made, zero: no app; UTC, microseconds, like all times here
+	Confirmed time.Time // zero: the app's enrolment is pending, or there is none
 	Used      time.Time // last accepted code
 	Locked    time.Time // not zero: the app was disabled after too many wrong codes
 
@@ -70,13 +70,14 @@ type PasskeyChange struct {
 	Put     *PasskeyRow // the new row, of the same ID; nil removes it
 }
 
-// Change is one lifecycle change: the row as it shall be, the passkeys that it concerns, and
-// the messages that follow from it, all or nothing.
+// Change is one lifecycle change: the row as it shall be, the passkeys and the number that it
+// concerns, and the messages that follow from it, all or nothing.
 type Change struct {
 	Was      Ref             // tenant and person, and the ID that was read, empty if there was no row
 	Version  int64           // the version that was read, 0 if there was no row
 	Put      *Credential     // the new row, of the same tenant and person; nil deletes the one there is
 	Passkeys []PasskeyChange // of the same tenant and person, each once
+	Number   *NumberChange   // of the same tenant and person; nil leaves the number as it is
 	Messages []audit.Message // for the outbox
 	Due      time.Time       // when the outbox first hands the messages out
 }
@@ -91,6 +92,7 @@ type Change struct {
 type Store interface {
 	Credentials
 	Passkeys
+	Numbers
 	Outbox
 }
 
@@ -100,13 +102,13 @@ type Credentials interface {
 	Get(ctx context.Context, t audit.Tenant, person audit.ActorID) (Credential, error)
 
 	// Apply carries out c: the row becomes c.Put with the Version c.Version+1 whatever
-	// c.Put.Version says, each passkey likewise, and c.Messages enter the outbox. Without c.Put
-	// the row is deleted and with it whatever else is kept of this person, named in c or not.
-	// Where the row is not the one that c.Was and c.Version name (it is missing, there already,
-	// of another enrolment, or was written since), or a passkey is not as its change expects (it
-	// is missing, somebody else's, was written since, or to be added and there already, by its ID
-	// or with its hash, whosever), nothing changes: ErrConflict. Of several at once with the same
-	// version one wins.
+	// c.Put.Version says, each passkey and the number likewise, and c.Messages enter the outbox.
+	// Without c.Put the row is deleted and with it whatever else is kept of this person, named in
+	// c or not. Where the row is not the one that c.Was and c.Version name (it is missing, there
+	// already, of another enrolment, or was written since), or the number is not as its change
+	// expects, or a passkey is not (it is missing, somebody else's, was written since, or to be
+	// added and there already, by its ID or with its hash, whosever), nothing changes:
+	// ErrConflict. Of several at once with the same version one wins.
 	Apply(ctx context.Context, c Change) error
 
 	// Advance moves Step forward to step, sets Used to now and Failures to 0, if the row has

@@ -109,6 +109,9 @@ func (s *Store) Apply(ctx context.Context, c mfa.Change) error {
 		if ok, err := putPasskeys(ctx, tx, c); err != nil || !ok {
 			return cmp.Or(err, mfa.ErrConflict)
 		}
+		if ok, err := putNumberOf(ctx, tx, c); err != nil || !ok {
+			return cmp.Or(err, mfa.ErrConflict)
+		}
 		for _, m := range c.Messages {
 			if err := enqueue(ctx, tx, m, c.Due); err != nil {
 				return err
