@@ -160,10 +160,10 @@ func (ch *Change) addLink(t audit.Tenant, p audit.ActorID, purpose Purpose, life
 	return secret.Reveal(), l.Expires.UnixMicro()
 }
 
-// setPassword replaces the password; old links to set one are dead.
+// setPassword replaces the password; old links to set one are dead, and browsers unknown.
 func (ch *Change) setPassword(hash string) {
 	ch.Password = &Credential{Hash: hash, Changed: ch.Now}
-	ch.Void = true
+	ch.Void, ch.Forget = true, true
 }
 
 // body is what a message carries, sealed: a link in clear would grant what its hash guards.

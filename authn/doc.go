@@ -45,6 +45,7 @@
 //   - refuse cross-site posts to these pages: package session's handler does;
 //   - pass KnownFrom on in Client.Known, and write cookies with SetTicket;
 //   - call Run on at least one server, and look at Health;
+//   - show people their known browsers: [Manager.Devices], [Manager.ForgetDevice];
 //   - end sessions through [Manager.ResetFactor] when a second factor is taken away.
 //
 // # Compatibility

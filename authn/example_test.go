@@ -252,3 +252,35 @@ func ExampleManager_SavePolicy() {
 	// authn: changed by somebody else
 	// 1 true <nil>
 }
+
+// A person sees the browsers that are known for them, and forgets one that is not theirs any more:
+// tries from it are a stranger's from then on.
+func ExampleManager_Devices() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+	pat, err := people.Invite(ctx, "clinic", authn.Newcomer{Kind: audit.KindPatient, Identifier: "pat@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	link := mail.last.Link.Reveal()
+	step, err := people.CompleteSetUp(ctx, link[strings.LastIndex(link, "/")+1:], authn.Answer{Password: authn.NewPassword("nine lives of a tabby")}, browser)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	here := browser
+	here.Known = step.Known.Reveal() // what KnownFrom returns for this browser's requests
+	devices, err := people.Devices(ctx, "clinic", pat.ID, here)
+	fmt.Println(len(devices), devices[0].Label, devices[0].Current, err)
+
+	me := audit.WithActor(ctx, audit.Actor{ID: pat.ID, Tenant: "clinic", Kind: audit.KindPatient})
+	fmt.Println(people.ForgetDevice(me, "clinic", pat.ID, devices[0].ID))
+	devices, err = people.Devices(ctx, "clinic", pat.ID, here)
+	fmt.Println(len(devices), err)
+
+	// Output:
+	// 1 Firefox on Windows true <nil>
+	// <nil>
+	// 0 <nil>
+}

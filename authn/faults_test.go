@@ -98,6 +98,16 @@ func stories() map[string]story {
 		"administrator's reset": {action: authn.ActionAdminReset, topic: authn.TopicReset, run: func(ctx ctxT, h *house, p authn.Person) error {
 			return h.m.AdminReset(admin(ctx), clinic, p.ID, "a reason")
 		}},
+		"sign in where one is known": {run: func(ctx ctxT, h *house, _ authn.Person) error {
+			s, err := h.m.SignIn(ctx, clinic, ada, pw(good), h.known)
+			return through(ctx, h, s, err)
+		}},
+		"forget a browser": {run: func(ctx ctxT, h *house, p authn.Person) error {
+			all, err := h.store.Devices(h.t.Context(), clinic, p.ID)
+			require.NoError(h.t, err)
+			require.NotEmpty(h.t, all)
+			return h.m.ForgetDevice(as(ctx, p), clinic, p.ID, all[0].ID)
+		}},
 		"look at a link": {run: func(ctx ctxT, h *house, _ authn.Person) error {
 			_, err := h.m.PeekLink(ctx, h.reset)
 			return err

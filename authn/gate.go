@@ -190,7 +190,7 @@ func (m *Manager) mint(ctx context.Context, ev Evidence, now standing, c Client)
 	if err := m.confirmMint(ctx, ev, a, c); err != nil {
 		return Step{}, m.unmint(ctx, token, ev, c, err)
 	}
-	return Step{Need: Done, Person: ev.Person, Token: NewSecret(token), Known: m.remember(ctx, now.account)}, nil
+	return Step{Need: Done, Person: ev.Person, Token: NewSecret(token), Known: m.remember(ctx, now.account, c)}, nil
 }
 
 // confirmMint re-reads and records. Any error means that the session must not be used.

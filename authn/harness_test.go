@@ -70,6 +70,7 @@ type house struct {
 
 	handed []string // session tokens that sign-ins got
 	reset  string   // the token of a reset link
+	known  authn.Client
 }
 
 // newHouse returns a house over store, a memory one if nil, with cheap hashing.

@@ -28,7 +28,7 @@ func SetTicket(w http.ResponseWriter, s Step) {
 	}
 	set(TicketCookie, s.Ticket, age)
 	if !s.Known.IsZero() {
-		set(KnownCookie, s.Known, int(knownLife.Seconds()))
+		set(KnownCookie, s.Known, int(KnownFor.Seconds()))
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 	fieldIdentifier = "authn.identifier"
 	fieldTicket     = "authn.ticket"
 	fieldMessage    = "authn.message"
-	fieldKnown      = "authn.known"
+	tagKnown        = "authn.known_browser" // "authn.known" was the cookie of releases without rows
 )
 
 const maxIdentifier = 254 // bytes, the longest e-mail address (RFC 5321, 4.5.3.1.3)

@@ -47,6 +47,8 @@ func furnish(t *testing.T) (*house, authn.Person) {
 	s, err := h.signIn(good)
 	require.NoError(t, err)
 	h.handed = []string{s.Token.Reveal()}
+	h.known = home
+	h.known.Known = s.Known.Reveal()
 	require.NoError(t, h.m.RequestReset(t.Context(), clinic, ada, home))
 	_, err = h.m.Deliver(t.Context())
 	require.NoError(t, err)

@@ -2,8 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -15,64 +16,91 @@ import (
 // addresses and tenants. So whoever keeps guessing
 // elsewhere keeps nobody out who works where they always do. It proves nothing and spares nobody
 // a step: the state of a sign-in does not hold it, and only the throttle asks for it.
+//
+// The cookie is a 256-bit secret, of which the row has a hash, and a tag of it, keyed per tenant:
+// what was not made here is told by the tag, without a store and without a key that the cookie
+// could choose. Cookies of releases that knew no rows are strangers' until the next sign-in.
 
-// knownLife is how long a browser is known after the last sign-in in it.
-const knownLife = 90 * 24 * time.Hour
+// KnownFor is how long a browser is known after the last sign-in in it.
+const KnownFor = 90 * 24 * time.Hour
 
-// maxKnown is how long a cookie is looked at, in bytes.
-const maxKnown = 2048
+// maxDevices is how many browsers are known for one person; the one seen longest ago makes room.
+const maxDevices = 20
 
-// knownRow stands for the row of what is sealed into cookies: they have none.
-const knownRow = "browser"
-
-// knownState is what the cookie of a known browser holds, sealed for the tenant.
-type knownState struct {
-	Person  audit.ActorID `json:"person"`
-	Since   int64         `json:"since"`   // when the password was set, Unix microseconds: a new one makes all browsers strangers
-	Expires int64         `json:"expires"` // Unix microseconds
-}
-
-// remember returns what makes the browser of a sign-in known, zero where it cannot be sealed: the
-// sign-in does not need it.
-func (m *Manager) remember(ctx context.Context, a Account) Secret {
-	body, err := json.Marshal(knownState{a.Person.ID, a.Password.Changed.UnixMicro(), m.now().Add(knownLife).UnixMicro()})
-	if err != nil {
-		return Secret{}
+// remember makes the browser of a finished sign-in known and returns its cookie: the one that it
+// has, where it is known already. Zero where that fails, because the sign-in does not need it.
+func (m *Manager) remember(ctx context.Context, a Account, c Client) Secret {
+	now, label := m.now(), printable(c.Device, maxDevice)
+	if d, ok := m.recognise(ctx, a.Person.Tenant, c.Known); ok && d.of(subject{account: a}) {
+		err := m.p.Store.SeeDevice(ctx, d.Tenant, d.ID, label, now)
+		if err == nil {
+			return NewSecret(c.Known)
+		}
+		if !errors.Is(err, ErrNotFound) { // forgotten meanwhile, and signed in again
+			m.warn(ctx, "authn: a browser could not be noted as seen")
+			return Secret{}
+		}
 	}
-	sealed, err := m.p.Vault.Seal(ctx, at(a.Person.Tenant, fieldKnown, knownRow), body)
+	token, hash := newToken()
+	tag, err := m.tag(ctx, a.Person.Tenant, token.Reveal())
+	if err == nil {
+		err = m.p.Store.PutDevice(ctx, Device{
+			ID: audit.NewID(now), Tenant: a.Person.Tenant, Person: a.Person.ID, Hash: hash,
+			Label: label, Created: now, Seen: now, Password: a.Password.Changed,
+		}, a.Person.Version, maxDevices)
+	}
 	if err != nil {
 		m.warn(ctx, "authn: a browser could not be made known")
 		return Secret{}
 	}
-	return NewSecret(base64.RawURLEncoding.EncodeToString(sealed))
+	return NewSecret(token.Reveal() + tag)
 }
 
-// recognise returns whose browser a cookie makes known in tenant t, false if nobody's: what is
-// not sealed here, or too old, makes nobody known and is no error.
-func (m *Manager) recognise(ctx context.Context, t audit.Tenant, cookie string) (k knownState, ok bool) {
-	if cookie == "" || len(cookie) > maxKnown || t == "" {
-		return k, false
+// tag returns what shows, without a store, that a secret was made here for tenant t.
+func (m *Manager) tag(ctx context.Context, t audit.Tenant, secret string) (string, error) {
+	term, err := m.p.Vault.LastingTerm(ctx, t, tagKnown, secret)
+	return base64.RawURLEncoding.EncodeToString(term), err
+}
+
+// recognise returns the browser that a cookie makes known in tenant t, false if there is none:
+// what was not made here, is too old or forgotten makes nobody known and is no error. Nor is a
+// store that fails: a stranger's budgets are the narrower ones.
+func (m *Manager) recognise(ctx context.Context, t audit.Tenant, cookie string) (d Device, ok bool) {
+	if t == "" || len(cookie) <= tokenLen || len(cookie) > 2*tokenLen {
+		return d, false
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
+	secret, claimed := cookie[:tokenLen], cookie[tokenLen:]
+	hash, ok := hashToken(secret)
+	if !ok {
+		return d, false
+	}
+	tag, err := m.tag(ctx, t, secret)
+	if err != nil || subtle.ConstantTimeCompare([]byte(tag), []byte(claimed)) != 1 {
+		return d, false
+	}
+	d, err = m.p.Store.Device(ctx, t, hash)
 	if err != nil {
-		return k, false
+		if !errors.Is(err, ErrNotFound) {
+			m.warn(ctx, "authn: a known browser could not be looked up")
+		}
+		return Device{}, false
 	}
-	body, err := m.p.Vault.Unseal(ctx, at(t, fieldKnown, knownRow), sealed)
-	if err != nil || json.Unmarshal(body, &k) != nil {
-		return knownState{}, false
-	}
-	return k, k.Person != "" && m.now().UnixMicro() < k.Expires
+	return d, d.lives(m.now())
 }
 
-// of reports whether the browser is known for this subject.
-func (k knownState) of(s subject) bool {
-	return k.Person != "" && k.Person == s.account.Person.ID && k.Since == s.account.Password.Changed.UnixMicro()
+// lives reports whether the browser is still known.
+func (d Device) lives(now time.Time) bool { return now.Before(d.Seen.Add(KnownFor)) }
+
+// of reports whether the browser is known for this subject. A new password makes all browsers
+// strangers, also one that was set by a server of a release that knew no rows.
+func (d Device) of(s subject) bool {
+	return d.Person != "" && d.Person == s.account.Person.ID && d.Password.Equal(s.account.Password.Changed)
 }
 
 // from returns the subject with the browser that the client came with.
 func (m *Manager) from(ctx context.Context, s subject, c Client) subject {
-	k, ok := m.recognise(ctx, s.tenant, c.Known)
-	s.known = ok && k.of(s)
+	d, ok := m.recognise(ctx, s.tenant, c.Known)
+	s.known = ok && d.of(s)
 	return s
 }
 

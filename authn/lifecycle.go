@@ -33,7 +33,7 @@ func (m *Manager) Suspend(ctx context.Context, t audit.Tenant, person audit.Acto
 		tenant: t, person: person, action: ActionSuspend, why: why,
 		ends: true, leaves: true, seat: true, reason: "suspended", notice: TopicSuspended,
 		edit: func(a Account, ch *Change) error {
-			ch.Void = true
+			ch.Void, ch.Forget = true, true
 			return move(a, ch, Suspended, Active)
 		},
 	})
@@ -56,7 +56,7 @@ func (m *Manager) Remove(ctx context.Context, t audit.Tenant, person audit.Actor
 		ends: true, leaves: true, seat: true, reason: "removed", notice: TopicRemoved,
 		edit: func(a Account, ch *Change) error {
 			ch.Person.Term = nil
-			ch.Password, ch.Void = &Credential{}, true
+			ch.Password, ch.Void, ch.Forget = &Credential{}, true, true
 			return move(a, ch, Removed, Invited, Waiting, Active, Suspended)
 		},
 	})
@@ -85,7 +85,7 @@ func (m *Manager) AdminReset(ctx context.Context, t audit.Tenant, person audit.A
 		tenant: t, person: person, action: ActionAdminReset, why: why,
 		ends: true, reason: "password_reset", notice: TopicReset, issue: PurposeReset, life: m.o.SetUpLife,
 		edit: func(a Account, ch *Change) error {
-			ch.Password, ch.Void = &Credential{}, true
+			ch.Password, ch.Void, ch.Forget = &Credential{}, true, true
 			return move(a, ch, Active, Active)
 		},
 	})

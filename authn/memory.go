@@ -23,6 +23,7 @@ type Memory struct {
 	windows  map[windowKey]window
 	messages map[messageKey]queued
 	policies map[audit.Tenant]*Policy // never written to once they are here
+	devices  map[deviceKey]Device
 }
 
 type (
@@ -42,6 +43,10 @@ type (
 		tenant audit.Tenant
 		id     string
 	}
+	deviceKey struct {
+		tenant audit.Tenant
+		id     string
+	}
 	window struct {
 		count int
 		ends  time.Time
@@ -58,7 +63,7 @@ func NewMemory() *Memory {
 		people: map[personKey]Person{}, rows: map[rowKey]Credential{}, charged: map[rowKey]time.Time{},
 		links: map[string]Link{}, tickets: map[string]Ticket{},
 		windows: map[windowKey]window{}, messages: map[messageKey]queued{},
-		policies: map[audit.Tenant]*Policy{},
+		policies: map[audit.Tenant]*Policy{}, devices: map[deviceKey]Device{},
 	}
 }
 
@@ -203,6 +208,9 @@ func (m *Memory) write(c Change) {
 	if c.Second {
 		m.reset(rowKey{k, FamilySecond})
 		m.reset(rowKey{k, FamilySecond.Known()})
+	}
+	if c.Forget {
+		m.forget(k.tenant, k.id, "")
 	}
 	for hash, l := range m.links {
 		consumed := c.Consume != nil && hash == string(c.Consume)

@@ -145,6 +145,7 @@ func (m *Memory) Sweep(ctx context.Context, now time.Time) error {
 	maps.DeleteFunc(m.tickets, func(_ string, tk Ticket) bool { return !now.Before(tk.Expires) })
 	maps.DeleteFunc(m.windows, func(_ windowKey, w window) bool { return !now.Before(w.ends) })
 	maps.DeleteFunc(m.links, func(_ string, l Link) bool { return !l.Expires.After(old) })
+	maps.DeleteFunc(m.devices, func(_ deviceKey, d Device) bool { return !d.lives(now) })
 	for k, at := range m.charged {
 		if _, real := m.people[k.personKey]; !real && !at.After(old) {
 			delete(m.rows, k)

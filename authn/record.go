@@ -19,6 +19,9 @@ const (
 	ActionLink     audit.Action = "authn.link" // a link was looked at, or refused: see Code
 	ActionThrottle audit.Action = "authn.throttle"
 
+	ActionForgetDevice  audit.Action = "authn.forget_device"  // one known browser, Detail "device" says which
+	ActionForgetDevices audit.Action = "authn.forget_devices" // all of a person
+
 	ActionPolicy audit.Action = "authn.policy" // the tenant's policy was saved, see Detail
 
 	ActionSetUp          audit.Action = "authn.set_up"

@@ -18,6 +18,7 @@ type Store interface {
 	People
 	Policies
 	Credentials
+	Devices
 	Tickets
 	Windows
 	Outbox
@@ -73,6 +74,8 @@ type Change struct {
 	Password *Credential
 	// Second has the second factor's failures start from zero, those of known browsers too.
 	Second bool
+
+	Forget bool // every browser that is known for the person is forgotten
 
 	Consume []byte // hash of a link of this person that has to be live at Now
 	Void    bool   // every other live link of the person counts as used from Now
@@ -161,8 +164,34 @@ type Tickets interface {
 
 	// Sweep forgets what no longer means anything at now, and nothing else: expired tickets,
 	// ended windows, links that expired Remember ago, rows of subjects that are no person and
-	// were not charged for as long.
+	// were not charged for as long, browsers that nobody signed in with for KnownFor.
 	Sweep(ctx context.Context, now time.Time) error
+}
+
+// Devices keeps the browsers that are known for people, see Device.
+type Devices interface {
+	// PutDevice adds a browser of a person whose row has this version, and keeps of the person's
+	// only this one and those seen last, keep in all. Another version, or nobody there:
+	// ErrConflict. The ID, or the hash, exists already in the tenant: ErrExists. Neither changes
+	// anything. Of several at once each is judged by what those before it left, and one that a
+	// change of the person overtakes is not added.
+	PutDevice(ctx context.Context, d Device, version int64, keep int) error
+
+	// Device returns the browser with this hash. None in the tenant: ErrNotFound.
+	Device(ctx context.Context, t audit.Tenant, hash []byte) (Device, error)
+
+	// SeeDevice notes when somebody signed in with a browser, and its label. An earlier time than
+	// the one there changes nothing. Not there: ErrNotFound.
+	SeeDevice(ctx context.Context, t audit.Tenant, id, label string, now time.Time) error
+
+	// Devices returns the person's browsers, the one seen last first; of two seen at once the one
+	// with the greater ID. None is no error.
+	Devices(ctx context.Context, t audit.Tenant, person audit.ActorID) ([]Device, error)
+
+	// ForgetDevices removes the person's browser with this ID, all of them for "". Not there, or
+	// somebody else's: no error, and nothing changes. Once it has returned nil, every Device of
+	// every process that begins afterwards answers ErrNotFound.
+	ForgetDevices(ctx context.Context, t audit.Tenant, person audit.ActorID, id string) error
 }
 
 // Windows counts tries per key in fixed windows of time: rate limits per network address

@@ -161,3 +161,38 @@ func (w wired) Oldest(ctx context.Context) (time.Time, error) {
 	}
 	return w.s.Oldest(ctx)
 }
+
+func (w wired) PutDevice(ctx context.Context, d authn.Device, version int64, keep int) error {
+	if err := w.wire.call(ctx, "store.PutDevice"); err != nil {
+		return err
+	}
+	return w.s.PutDevice(ctx, d, version, keep)
+}
+
+func (w wired) Device(ctx context.Context, t audit.Tenant, hash []byte) (authn.Device, error) {
+	if err := w.wire.call(ctx, "store.Device"); err != nil {
+		return authn.Device{}, err
+	}
+	return w.s.Device(ctx, t, hash)
+}
+
+func (w wired) SeeDevice(ctx context.Context, t audit.Tenant, id, label string, now time.Time) error {
+	if err := w.wire.call(ctx, "store.SeeDevice"); err != nil {
+		return err
+	}
+	return w.s.SeeDevice(ctx, t, id, label, now)
+}
+
+func (w wired) Devices(ctx context.Context, t audit.Tenant, id audit.ActorID) ([]authn.Device, error) {
+	if err := w.wire.call(ctx, "store.Devices"); err != nil {
+		return nil, err
+	}
+	return w.s.Devices(ctx, t, id)
+}
+
+func (w wired) ForgetDevices(ctx context.Context, t audit.Tenant, p audit.ActorID, id string) error {
+	if err := w.wire.call(ctx, "store.ForgetDevices"); err != nil {
+		return err
+	}
+	return w.s.ForgetDevices(ctx, t, p, id)
+}

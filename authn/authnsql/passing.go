@@ -37,6 +37,7 @@ const (
 	sweepTickets = `DELETE FROM authn_ticket WHERE expires <= ?`
 	sweepWindows = `DELETE FROM authn_window WHERE ends <= ?`
 	sweepLinks   = `DELETE FROM authn_link WHERE expires <= ?`
+	sweepDevices = `DELETE FROM authn_device WHERE seen <= ?`
 	sweepNobody  = `DELETE FROM authn_credential WHERE charged <= ? AND charged > 0 AND NOT EXISTS
 		(SELECT 1 FROM authn_person p WHERE p.tenant = authn_credential.tenant AND p.id = authn_credential.person)`
 )
@@ -144,7 +145,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	for _, step := range []struct {
 		query  string
 		before int64
-	}{{sweepTickets, micros(now)}, {sweepWindows, micros(now)}, {sweepLinks, old}, {sweepNobody, old}} {
+	}{{sweepTickets, micros(now)}, {sweepWindows, micros(now)}, {sweepLinks, old}, {sweepNobody, old}, {sweepDevices, micros(now.Add(-authn.KnownFor))}} {
 		if _, err := s.db.Exec(ctx, step.query, step.before); err != nil {
 			return err
 		}

@@ -199,6 +199,11 @@ func applyPerson(ctx context.Context, tx *sqlkit.Tx, c authn.Change) error {
 			return err
 		}
 	}
+	if c.Forget {
+		if _, err := tx.Exec(ctx, forgetDevices, t, id); err != nil {
+			return err
+		}
+	}
 	if c.Void {
 		if _, err := tx.Exec(ctx, voidLinks, now, t, id, now); err != nil {
 			return err

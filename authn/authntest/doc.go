@@ -33,5 +33,5 @@ func Check(ctx context.Context, open func() (authn.Store, error)) error {
 type rule = conform.Rule[authn.Store]
 
 func rules() []rule {
-	return slices.Concat(peopleRules(), linkRules(), policyRules(), credentialRules(), ticketRules(), ofStore(), outboxRules())
+	return slices.Concat(peopleRules(), linkRules(), policyRules(), credentialRules(), ticketRules(), deviceRules(), ofStore(), outboxRules())
 }

@@ -71,6 +71,11 @@ func (s *flawed) Sweep(ctx context.Context, now time.Time) error {
 	maps.DeleteFunc(s.tickets, func(_ string, tk authn.Ticket) bool { return !now.Before(tk.Expires) })
 	maps.DeleteFunc(s.windows, func(_ key, w span) bool { return !now.Before(w.ends) })
 	maps.DeleteFunc(s.links, func(_ string, l authn.Link) bool { return !old.Before(l.Expires) && !s.is("sweep_forgets") })
+	known := authn.KnownFor
+	if s.is("sweep_devices") {
+		known += time.Microsecond
+	}
+	maps.DeleteFunc(s.devices, func(_ key, d authn.Device) bool { return !now.Before(d.Seen.Add(known)) })
 	for k, at := range s.charged {
 		if _, real := s.people[key{tenant: k.tenant, id: k.id}]; !real && !old.Before(at) {
 			delete(s.rows, k)

@@ -35,6 +35,7 @@ type flawed struct {
 	messages map[key]letter
 	policies map[audit.Tenant]*authn.Policy
 	before   map[audit.Tenant]*authn.Policy
+	devices  map[key]authn.Device
 }
 
 type (
@@ -53,7 +54,7 @@ func newFlawed(flaw string) *flawed {
 	return &flawed{
 		flaw: flaw, people: map[key]authn.Person{}, rows: map[key]authn.Credential{}, charged: map[key]time.Time{},
 		links: map[string]authn.Link{}, tickets: map[string]authn.Ticket{}, taken: map[string]time.Time{}, windows: map[key]span{}, messages: map[key]letter{},
-		policies: map[audit.Tenant]*authn.Policy{}, before: map[audit.Tenant]*authn.Policy{},
+		policies: map[audit.Tenant]*authn.Policy{}, before: map[audit.Tenant]*authn.Policy{}, devices: map[key]authn.Device{},
 	}
 }
 
@@ -258,6 +259,9 @@ func (s *flawed) write(c authn.Change) {
 		}
 	}
 	s.people[k] = p
+	if c.Forget || s.is("device_forget") {
+		s.forget(p.Tenant, p.ID, "")
+	}
 	pw := row(p.Tenant, p.ID, authn.FamilyPassword)
 	switch {
 	case c.Password != nil:

@@ -262,6 +262,7 @@ func cancelled(ctx context.Context, s authn.Store) error {
 	_, _, hit := s.Hit(dead, clinic, "a key", time.Hour, noon)
 	for what, err := range map[string]error{
 		"Apply": s.Apply(dead, c), "Charge": charged, "Hit": hit, "PutTicket": s.PutTicket(dead, ticket("a ticket")),
+		"PutDevice": s.PutDevice(dead, device(clinic, ann, "a", 1), 1, most), "ForgetDevices": s.ForgetDevices(dead, clinic, ann, ""),
 	} {
 		if err == nil {
 			return fmt.Errorf("%s succeeds although its context has ended", what)
@@ -269,5 +270,5 @@ func cancelled(ctx context.Context, s authn.Store) error {
 	}
 	a, err := s.Account(ctx, clinic, ann)
 	_, noTicket := s.Ticket(ctx, []byte("a ticket"), noon)
-	return all(err, samePerson(a.Person, p), want("failures", a.Password.Failures, 0), wantErr("the ticket", noTicket, authn.ErrTicket))
+	return all(err, samePerson(a.Person, p), lists(ctx, s, clinic, ann, ""), want("failures", a.Password.Failures, 0), wantErr("the ticket", noTicket, authn.ErrTicket))
 }
