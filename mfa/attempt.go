@@ -23,6 +23,9 @@ func (f *Factors) spend(ctx context.Context, t audit.Tenant, person audit.ActorI
 		return Ref{}, err
 	}
 	now := f.now()
+	if c.Confirmed.IsZero() {
+		return Ref{}, f.wrongFor(ctx, c, now)
+	}
 	step, err := f.step(ctx, c, code, now)
 	if err != nil {
 		return Ref{}, err
@@ -78,6 +81,15 @@ func (f *Factors) unopened(ctx context.Context, c Credential, err error) error {
 	return errors.Join(cause, f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.MajorFailure, "unreadable"))
 }
 
+// wrongFor is wrong for somebody who may have no app to guess at, only factors of other kinds;
+// then there is nothing to count or to lock. It never returns nil.
+func (f *Factors) wrongFor(ctx context.Context, c Credential, now time.Time) error {
+	if !c.Confirmed.IsZero() {
+		return f.wrong(ctx, c, now)
+	}
+	return cmp.Or(f.note(ctx, c.Tenant, c.Person, ActionFailed, audit.Failure, "wrong_code"), errWrong)
+}
+
 // wrong counts a wrong code. It never returns nil.
 func (f *Factors) wrong(ctx context.Context, c Credential, now time.Time) error {
 	n, err := f.store.Fail(ctx, c.Ref(), f.o.MaxFailures, now)
@@ -112,15 +124,15 @@ func (f *Factors) locked(ctx context.Context, r Ref) error {
 	return ErrLocked
 }
 
-// usable returns the person's credential if codes can be checked against it.
+// usable returns the credential of somebody enrolled, with an app that is not locked or without.
 func (f *Factors) usable(ctx context.Context, t audit.Tenant, person audit.ActorID) (Credential, error) {
 	c, err := f.read(ctx, t, person)
 	switch {
 	case err != nil:
 		return Credential{}, err
-	case c.Confirmed.IsZero():
+	case !c.enrolled():
 		return Credential{}, ErrNotEnrolled
-	case !c.Locked.IsZero():
+	case !c.Confirmed.IsZero() && !c.Locked.IsZero():
 		return Credential{}, cmp.Or(f.note(ctx, t, person, ActionFailed, audit.Failure, "locked"), ErrLocked)
 	}
 	return c, nil

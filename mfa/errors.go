@@ -19,6 +19,9 @@ var (
 	// (NIST SP 800-63B-4, section 3.2.2). Only Reset ends it, or Replace with a recovery code.
 	// Its method Disabled, by which authn knows it, reports true.
 	ErrLocked = fmt.Errorf("mfa: %w", lockedError{})
+	// ErrUnproven: the person is signed in, but has not proven a second factor within the last 15
+	// minutes (audit.Actor: Assurance, AuthTime), which this takes. Let them prove who they are.
+	ErrUnproven = errors.New("mfa: a second factor has to be proven again first")
 	// ErrRequired: the person must have a second factor and cannot do without.
 	ErrRequired = errors.New("mfa: a second factor is required of this person")
 	// ErrNotYours: only the person disables their own second factor, nobody resets their own,
@@ -30,8 +33,17 @@ var (
 	ErrFIPS = errors.New("mfa: one-time codes with SHA-1 are not allowed in FIPS 140-only mode")
 	// ErrURI: the text is not an otpauth URI of the one kind this package makes.
 	ErrURI = errors.New("mfa: not an otpauth URI of this package's kind")
-	// ErrName: an issuer or account name is empty, too long or holds control characters.
-	ErrName = errors.New("mfa: unusable issuer or account name")
+	// ErrName: an issuer, an account name or a passkey's label is empty, too long or holds what
+	// cannot be printed.
+	ErrName = errors.New("mfa: unusable name")
+
+	// ErrNoPasskeys: Options names no WebAuthn.
+	ErrNoPasskeys = errors.New("mfa: no passkeys here")
+	// ErrTooMany: the person has MaxPasskeys passkeys.
+	ErrTooMany = errors.New("mfa: too many passkeys")
+	// ErrPasskeyDisabled: the passkey was disabled because there is a second copy of it, or all
+	// that the person has were. Its method Disabled, by which authn knows it, reports true.
+	ErrPasskeyDisabled = fmt.Errorf("mfa: %w", disabledError{})
 
 	// ErrUnavailable: the store, the vault, the recorder or the sessions failed, so the answer
 	// is no (HTTP 503). It wraps the cause.
@@ -50,6 +62,12 @@ func (lockedError) Error() string {
 }
 
 func (lockedError) Disabled() bool { return true }
+
+type disabledError struct{}
+
+func (disabledError) Error() string { return "the passkey is disabled, there is a copy of it" }
+
+func (disabledError) Disabled() bool { return true }
 
 // What a Store answers.
 var (

@@ -25,6 +25,21 @@ const (
 
 	ActionCodesIssued audit.Action = "mfa.codes_issued" // a new list of recovery codes
 	ActionRecovered   audit.Action = "mfa.recovered"    // a recovery code was used
+
+	ActionPasskeyAdded   audit.Action = "mfa.passkey_added"
+	ActionPasskeyRenamed audit.Action = "mfa.passkey_renamed"
+	ActionPasskeyRemoved audit.Action = "mfa.passkey_removed" // by the person
+	ActionPasskeyCloned  audit.Action = "mfa.passkey_cloned"  // disabled, because there is a second copy
+)
+
+// The codes of ActionFailed for passkeys, beside "unreadable".
+const (
+	codeRefused  = "not_accepted" // the response proves nothing
+	codeCeremony = "ceremony"     // not the ceremony that was begun, or it took too long
+	codeUnknown  = "unknown_passkey"
+	codeTaken    = "taken"    // there already
+	codeDisabled = "disabled" // a right response of a disabled passkey
+	codeCloned   = "cloned"   // this response disabled it
 )
 
 // event describes what happened to the person's factor.
@@ -45,19 +60,30 @@ func event(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.T
 }
 
 func methodOf(a audit.Action) string {
-	if a == ActionRecovered || a == ActionCodesIssued {
+	if aboutTexts(a) {
+		return MethodText
+	}
+	switch a {
+	case ActionRecovered, ActionCodesIssued:
 		return MethodRecovery
+	case ActionPasskeyAdded, ActionPasskeyRenamed, ActionPasskeyRemoved, ActionPasskeyCloned:
+		return MethodPasskey
+	case ActionReset:
+		return "all"
 	}
 	return Method
 }
 
 func verbOf(a audit.Action) audit.Verb {
+	if aboutTexts(a) {
+		return textVerb(a)
+	}
 	switch a {
-	case ActionBegun:
+	case ActionBegun, ActionPasskeyAdded:
 		return audit.Create
-	case ActionEnrolled, ActionLocked, ActionReplaced, ActionCodesIssued:
+	case ActionEnrolled, ActionLocked, ActionReplaced, ActionCodesIssued, ActionPasskeyRenamed, ActionPasskeyCloned:
 		return audit.Update
-	case ActionDisabled, ActionReset:
+	case ActionDisabled, ActionReset, ActionPasskeyRemoved:
 		return audit.Delete
 	}
 	return audit.Execute
@@ -67,6 +93,29 @@ func verbOf(a audit.Action) audit.Verb {
 func (f *Factors) note(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, o audit.Outcome, code string) error {
 	e := event(ctx, t, person, f.now(), a)
 	e.Outcome, e.Code = o, code
+	return f.record(ctx, e)
+}
+
+// notePasskey is note about a passkey of the person. Neither has to be known.
+func (f *Factors) notePasskey(ctx context.Context, r Ref, a audit.Action, o audit.Outcome, code string) error {
+	e := event(ctx, r.Tenant, r.Person, f.now(), a)
+	e.Outcome, e.Code = o, code
+	e.Detail["method"] = MethodPasskey
+	e.Objects = append(e.Objects, passkeyObjects(r.ID)...)
+	if r.Person == "" {
+		e.Objects = nil
+	}
+	return f.record(ctx, e)
+}
+
+func passkeyObjects(id string) []audit.Object {
+	if id == "" {
+		return nil
+	}
+	return []audit.Object{{Type: "passkey", ID: id}}
+}
+
+func (f *Factors) record(ctx context.Context, e audit.Event) error {
 	err := audit.Decide(ctx, e)
 	if errors.Is(err, audit.ErrNoTrail) {
 		err = f.rec.Record(ctx, e)

@@ -72,18 +72,29 @@ func missing(store, vault, recorder bool) error {
 	return errors.New("mfa: missing: " + strings.Join(parts, ", "))
 }
 
-// Enrolled reports whether the person has a confirmed second factor. A locked one counts: who
-// knows the password and guesses until the authenticator is disabled must not be asked to
-// enrol a new one.
+// Enrolled reports whether the person has a second factor of any kind: a confirmed app, a
+// passkey, a verified number. A locked or disabled one counts: who knows the password and
+// guesses until the authenticator is disabled, or forges a copy of a passkey, must not be asked
+// to enrol a new one.
 func (f *Factors) Enrolled(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error) {
 	c, err := f.read(ctx, t, person)
-	return err == nil && !c.Confirmed.IsZero(), err
+	return err == nil && c.enrolled(), err
+}
+
+// TakesCodes reports whether Verify can accept anything of this person: they have a confirmed
+// app, or were given recovery codes.
+func (f *Factors) TakesCodes(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error) {
+	c, err := f.read(ctx, t, person)
+	return err == nil && (!c.Confirmed.IsZero() || c.enrolled() && len(c.Recovery) > 0), err
 }
 
 // Begin makes a new key for the person and returns it as an otpauth URI, for PNG or SVG, and
 // as base32 in groups of four for typing. Account is how the app labels it, an e-mail address
 // for instance. Nothing asks for codes of the key until Confirm; a key not yet confirmed is
 // replaced. ErrEnrolled if there is a confirmed one, ErrName if account is unusable.
+//
+// Beside another factor only the person themselves sets up an app, signed in and having proven a
+// second factor just now: ErrEnrolled for everybody else, ErrUnproven where that is too long ago.
 func (f *Factors) Begin(ctx context.Context, t audit.Tenant, person audit.ActorID, account string) (uri, manual string, err error) {
 	key, err := newKey(f.issuer, account)
 	if err != nil {
@@ -98,7 +109,12 @@ func (f *Factors) Begin(ctx context.Context, t audit.Tenant, person audit.ActorI
 		if !was.Confirmed.IsZero() {
 			return Change{}, ErrEnrolled
 		}
-		return Change{Put: &Credential{Tenant: t, Person: person, ID: audit.NewID(now), Secret: sealed, Created: now}}, nil
+		if err := f.admit(ctx, was, now); err != nil {
+			return Change{}, err
+		}
+		put := was.withoutApp(now)
+		put.Tenant, put.Person, put.Secret, put.Created = t, person, sealed, now
+		return Change{Put: &put}, nil
 	})
 	if err != nil {
 		return "", "", err
@@ -112,10 +128,14 @@ func (f *Factors) Begin(ctx context.Context, t audit.Tenant, person audit.ActorI
 // Confirm ends the enrolment with the app's first code, which is used up by it. A wrong code is
 // false. ErrNotEnrolled if no key waits to be confirmed, also one hour after Begin; ErrLocked
 // after too many wrong codes, then Begin makes a new key; ErrEnrolled if it was confirmed
-// before. The person is told (NIST SP 800-63B-4, section 4.6).
+// before; beside another factor ErrEnrolled and ErrUnproven as for Begin. The person is told
+// (NIST SP 800-63B-4, section 4.6).
 func (f *Factors) Confirm(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error) {
 	err = f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
 		if err := confirmable(was, now); err != nil {
+			return Change{}, err
+		}
+		if err := f.admit(ctx, was, now); err != nil {
 			return Change{}, err
 		}
 		step, err := f.step(ctx, was, code, now)
@@ -137,7 +157,7 @@ func confirmable(c Credential, now time.Time) error {
 	switch {
 	case !c.Confirmed.IsZero():
 		return ErrEnrolled
-	case c.ID == "" || now.Sub(c.Created) > pendingFor:
+	case c.Created.IsZero() || now.Sub(c.Created) > pendingFor:
 		return ErrNotEnrolled
 	case !c.Locked.IsZero():
 		return ErrLocked
@@ -149,7 +169,8 @@ func confirmable(c Credential, now time.Time) error {
 // the method that was proven, ["otp"] or ["recovery"], or nil for a wrong code and for one that
 // was used before: each code is accepted once, whatever comes at the same time on however many
 // servers (RFC 6238, section 5.2). Who used a recovery code is told. ErrNotEnrolled without a
-// confirmed factor, ErrLocked once it is disabled; a recovery code is accepted even then.
+// second factor, ErrLocked once the app is disabled; a recovery code is accepted even then. For
+// somebody whose factors are of other kinds, every code of an app is wrong.
 func (f *Factors) Verify(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error) {
 	method := Method
 	if _, ok := readRecovery(code); ok {

@@ -12,10 +12,11 @@ import (
 // conflicts is how often a change is tried again when another write overtakes it.
 const conflicts = 16
 
-// Reset ends the second factor of somebody else, who lost their phone: an administrator's
-// task. The person's sessions end, they are told, and enrol anew: at once where a second
-// factor is required, at their convenience otherwise. Why is the reason the administrator
-// typed; it is kept with the event, sealed.
+// Reset ends every second factor of somebody else, who lost their phone: an administrator's
+// task. App, passkeys, verified number and recovery codes end together. The person's sessions
+// end, they are told, and enrol anew: at once where a second factor is required, at their
+// convenience otherwise. Why is the reason the administrator typed; it is kept with the event,
+// sealed.
 //
 // The host has let the actor in the context confirm who they are and checked that they may
 // do this (rbac). Reset refuses with ErrNotYours what no rule can allow: nobody signed in, or
@@ -36,7 +37,7 @@ func (f *Factors) Reset(ctx context.Context, t audit.Tenant, person audit.ActorI
 	if err := e.Validate(); err != nil { // before anything happens: it could never be recorded
 		return fmt.Errorf("mfa: resetting a factor: %w", err)
 	}
-	return f.end(ctx, t, person, ActionReset, why)
+	return f.end(ctx, t, person, ActionReset, why, f.reset)
 }
 
 // With returns Factors whose changes are written through store, usually a store over the
@@ -48,10 +49,14 @@ func (f *Factors) With(store Store) *Factors {
 	return &Factors{store: store, vault: f.vault, rec: f.rec, issuer: f.issuer, o: f.o, joined: true}
 }
 
-// Disable ends the person's own second factor and their recovery codes. Code is one of either,
-// which proves that it is really them; it is used up. A wrong code is false. ErrRequired where the person must
-// have a second factor, ErrNotYours if somebody else asks, ErrPending if it is done but ending
-// the sessions is not, further errors like Verify. The person's sessions end and they are told.
+// Disable ends the person's own authenticator app. Code is one of it or a recovery code, which
+// proves that it is really them; it is used up. A wrong code is false. What they have beside the
+// app stays, recovery codes too; where nothing of that can be used, it all ends, and is refused
+// with ErrRequired where the person must have a second factor. ErrNotEnrolled without an app,
+// ErrNotYours if somebody else asks, ErrPending if it is done but ending the sessions is not,
+// further errors like Verify. The person's sessions end and they are told.
+//
+// Somebody who has just proven a passkey in their session may leave out the code.
 func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error) {
 	if !f.wired() {
 		return false, ErrUnwired
@@ -59,7 +64,11 @@ func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.Acto
 	if !themselves(ctx, t, person) {
 		return false, ErrNotYours
 	}
-	if err := f.optional(ctx, t, person); err != nil {
+	was, err := f.read(ctx, t, person)
+	if err == nil {
+		_, err = f.disabled(ctx, was, f.now()) // before the code is used up
+	}
+	if err != nil {
 		return false, err
 	}
 	_, err = f.prove(ctx, t, person, code)
@@ -67,38 +76,45 @@ func (f *Factors) Disable(ctx context.Context, t audit.Tenant, person audit.Acto
 		return false, nil
 	}
 	if err == nil {
-		err = f.end(ctx, t, person, ActionDisabled, "")
+		err = f.end(ctx, t, person, ActionDisabled, "", f.disabled)
 	}
 	return err == nil || errors.Is(err, ErrPending), err
 }
 
-func (f *Factors) wired() bool { return f.o.Sessions != nil && f.o.Notices != nil }
-
-func (f *Factors) optional(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
-	if f.o.Required == nil {
-		return ErrRequired
+// disabled returns what is left of a person's factors without the app, nil for nothing.
+func (f *Factors) disabled(ctx context.Context, was Credential, now time.Time) (*Credential, error) {
+	if was.Confirmed.IsZero() {
+		return nil, ErrNotEnrolled
 	}
-	required, err := f.o.Required(ctx, t, person)
+	keys, err := f.keys(ctx, was)
 	if err != nil {
-		return unavailable("asking whether a factor is required", err)
+		return nil, err
 	}
-	if required {
-		return ErrRequired
-	}
-	return nil
+	return f.left(ctx, was.withoutApp(now), keys)
 }
 
-// end carries out revoke, apply, deliver.
-func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string) error {
+// reset leaves nothing.
+func (f *Factors) reset(_ context.Context, was Credential, _ time.Time) (*Credential, error) {
+	if was.ID == "" {
+		return nil, ErrNotEnrolled
+	}
+	return nil, nil
+}
+
+func (f *Factors) wired() bool { return f.o.Sessions != nil && f.o.Notices != nil }
+
+// end carries out revoke, apply, deliver for a change after which what remains returns is left.
+func (f *Factors) end(ctx context.Context, t audit.Tenant, person audit.ActorID, a audit.Action, why string, remains func(context.Context, Credential, time.Time) (*Credential, error)) error {
 	if err := f.revokeFirst(ctx, t, person, a); err != nil {
 		return err
 	}
 	return f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
-		if was.ID == "" {
-			return Change{}, ErrNotEnrolled
+		put, err := remains(ctx, was, now)
+		if err != nil {
+			return Change{}, err
 		}
 		messages, err := f.messages(ctx, was.Ref(), now, a, why, audit.MessageRevoke, audit.MessageAudit, audit.MessageNotice)
-		return Change{Messages: messages}, err
+		return Change{Put: put, Messages: messages}, err
 	})
 }
 

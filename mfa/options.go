@@ -17,7 +17,8 @@ type Sessions interface {
 // Notices tells a person what happened to their second factor: by mail, text or push. The
 // message carries no address and no words; the host knows the address of m.Person and the
 // words for m.Topic, which is ActionEnrolled, ActionDisabled, ActionReset, ActionReplaced,
-// ActionLocked, ActionCodesIssued or ActionRecovered.
+// ActionLocked, ActionCodesIssued, ActionRecovered, ActionPasskeyAdded, ActionPasskeyRemoved or
+// ActionPasskeyCloned.
 // The same message may come twice and has the same m.ID then.
 type Notices interface {
 	Notify(ctx context.Context, m audit.Message) error
@@ -38,6 +39,12 @@ type Options struct {
 	// Required says whether a person must have a second factor, so that Disable is refused
 	// with ErrRequired. Nil: everybody must.
 	Required func(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
+	// WebAuthn is the protocol of passkeys; passkey.New makes one. Nil: there are none, and the
+	// methods about them return ErrNoPasskeys. Turn it on once every server runs a release that
+	// knows it, and off whenever you like: who has only a passkey counts as enrolled all the same.
+	WebAuthn WebAuthn
+	// Texts is how codes are sent by text message. Nil: none are.
+	Texts *TextOptions
 	// MaxFailures is how many consecutive wrong codes disable an authenticator, 1 to 100.
 	// 0: 100. Slowing guesses down is the job of whoever calls Verify.
 	MaxFailures int
@@ -59,7 +66,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if d.Retry < 0 {
 		problems = append(problems, errors.New("mfa: Options.Retry must be positive, or 0 for one minute"))
 	}
-	if err := errors.Join(problems...); err != nil {
+	texts, err := d.Texts.withDefaults()
+	d.Texts = texts
+	if err := errors.Join(append(problems, err)...); err != nil {
 		return Options{}, err
 	}
 	d.MaxFailures = cmp.Or(d.MaxFailures, MaxFailures)

@@ -23,16 +23,18 @@ type owed struct {
 	Actor    audit.Actor
 	Occurred time.Time
 	Why      string `json:",omitempty"`
+	Passkey  string `json:",omitempty"` // ID of the one concerned
 }
 
-// messages makes what follows from a change, one message of each kind.
+// messages makes what follows from a change, one message of each kind. If it is about a passkey,
+// r names that.
 func (f *Factors) messages(ctx context.Context, r Ref, now time.Time, a audit.Action, why string, kinds ...audit.MessageKind) ([]audit.Message, error) {
 	var out []audit.Message
 	for _, kind := range kinds {
 		m := audit.Message{ID: audit.NewID(now), Kind: kind, Tenant: r.Tenant, Person: r.Person, Topic: string(a), Created: now}
 		if kind == audit.MessageAudit {
 			e := event(ctx, r.Tenant, r.Person, now, a)
-			text, err := json.Marshal(owed{e.ID, a, e.Actor, now, why})
+			text, err := json.Marshal(owed{e.ID, a, e.Actor, now, why, concerned(a, r)})
 			if err != nil {
 				return nil, errors.New("mfa: encoding an event")
 			}
@@ -45,6 +47,14 @@ func (f *Factors) messages(ctx context.Context, r Ref, now time.Time, a audit.Ac
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// concerned returns the ID of the passkey that a change is about, if it is about one.
+func concerned(a audit.Action, r Ref) string {
+	if methodOf(a) == MethodPasskey {
+		return r.ID
+	}
+	return ""
 }
 
 // bodyPlace binds a body to the whole row: whoever can write the table cannot pass one
@@ -98,6 +108,7 @@ func (f *Factors) recordOwed(ctx context.Context, m audit.Message) error {
 	}
 	e := event(audit.WithActor(ctx, o.Actor), m.Tenant, m.Person, o.Occurred, o.Action)
 	e.ID, e.Occurred.Start, e.Why = o.ID, o.Occurred, audit.NewPrivate(o.Why)
+	e.Objects = append(e.Objects, passkeyObjects(o.Passkey)...)
 	return f.rec.Record(ctx, e)
 }
 

@@ -38,9 +38,10 @@ type codeSet struct {
 // replaces a code of the authenticator app once. The codes of an earlier list stop working.
 // Only the person themselves is given codes, and proof is a code of their app or of the earlier
 // list; it is used up. A wrong proof is false. They are told, and the codes are returned once:
-// what is kept is their SHA-256 in a sealed row.
+// what is kept is their SHA-256 in a sealed row. Somebody without an app, or who has just proven
+// a passkey in their session, may leave out the proof.
 //
-// ErrNotYours if somebody else asks, ErrNotEnrolled without a confirmed factor, ErrLocked after
+// ErrNotYours if somebody else asks, ErrNotEnrolled without a second factor, ErrLocked after
 // too many wrong codes.
 func (f *Factors) IssueCodes(ctx context.Context, t audit.Tenant, person audit.ActorID, proof string) (codes RecoveryCodes, ok bool, err error) {
 	if !themselves(ctx, t, person) {
@@ -59,7 +60,7 @@ func (f *Factors) IssueCodes(ctx context.Context, t audit.Tenant, person audit.A
 		return RecoveryCodes{}, false, err
 	}
 	err = f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
-		if was.ID != of.ID { // ended since the proof
+		if was.ID != of.ID || !was.enrolled() { // ended since the proof
 			return Change{}, ErrNotEnrolled
 		}
 		put := was
@@ -79,8 +80,14 @@ func themselves(ctx context.Context, t audit.Tenant, person audit.ActorID) bool 
 	return ok && a.Tenant == t && a.ID == person && a.ID != "" && a.OnBehalfOf == ""
 }
 
-// prove uses up a code of either kind and says of which enrolment it was.
+// prove uses up a code of either kind and says of which enrolment it was. No code does where the
+// session itself proves as much.
 func (f *Factors) prove(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (Ref, error) {
+	if code == "" {
+		if r, err := f.bySession(ctx, t, person); r.ID != "" || err != nil {
+			return r, err
+		}
+	}
 	if raw, ok := readRecovery(code); ok {
 		return f.spendRecovery(ctx, t, person, raw)
 	}
@@ -94,7 +101,7 @@ func (f *Factors) spendRecovery(ctx context.Context, t audit.Tenant, person audi
 	var of Credential
 	err := f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
 		of = was
-		if was.Confirmed.IsZero() {
+		if !was.enrolled() {
 			return Change{}, ErrNotEnrolled
 		}
 		set, err := f.openSet(ctx, was)
@@ -112,7 +119,7 @@ func (f *Factors) spendRecovery(ctx context.Context, t audit.Tenant, person audi
 		return Change{Put: &put, Messages: messages}, err
 	})
 	if errors.Is(err, errWrong) {
-		return Ref{}, f.wrong(ctx, of, f.now())
+		return Ref{}, f.wrongFor(ctx, of, f.now())
 	}
 	return of.Ref(), err
 }

@@ -20,7 +20,8 @@ func nextPlace(t audit.Tenant, person audit.ActorID) phi.At {
 // is no moment without a second factor, so it is for everybody, also where one is required.
 //
 // Only the person themselves replaces their authenticator, and proof is a code of the old app
-// or a recovery code; it is used up. A wrong proof is false. ErrUnwired, ErrNotYours,
+// or a recovery code; it is used up. A wrong proof is false. Somebody who has just proven a
+// passkey in their session may leave it out. ErrUnwired, ErrNotYours,
 // ErrNotEnrolled and ErrName as elsewhere; ErrLocked for a code of an app that is disabled, not
 // for a recovery code.
 func (f *Factors) Replace(ctx context.Context, t audit.Tenant, person audit.ActorID, proof, account string) (uri, manual string, ok bool, err error) {
@@ -47,7 +48,7 @@ func (f *Factors) Replace(ctx context.Context, t audit.Tenant, person audit.Acto
 		return "", "", false, unavailable("sealing a key", err)
 	}
 	err = f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
-		if was.ID != of.ID { // ended since the proof
+		if was.ID != of.ID || was.Confirmed.IsZero() { // ended since the proof
 			return Change{}, ErrNotEnrolled
 		}
 		put := was
@@ -130,10 +131,8 @@ func (f *Factors) swap(ctx context.Context, was, c Credential, step int64, now t
 	if was.ID != c.ID || !was.NextMade.Equal(c.NextMade) || !replaceable(was, now) {
 		return Change{}, ErrNotEnrolled // ended, replaced or begun anew meanwhile
 	}
-	put := Credential{
-		Tenant: was.Tenant, Person: was.Person, ID: audit.NewID(now), Secret: c.Secret, Recovery: was.Recovery,
-		Created: was.NextMade, Confirmed: now, Used: now, Step: step,
-	}
+	put := was.withoutApp(now)
+	put.Secret, put.Created, put.Confirmed, put.Used, put.Step = c.Secret, was.NextMade, now, now, step
 	messages, err := f.messages(ctx, put.Ref(), now, ActionReplaced, "", audit.MessageRevoke, audit.MessageAudit, audit.MessageNotice)
 	return Change{Put: &put, Messages: messages}, err
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// State is where a person's second factor stands.
+// State is where a person's authenticator app stands.
 type State string
 
 // The states.
@@ -19,17 +19,18 @@ const (
 	Locked  State = "locked"  // disabled after too many wrong codes; only a reset helps
 )
 
-// Status is what the person themselves and their administrators may see of a second factor.
+// Status is what the person themselves and their administrators may see of second factors.
 type Status struct {
 	Person   audit.ActorID
-	State    State
+	State    State     // of the authenticator app
 	Since    time.Time // when it was confirmed; zero unless On or Locked
-	LastUsed time.Time // when a code was last accepted; zero if never
+	LastUsed time.Time // when a code of it was last accepted; zero if never
 	Failures int       // consecutive wrong codes
 	Codes    int       // recovery codes left; List does not say
+	Passkeys int       // how many there are, disabled ones among them; ListPasskeys tells more
 }
 
-// Status returns where the person's second factor stands; Off if there is none.
+// Status returns where the person's second factors stand; Off if there is no app.
 func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.ActorID) (Status, error) {
 	c, err := f.read(ctx, t, person)
 	if err != nil {
@@ -45,8 +46,8 @@ func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.Actor
 	return s, nil
 }
 
-// List yields the status of everybody in the tenant who is not Off, ordered by person, for a
-// team page. An error ends it.
+// List yields the status of everybody in the tenant who has a second factor, or an app that is
+// Pending, ordered by person, for a team page. An error ends it.
 func (f *Factors) List(ctx context.Context, t audit.Tenant) iter.Seq2[Status, error] {
 	return func(yield func(Status, error) bool) {
 		for c, err := range f.store.List(ctx, t, "") {
@@ -54,7 +55,7 @@ func (f *Factors) List(ctx context.Context, t audit.Tenant) iter.Seq2[Status, er
 				yield(Status{}, unavailable("listing factors", err))
 				return
 			}
-			if s := f.statusOf(c); s.State != Off && !yield(s, nil) {
+			if s := f.statusOf(c); (s.State != Off || c.enrolled()) && !yield(s, nil) {
 				return
 			}
 		}
@@ -62,7 +63,7 @@ func (f *Factors) List(ctx context.Context, t audit.Tenant) iter.Seq2[Status, er
 }
 
 func (f *Factors) statusOf(c Credential) Status {
-	s := Status{Person: c.Person, State: Off, Since: c.Confirmed, LastUsed: c.Used, Failures: c.Failures}
+	s := Status{Person: c.Person, State: Off, Since: c.Confirmed, LastUsed: c.Used, Failures: c.Failures, Passkeys: c.Passkeys}
 	switch {
 	case !c.Confirmed.IsZero() && !c.Locked.IsZero():
 		s.State = Locked

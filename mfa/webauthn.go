@@ -11,7 +11,7 @@ var ErrPasskey = errors.New("mfa: the passkey's response was not accepted")
 // PublicKeyCredential.parseCreationOptionsFromJSON and parseRequestOptionsFromJSON take, a
 // response is what PublicKeyCredential.toJSON returns. State is what the second call of a
 // ceremony needs again: the caller keeps it where nobody can read or change it, binds it to the
-// browser, and uses it once. Challenges are 32 random bytes, user verification is always
+// browser, and uses it once, within five minutes. Challenges are 32 random bytes, user verification is always
 // required.
 //
 // It is safe for concurrent use and waits for nothing.
