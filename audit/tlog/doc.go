@@ -1,0 +1,2 @@
+// Package tlog makes an audit log provable.
+package tlog
