@@ -5,11 +5,12 @@ import "time"
 // Guarded is guarded.
 func Guarded(call func() (int, error)) (int, error) { return guarded(call) }
 
-// StateOf makes a state with a challenge that somebody else chose.
-func StateOf(create bool, challenge, handle []byte, until time.Time) []byte {
-	s := &state{kind: assertion, challenge: challenge, until: until}
-	if create {
-		s.kind, s.handle = registration, handle
+// StateOf makes a state with a challenge that somebody else chose: of a registration if there is a
+// handle, otherwise of an assertion with one of these IDs.
+func StateOf(challenge, handle []byte, until time.Time, ids ...[]byte) []byte {
+	s := &state{kind: assertion, challenge: challenge, handle: handle, until: until, ids: ids}
+	if handle != nil {
+		s.kind = registration
 	}
 	return s.encode()
 }

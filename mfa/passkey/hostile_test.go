@@ -489,6 +489,7 @@ func TestMalformedResponses(t *testing.T) {
 		"standard alphabet":   {edit(t, response, "signature", "++//"), "not base64url"},
 		"spare bits":          {edit(t, response, "signature", "AB"), "not base64url"},
 		"handle not base64":   {edit(t, response, "userHandle", "!"), "not base64url"},
+		"handle of 65 bytes":  {edit(t, response, "userHandle", b64(make([]byte, 65))), "a user handle that is too long"},
 		"handle a number":     {bytes.Replace(edit(t, response, "userHandle", "X"), []byte(`"X"`), []byte("7"), 1), "no userHandle"},
 		"client data, base64": {edit(t, response, "clientDataJSON", b64([]byte("{}"))+"="), "not base64url"},
 		"not UTF-8":           {append([]byte("{\"\xff\":1,"), response[1:]...), "not UTF-8"},

@@ -53,6 +53,9 @@ func readAssertion(data []byte) (*response, error) {
 		if r.handle, err = m.bytes("userHandle"); err != nil {
 			return nil, err
 		}
+		if len(r.handle) > handleSize {
+			return nil, refused("a user handle that is too long")
+		}
 	}
 	return r, nil
 }
