@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -179,7 +180,11 @@ func sealedSize(n int) int { return overhead + paddedSize(n) }
 // to any multiple of 32 bytes.
 func unpad(b []byte) ([]byte, error) {
 	n := len(b)
-	for n >= 8 && binary.LittleEndian.Uint64(b[n-8:]) == 0 {
+	for n >= 8 {
+		if last := binary.LittleEndian.Uint64(b[n-8:]); last != 0 {
+			n -= bits.LeadingZeros64(last) / 8
+			break
+		}
 		n -= 8
 	}
 	for n > 0 && b[n-1] == 0 {

@@ -87,9 +87,8 @@ type lazyRow struct {
 	place   place
 	buf     [112]byte // for place
 
+	first atomic.Pointer[lock] // of the fields that were sealed together with the one opened first
 	mu    sync.Mutex
-	ready atomic.Bool // first is there
-	first lock        // of the fields that were sealed together with the one opened first
 	more  []*lock
 }
 
@@ -197,8 +196,8 @@ func (r *lazyRow) read(m *scratch, i int) ([]byte, error) {
 	if c.sealed == nil {
 		return nil, &FieldError{f.id, ErrNotLoaded}
 	}
-	l := &r.first
-	if !r.ready.Load() || !l.fits(c.sealed) {
+	l := r.first.Load()
+	if l == nil || !l.fits(c.sealed) {
 		l = r.lock(m, c)
 	}
 	plain, err := l.open(m, &r.place, f.id, c.sealed)
@@ -212,21 +211,21 @@ func (r *lazyRow) read(m *scratch, i int) ([]byte, error) {
 func (r *lazyRow) lock(m *scratch, c *cell) *lock {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.ready.Load() {
-		r.first.of(m, c.key, c.sealed)
-		r.ready.Store(true)
-	}
-	if r.first.fits(c.sealed) {
-		return &r.first
+	first := r.first.Load()
+	if first != nil && first.fits(c.sealed) {
+		return first
 	}
 	for _, l := range r.more {
 		if l.fits(c.sealed) {
 			return l
 		}
 	}
-	l := new(lock)
-	l.of(m, c.key, c.sealed)
-	r.more = append(r.more, l)
+	l := c.key.lock(m, c.sealed)
+	if first == nil {
+		r.first.Store(l)
+	} else {
+		r.more = append(r.more, l)
+	}
 	return l
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// lock seals and opens values under one key and one salt, which the fields of a row share.
+// lock seals and opens values under one key and one salt, which the fields of a row share. It is
+// not changed once it is made.
 type lock struct {
 	head [nonceAt]byte // suite, flags, kid, salt
 	aead cipher.AEAD
@@ -24,10 +25,17 @@ func (l *lock) fresh(m *scratch, x *xaes, kid *KeyID, scope byte) {
 	l.aead = x.aeadVia(&m.sub, l.head[saltAt:])
 }
 
-// of makes l the lock under which s, which parse accepted, was sealed.
-func (l *lock) of(m *scratch, x *xaes, s []byte) {
+// lock returns the lock under which s, which parse accepted, was sealed. Whoever reads a row often
+// reads it again, so the key keeps one of them as long as it is kept itself.
+func (x *xaes) lock(m *scratch, s Sealed) *lock {
+	if l := x.last.Load(); l != nil && l.fits(s) {
+		return l
+	}
+	l := new(lock)
 	copy(l.head[:], s)
 	l.aead = x.aeadVia(&m.sub, l.head[saltAt:])
+	x.last.Store(l)
+	return l
 }
 
 // fits reports whether s was sealed under l.
@@ -111,10 +119,8 @@ func (v *Vault) Unseal(ctx context.Context, at At, s Sealed) ([]byte, error) {
 	}
 	m := v.scratchpad()
 	defer m.done(&v.scratch)
-	var l lock
-	l.of(m, x, s)
 	m.place.bind(m.where, v.namespace, &at)
-	plain, err := l.open(m, &m.place, at.Field, s)
+	plain, err := x.lock(m, s).open(m, &m.place, at.Field, s)
 	if err != nil {
 		return nil, err
 	}

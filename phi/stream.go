@@ -113,9 +113,7 @@ func (v *Vault) openStream(ctx context.Context, at At, head []byte) (*chunks, []
 	if err != nil {
 		return nil, nil, err
 	}
-	var l lock
-	l.of(new(scratch), x, head)
-	fileKey, err := l.aead.Open(nil, nil, head[nonceAt:commitmentAt], v.streamAAD(at, head))
+	fileKey, err := x.lock(new(scratch), head).aead.Open(nil, nil, head[nonceAt:commitmentAt], v.streamAAD(at, head))
 	if err != nil {
 		return nil, nil, ErrAltered
 	}

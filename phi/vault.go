@@ -12,7 +12,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultCacheTTL  = 5 * time.Minute
-	DefaultCacheSize = 10_000 // keys
+	DefaultCacheSize = 10_000 // keys, of at most some 3 KB each
 )
 
 // Options of a Vault. Nil means the defaults.

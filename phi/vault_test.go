@@ -419,6 +419,8 @@ func TestAllocations(t *testing.T) {
 	rand.Read(plain)
 	s, err := v.Seal(t.Context(), place(), plain)
 	require.NoError(t, err)
+	other, err := v.Seal(t.Context(), place(), plain)
+	require.NoError(t, err)
 	_, err = v.Term(t.Context(), clinic, "patient.phone", "+15555550123")
 	require.NoError(t, err)
 	calls := kms.Calls()
@@ -427,8 +429,12 @@ func TestAllocations(t *testing.T) {
 		f     func()
 	}{
 		"Seal":   {3, func() { _, _ = v.Seal(t.Context(), place(), plain) }},
-		"Unseal": {3, func() { _, _ = v.Unseal(t.Context(), place(), s) }},
-		"Term":   {1, func() { _, _ = v.Term(t.Context(), clinic, "patient.phone", "+15555550123") }},
+		"Unseal": {1, func() { _, _ = v.Unseal(t.Context(), place(), s) }},
+		"Unseal in turns": {8, func() {
+			_, _ = v.Unseal(t.Context(), place(), s)
+			_, _ = v.Unseal(t.Context(), place(), other)
+		}},
+		"Term": {1, func() { _, _ = v.Term(t.Context(), clinic, "patient.phone", "+15555550123") }},
 	} {
 		allocs := testing.AllocsPerRun(200, tc.f)
 		require.True(t, raceDetector || allocs <= tc.limit, "%s: %v allocations", name, allocs)

@@ -4,6 +4,8 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/subtle"
+	"sync/atomic"
 )
 
 const (
@@ -23,6 +25,7 @@ const (
 type xaes struct {
 	block cipher.Block
 	k1    [16]byte
+	last  atomic.Pointer[lock] // under which something was opened last
 }
 
 // newXAES prepares a 32-byte key.
@@ -62,9 +65,7 @@ func (x *xaes) derive(sub, salt []byte) {
 		m := sub[16*i : 16*i+16]
 		copy(m, []byte{0, byte(i + 1), 'X', 0})
 		copy(m[4:], salt[:saltSize])
-		for j := range m {
-			m[j] ^= x.k1[j]
-		}
+		subtle.XORBytes(m, m, x.k1[:])
 		x.block.Encrypt(m, m)
 	}
 }

@@ -125,14 +125,23 @@ func tinkCases(name string, a tink.AEAD) ([]*timed, error) {
 
 func fieldCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed, error) {
 	at := phi.At{Tenant: "clinic", Field: "patient.phone", Patient: "p-ana", Row: "p-ana"}
-	sealed, err := v.Seal(ctx, at, field)
-	if err != nil {
-		return nil, err
+	values := make([]phi.Sealed, 64)
+	for i := range values {
+		var err error
+		if values[i], err = v.Seal(ctx, at, field); err != nil {
+			return nil, err
+		}
 	}
-	room := make([]byte, 0, 32)
+	next, room := 0, make([]byte, 0, 32)
+	another := func() error {
+		next++
+		_, err := v.Unseal(ctx, at, values[next%len(values)])
+		return err
+	}
 	return []*timed{
 		{table: fieldTable, bare: bare[0], tink: plain[0], Case: turns.Case{Name: "phi, Seal", Run: func() error { _, err := v.Seal(ctx, at, field); return err }}},
-		{table: fieldTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Unseal", Run: func() error { _, err := v.Unseal(ctx, at, sealed); return err }}},
+		{table: fieldTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Unseal, another value each time", Run: another}},
+		{table: fieldTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Unseal, the same value again", Run: func() error { _, err := v.Unseal(ctx, at, values[0]); return err }}},
 		{table: fieldTable, Case: turns.Case{Name: "phi, Term", Run: func() error { _, err := v.Term(ctx, "clinic", "patient.phone", "+15555550123"); return err }}},
 		{table: fieldTable, Case: turns.Case{Name: "phi, AppendTerm", Run: func() error { _, err := v.AppendTerm(ctx, room, "clinic", "patient.phone", "+15555550123"); return err }}},
 	}, nil
@@ -152,7 +161,8 @@ type eight struct {
 }
 
 // rowCases open a row and decrypt all of it: Equal with a value of another length decrypts and
-// has nothing to compare.
+// has nothing to compare. The key keeps what it opened a row with last, so the same row again and
+// another row of the patient each time are two cases.
 func rowCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed, error) {
 	c, err := phi.For[eight](v, "row")
 	if err != nil {
@@ -160,38 +170,54 @@ func rowCases(ctx context.Context, v *phi.Vault, bare, plain []*timed) ([]*timed
 	}
 	t, other := phi.NewText(string(field)), phi.NewText("")
 	p := &eight{"p-ana", t, t, t, t, t, t, t, t}
-	rec, err := c.Seal(ctx, "clinic", p)
-	if err != nil {
-		return nil, err
-	}
-	row := phi.Row{ID: "p-ana"}
-	for i, dest := range c.Dest(&row) {
-		if err := dest.(sql.Scanner).Scan([]byte(rec.Col(c.Fields()[i]))); err != nil {
+	rows := make([]phi.Row, 64)
+	for i := range rows {
+		if rows[i], err = sealedRow(ctx, c, p); err != nil {
 			return nil, err
 		}
 	}
-	seal := func() error { _, err := c.Seal(ctx, "clinic", p); return err }
-	open := func(want phi.Text, is bool) func() error {
-		return func() error {
-			p, err := c.Open(ctx, "clinic", row)
-			if err != nil {
-				return err
-			}
-			for _, t := range [8]phi.Text{p.A, p.B, p.C, p.D, p.E, p.F, p.G, p.H} {
-				if t.Equal(want) != is {
-					return errWrong
-				}
-			}
-			return nil
+	open := func(row phi.Row, want phi.Text, is bool) error {
+		p, err := c.Open(ctx, "clinic", row)
+		if err != nil {
+			return err
 		}
+		for _, t := range [8]phi.Text{p.A, p.B, p.C, p.D, p.E, p.F, p.G, p.H} {
+			if t.Equal(want) != is {
+				return errWrong
+			}
+		}
+		return nil
 	}
-	if err := open(t, true)(); err != nil {
+	if err := open(rows[0], t, true); err != nil {
 		return nil, err
+	}
+	seal := func() error { _, err := c.Seal(ctx, "clinic", p); return err }
+	again := func() error { return open(rows[0], other, false) }
+	next := 0
+	another := func() error {
+		next++
+		return open(rows[next%len(rows)], other, false)
 	}
 	return []*timed{
 		{table: rowTable, bare: bare[0], tink: plain[0], Case: turns.Case{Name: "phi, Codec.Seal", Units: 8, Run: seal}},
-		{table: rowTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Codec.Open and every field", Units: 8, Run: open(other, false)}},
+		{table: rowTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Codec.Open and every field, another row each time", Units: 8, Run: another}},
+		{table: rowTable, bare: bare[1], tink: plain[1], Case: turns.Case{Name: "phi, Codec.Open and every field, the same row again", Units: 8, Run: again}},
 	}, nil
+}
+
+// sealedRow is p as a SELECT returns it.
+func sealedRow(ctx context.Context, c *phi.Codec[eight], p *eight) (row phi.Row, err error) {
+	rec, err := c.Seal(ctx, "clinic", p)
+	if err != nil {
+		return row, err
+	}
+	row.ID = p.ID
+	for i, dest := range c.Dest(&row) {
+		if err := dest.(sql.Scanner).Scan([]byte(rec.Col(c.Fields()[i]))); err != nil {
+			return row, err
+		}
+	}
+	return row, nil
 }
 
 // fileCases seal and open 4 MiB, with the header and the key's set-up for a stream, without
