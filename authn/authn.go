@@ -24,15 +24,21 @@ type Sessions interface {
 // SecondFactor is the second step of a sign-in; mfa.Factors is one. Throttling is done
 // here, not there.
 type SecondFactor interface {
-	// Enrolled reports whether the person has a confirmed second factor.
+	// Enrolled reports whether the person has a confirmed second factor of any kind, passkeys and
+	// numbers included, locked and disabled ones too: who has one never gets in by a password alone,
+	// whatever of it is wired here.
 	Enrolled(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
+	// TakesCodes reports whether Verify may accept a code of the person: an app's, or a recovery
+	// code.
+	TakesCodes(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error)
 	// Verify checks a code and burns it. It returns how the person proved to be who they
 	// are as RFC 8176 amr values; a wrong code is (nil, nil). An error with a method
 	// Disabled() bool that reports true says that the factor takes no codes any more, after too
 	// many wrong ones (NIST SP 800-63B-4, section 3.2.2); every other error is a failure.
 	Verify(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (methods []string, err error)
 	// Begin starts an enrolment and returns the otpauth URI and the key in groups. One that
-	// was not confirmed is replaced.
+	// was not confirmed is replaced. For who has another factor already, and proved it, the context
+	// carries them as actor.
 	Begin(ctx context.Context, t audit.Tenant, person audit.ActorID, account string) (uri, manual string, err error)
 	// Confirm ends an enrolment with a first code, which is burnt.
 	Confirm(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (ok bool, err error)

@@ -28,8 +28,18 @@ var (
 	ErrNoSeat = errors.New("authn: no seat is left")
 	// ErrProof: Prove was given less than the policy asks for, see Manager.Asked.
 	ErrProof = errors.New("authn: more has to be proven")
-	// ErrNoFactor: a code was given, and the person has no second factor.
+	// ErrNoFactor: a second factor was given that the person does not have, or that the policy does
+	// not take.
 	ErrNoFactor = errors.New("authn: no second factor is set up")
+	// ErrNoPasskeys: nobody makes passkeys here: there is no Options.Passkeys, or the policy does
+	// not take them. It wraps ErrNoFactor.
+	ErrNoPasskeys = fmt.Errorf("%w: no passkeys here", ErrNoFactor)
+	// ErrPasswordFirst: passkeys do not sign in alone here, a password comes first. It wraps
+	// ErrDenied and says nothing about anybody: the policy is everybody's.
+	ErrPasswordFirst = fmt.Errorf("%w: a password comes first", ErrDenied)
+	// ErrPasskeyDisabled: this passkey takes part no more, because there may be a copy of it. It
+	// wraps ErrDenied. Other factors do, and whoever gets in removes it and makes another one.
+	ErrPasskeyDisabled = fmt.Errorf("%w: this passkey was disabled", ErrDenied)
 	// ErrPolicy: a tenant's policy cannot be meant, or its stored form cannot be read.
 	ErrPolicy = errors.New("authn: policy not usable")
 	// ErrBanner: the banner was not acknowledged. It appears as Step.Problem.
@@ -41,6 +51,8 @@ var (
 	ErrTicket = errors.New("authn: this sign-in is over, start again")
 	// ErrWrongCode: a second-factor code was not right. It appears as Step.Problem.
 	ErrWrongCode = errors.New("authn: wrong code")
+	// ErrPasskey: a passkey's response was not accepted, or came too late. It wraps ErrWrongCode.
+	ErrPasskey = fmt.Errorf("%w: the passkey's response was not accepted", ErrWrongCode)
 	// ErrPassword: a new password is against the policy; see PolicyError for why.
 	ErrPassword = errors.New("authn: password not acceptable")
 

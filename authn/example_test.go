@@ -31,6 +31,10 @@ func (p *phone) Enrolled(context.Context, audit.Tenant, audit.ActorID) (bool, er
 	return p.ready, nil
 }
 
+func (p *phone) TakesCodes(context.Context, audit.Tenant, audit.ActorID) (bool, error) {
+	return p.ready, nil
+}
+
 func (p *phone) Verify(_ context.Context, _ audit.Tenant, _ audit.ActorID, code string) ([]string, error) {
 	if code != "123456" {
 		return nil, nil

@@ -95,6 +95,15 @@ func (f *factor) Enrolled(ctx context.Context, _ audit.Tenant, p audit.ActorID) 
 	return f.enrolled[p], nil
 }
 
+func (f *factor) TakesCodes(ctx context.Context, _ audit.Tenant, p audit.ActorID) (bool, error) {
+	if err := f.wire.call(ctx, "factor.TakesCodes"); err != nil {
+		return false, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.enrolled[p], nil
+}
+
 func (f *factor) Verify(ctx context.Context, _ audit.Tenant, p audit.ActorID, c string) ([]string, error) {
 	if err := f.wire.call(ctx, "factor.Verify"); err != nil {
 		return nil, err

@@ -21,6 +21,12 @@ type Evidence struct {
 	At      time.Time `json:"at"`     // of the first proof
 	Proven  []string  `json:"proven"` // how, as RFC 8176 amr values, without "mfa"
 	Second  bool      `json:"second"` // whether a second factor is among them
+	// Factors are the second factors among them; none with Second is FactorApp, as releases wrote
+	// it that knew no other.
+	Factors  []Factor        `json:"factors,omitempty"`
+	Level    audit.Assurance `json:"level,omitempty"`    // what a passkey reaches by itself
+	Phishing bool            `json:"phishing,omitempty"` // whether it resists phishing
+	Alone    bool            `json:"alone,omitempty"`    // a passkey and no password
 	// Banner is the version of the banner that was acknowledged in this sign-in.
 	Banner string `json:"banner,omitempty"`
 }
@@ -41,16 +47,26 @@ func (e Evidence) Assurance() audit.Assurance {
 	case len(e.Proven) == 0:
 		return audit.AAL0
 	case e.Second:
-		return audit.AAL2
+		return min(max(audit.AAL2, e.Level), audit.AAL3)
 	}
 	return audit.AAL1
 }
 
 // with returns the evidence with a second factor.
-func (e Evidence) with(methods []string) Evidence {
-	e.Proven = slices.Concat(e.Proven, methods)
+func (e Evidence) with(p proven) Evidence {
+	e.Proven = slices.Concat(e.Proven, p.methods)
+	e.Factors = append(slices.Clone(e.Factors), p.factor)
 	e.Second = true
+	e.Level, e.Phishing = max(e.Level, p.level), e.Phishing || p.phishing
 	return e
+}
+
+// proved are the second factors that were proven.
+func (e Evidence) proved() []Factor {
+	if len(e.Factors) == 0 {
+		return []Factor{FactorApp}
+	}
+	return e.Factors
 }
 
 // byPassword is what a right password proves. The account was read before it was checked.
@@ -60,29 +76,44 @@ func byPassword(a Account, now time.Time) Evidence {
 
 // standing is what complete decides from, read anew each time.
 type standing struct {
-	account  Account
-	enrolled bool
-	policy   *Policy
+	account Account
+	policy  *Policy
+	held    held
 }
 
 // complete is the one gate. It asks for what is still owed and mints a session only when
 // nothing is: there is no other caller of Sessions.Start, and no exemption to ask for.
 func (m *Manager) complete(ctx context.Context, ev Evidence, c Client) (Step, error) {
-	now, err := m.standing(ctx, ev)
+	now, err := m.stand(ctx, ev, c)
 	if err != nil {
-		return Step{}, m.stopped(ctx, ev, c, err)
-	}
-	if err := m.placed(ctx, ev, now, c); err != nil {
 		return Step{}, err
 	}
 	switch need := now.owed(ev); need {
 	case Done:
 		return m.mint(ctx, ev, now, c)
+	case NeedSecondFactor:
+		return m.askFactor(ctx, ev, now, c)
 	case NeedEnrolment:
-		return m.askEnrolment(ctx, ev, now)
+		return m.askEnrolment(ctx, ev, now, c)
 	default:
 		return m.ask(ctx, ticketState{Need: need, Evidence: ev, Least: now.least(), Banner: now.policy.Banner.Version})
 	}
+}
+
+// stand reads where a sign-in stands and records and refuses one that must not go on: whoever it
+// is may not, not from here, or not without a password first.
+func (m *Manager) stand(ctx context.Context, ev Evidence, c Client) (standing, error) {
+	now, err := m.standing(ctx, ev)
+	if err != nil {
+		return standing{}, m.stopped(ctx, ev, c, err)
+	}
+	if err := m.placed(ctx, ev, now, c); err != nil {
+		return standing{}, err
+	}
+	if !now.lets(ev) {
+		return standing{}, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodePasswordFirst, ErrPasswordFirst)
+	}
+	return now, nil
 }
 
 // stopped records why a sign-in does not go on, and returns err.
@@ -98,10 +129,13 @@ func (m *Manager) stopped(ctx context.Context, ev Evidence, c Client, err error)
 	return err
 }
 
-// standing reads the person and the policy. Somebody who is not active, or whose account
-// changed since the evidence began: ErrTicket. Somebody not approved yet: ErrApproval. Somebody
+// standing reads the person and the policy. Evidence of nothing, somebody who is not active, whose
+// account changed since the evidence began or who has lost the factor that was proven: ErrTicket. Somebody not approved yet: ErrApproval. Somebody
 // locked out for inactivity: ErrInactive.
 func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
+	if ev.Person == "" || len(ev.Proven) == 0 {
+		return standing{}, ErrTicket
+	}
 	a, err := m.account(ctx, ev.Tenant, ev.Person)
 	if errors.Is(err, ErrNotFound) {
 		return standing{}, ErrTicket
@@ -123,23 +157,25 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if p.Inactive(a.Person, m.now()) {
 		return standing{}, ErrInactive
 	}
-	enrolled, err := m.p.Factor.Enrolled(ctx, ev.Tenant, ev.Person)
+	h, err := m.holds(ctx, ev.Tenant, ev.Person, p)
 	if err != nil {
-		return standing{}, unavailable("asking for the second factor", err)
+		return standing{}, err
 	}
-	if ev.Second && !enrolled { // taken away since it was proven
+	now := standing{a, p, h}
+	if ev.Second && !now.counts(ev.proved()) { // taken away since it was proven, or not taken any more
 		return standing{}, ErrTicket
 	}
-	return standing{a, enrolled, p}, nil
+	return now, nil
 }
 
 // owed is the next thing to ask for, in order. Whoever has a second factor is asked for it,
-// required or not; who has none where it is required sets one up before anything else.
+// required or not; who has none that the policy takes where one is required sets one up before
+// anything else.
 func (s standing) owed(ev Evidence) Need {
 	switch {
-	case s.enrolled && !ev.Second:
+	case s.held.any && !ev.Second:
 		return NeedSecondFactor
-	case !s.enrolled && s.policy.of(s.account.Person.Kind) != Optional:
+	case len(s.taken()) == 0 && s.policy.of(s.account.Person.Kind) != Optional:
 		return NeedEnrolment
 	case s.account.Password.Due:
 		return NeedPassword
@@ -148,6 +184,9 @@ func (s standing) owed(ev Evidence) Need {
 	}
 	return Done
 }
+
+// lets reports whether the policy has this evidence go on.
+func (s standing) lets(ev Evidence) bool { return !ev.Alone || s.policy.Passkeys == PasskeysAlone }
 
 // owesBanner reports whether the banner in force is still to be acknowledged.
 func (s standing) owesBanner(ev Evidence) bool {
@@ -162,20 +201,6 @@ func (s standing) least() int { return s.policy.least(s.account.Person.Kind) }
 func (m *Manager) ask(ctx context.Context, st ticketState) (Step, error) {
 	st.Expires = m.now().Add(m.o.TicketLife).UnixMicro()
 	return m.issue(ctx, st, nil)
-}
-
-// askEnrolment begins a second factor and issues the ticket that can confirm it and do
-// nothing else.
-func (m *Manager) askEnrolment(ctx context.Context, ev Evidence, now standing) (Step, error) {
-	name, err := m.identifier(ctx, now.account.Person)
-	if err != nil {
-		return Step{}, err
-	}
-	uri, manual, err := m.p.Factor.Begin(ctx, ev.Tenant, ev.Person, name)
-	if err != nil {
-		return Step{}, unavailable("beginning an enrolment", err)
-	}
-	return m.ask(ctx, ticketState{Need: NeedEnrolment, Evidence: ev, URI: uri, Manual: manual})
 }
 
 // mint makes the session: start, read the person again, and only if nothing changed since
@@ -199,7 +224,7 @@ func (m *Manager) confirmMint(ctx context.Context, ev Evidence, a audit.Actor, c
 	if err != nil {
 		return err
 	}
-	if again.owed(ev) != Done || !again.policy.Network.WouldAllow(a.Kind, c.Addr) {
+	if again.owed(ev) != Done || !again.lets(ev) || !again.policy.Network.WouldAllow(a.Kind, c.Addr) {
 		return ErrTicket
 	}
 	if err := m.p.Store.SignedIn(ctx, ev.Tenant, ev.Person, ev.Banner, m.now()); err != nil {
@@ -226,7 +251,7 @@ func (m *Manager) unmint(ctx context.Context, token string, ev Evidence, c Clien
 func (e Evidence) actor(k audit.Kind, c Client) audit.Actor {
 	return audit.Actor{
 		ID: e.Person, Kind: k, Tenant: e.Tenant,
-		AuthTime: e.At, Methods: e.Methods(), Assurance: e.Assurance(),
+		AuthTime: e.At, Methods: e.Methods(), Assurance: e.Assurance(), PhishingResistant: e.Phishing,
 		Origin: c.Addr, Device: printable(c.Device, maxDevice),
 	}
 }

@@ -21,6 +21,13 @@ type Options struct {
 	// Also is what ends with the sessions of who is suspended or removed: API tokens, devices.
 	Also []Ender
 
+	// Passkeys are people's passkeys, to sign in with alone or as the second factor, as the policy
+	// says. Default: there are none.
+	Passkeys Passkeys
+	// Texts sends codes by text message, a restricted authenticator that only Policy.Texts has
+	// anybody use. Default: there are none.
+	Texts Texts
+
 	// Throttle slows down consecutive failures per person and family. Default: 4 free
 	// tries, 1 second after the fifth failure, doubling to 15 minutes, disabled at 100. Of
 	// these a fifth is kept for browsers that are known for the person, see Client.Known.

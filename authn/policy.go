@@ -25,6 +25,14 @@ type Policy struct {
 	// Manager.Approve says so.
 	ApproveStaff, ApprovePatients bool
 
+	// Passkeys says what passkeys are good for, where Options.Passkeys keeps them.
+	Passkeys PasskeyUse
+	// Texts takes codes by text message as a second factor, where Options.Texts sends them. They are
+	// a restricted authenticator (NIST SP 800-63B-4, section 3.2.9): numbers get ported and SIM cards
+	// swapped. False by default; whoever has nothing but a number is asked for it nonetheless, and
+	// where a second factor is required sets up another one then.
+	Texts bool
+
 	// Reproof is what Manager.Prove asks of who is signed in already.
 	Reproof Reproof
 
@@ -54,6 +62,25 @@ const (
 	Optional                    // who has one is always asked for it
 )
 
+// PasskeyUse says what a passkey is good for.
+type PasskeyUse uint8
+
+// The uses of passkeys. Any unknown one is PasskeysOff.
+const (
+	// PasskeysAlone has a passkey sign in without anything else, not even an identifier: it is two
+	// factors, the device and what unlocks it. They are made only by who has proven a password, and
+	// a second factor where they had one.
+	PasskeysAlone PasskeyUse = iota
+	// PasskeysSecond takes them as the second factor after a password.
+	PasskeysSecond
+	// PasskeysOff has nobody make one. Whoever has another second factor is not asked for theirs;
+	// who has nothing else is, and where a second factor is required sets up another one then.
+	PasskeysOff
+)
+
+// taken reports whether passkeys count as a second factor.
+func (u PasskeyUse) taken() bool { return u == PasskeysAlone || u == PasskeysSecond }
+
 // Reproof says what proves once more who somebody is who is signed in already.
 type Reproof uint8
 
@@ -62,7 +89,7 @@ const (
 	// OneFactor is the password or a code of the second factor, whichever the person gives:
 	// beside the session's own secret one is enough (NIST SP 800-63B-4, section 2.2.3).
 	OneFactor Reproof = iota
-	// AllFactors is the password, and a code as well of who has a second factor.
+	// AllFactors is the password, and a code as well of who has a second factor. A passkey is both.
 	AllFactors
 )
 
@@ -122,6 +149,7 @@ func (p *Policy) Validate() error {
 		{p.Version < 0, "the version is negative"},
 		{p.Staff > Optional || p.Patients > Optional, "no such enforcement"},
 		{p.Reproof > AllFactors, "no such proof"},
+		{p.Passkeys > PasskeysOff, "no such use of passkeys"},
 		{!inactivity(p.InactiveStaff) || !inactivity(p.InactivePatients), "inactivity is a day to ten years"},
 		{p.Banner.Version != printable(p.Banner.Version, maxBanner) || strings.TrimSpace(p.Banner.Version) != p.Banner.Version, "the banner's version"},
 		{p.Banner.Always && p.Banner.Version == "", "a banner without a version"},

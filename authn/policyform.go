@@ -27,9 +27,13 @@ type (
 		Alone            int            `json:"alone,omitempty"`
 		WithFactor       int            `json:"with_factor,omitempty"`
 		Words            []string       `json:"words,omitempty"`
+		Passkeys         passkeyForm    `json:"passkeys,omitempty"`
+		Texts            bool           `json:"texts,omitempty"`
 	}
 	// factorForm is "required" or "optional".
 	factorForm string
+	// passkeyForm is "", "second_factor" or "off".
+	passkeyForm string
 )
 
 const (
@@ -50,6 +54,7 @@ func EncodePolicy(p *Policy) (string, error) {
 		InactiveStaff: p.InactiveStaff.Microseconds(), InactivePatients: p.InactivePatients.Microseconds(),
 		Banner: p.Banner.Version, BannerAlways: p.Banner.Always,
 		Alone: p.Passwords.Alone, WithFactor: p.Passwords.WithFactor, Words: p.Passwords.Words,
+		Passkeys: passkeyFormOf(p.Passkeys), Texts: p.Texts,
 	})
 	if err == nil && len(b) > maxPolicy {
 		err = fmt.Errorf("%w: too long", ErrPolicy)
@@ -74,6 +79,7 @@ func DecodePolicy(version int64, s string) (*Policy, error) {
 		InactiveStaff: microsOf(f.InactiveStaff), InactivePatients: microsOf(f.InactivePatients),
 		Banner:    Banner{f.Banner, f.BannerAlways},
 		Passwords: PasswordRules{f.Alone, f.WithFactor, f.Words},
+		Passkeys:  f.Passkeys.use(), Texts: f.Texts,
 	}
 	if f.AllFactors {
 		p.Reproof = AllFactors
@@ -97,6 +103,26 @@ func (f factorForm) enforcement() Enforcement {
 		return Optional
 	}
 	return Required // what says something else is not encoded to the same text again
+}
+
+func passkeyFormOf(u PasskeyUse) passkeyForm {
+	switch u {
+	case PasskeysAlone:
+		return ""
+	case PasskeysSecond:
+		return "second_factor"
+	}
+	return "off"
+}
+
+func (f passkeyForm) use() PasskeyUse {
+	switch f {
+	case "":
+		return PasskeysAlone
+	case "second_factor":
+		return PasskeysSecond
+	}
+	return PasskeysOff // what says something else is not encoded to the same text again
 }
 
 // microsOf is n microseconds; what does not fit is negative, which nothing valid is.

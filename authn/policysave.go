@@ -186,7 +186,12 @@ func (p *Policy) settings() map[string]string {
 	if p.Reproof != OneFactor {
 		reproof = "all_factors"
 	}
+	passkeys := "alone"
+	if p.Passkeys != PasskeysAlone {
+		passkeys = string(passkeyFormOf(p.Passkeys))
+	}
 	return map[string]string{
+		"passkeys": passkeys, "texts": yes(p.Texts),
 		"factor.staff": string(formOf(p.Staff)), "factor.patients": string(formOf(p.Patients)),
 		"approve.staff": yes(p.ApproveStaff), "approve.patients": yes(p.ApprovePatients),
 		"reproof": reproof, "closed": yes(p.Closed),

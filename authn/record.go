@@ -22,6 +22,8 @@ const (
 	ActionForgetDevice  audit.Action = "authn.forget_device"  // one known browser, Detail "device" says which
 	ActionForgetDevices audit.Action = "authn.forget_devices" // all of a person
 
+	ActionAddPasskey audit.Action = "authn.add_passkey"
+
 	ActionPolicy audit.Action = "authn.policy" // the tenant's policy was saved, see Detail
 
 	ActionSetUp          audit.Action = "authn.set_up"
@@ -62,9 +64,14 @@ const (
 	CodePassword   = "password"      // step passed: password
 	CodeFactor     = "second_factor" // step passed: second factor
 	CodeEnrolled   = "enrolment"     // step passed: second factor set up
+	CodePasskey    = "passkey"       // step passed: a passkey and nothing else
+	CodeText       = "text"          // step passed: a code was sent by text message
 	CodeExpired    = "expired"
 	CodeUsed       = "used"
 	CodeUnknown    = "unknown"
+
+	CodeWrongPasskey  = "wrong_passkey"  // a passkey's response that was not accepted
+	CodePasswordFirst = "password_first" // a passkey alone, where the policy asks for a password
 )
 
 // person is the object of an event.

@@ -18,7 +18,7 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 	if m.joined {
 		return Step{}, ErrState
 	}
-	s, err := m.approach(ctx, t, identifier, c)
+	s, err := m.approach(ctx, t, c, func() (subject, error) { return m.lookup(ctx, t, identifier) })
 	if err != nil {
 		return Step{}, err
 	}
@@ -34,7 +34,7 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 
 // approach finds out whose try it is, after the budgets of the address and the tenant, which a
 // browser that is known for somebody does not draw on. One that is known for somebody else does.
-func (m *Manager) approach(ctx context.Context, t audit.Tenant, identifier string, c Client) (subject, error) {
+func (m *Manager) approach(ctx context.Context, t audit.Tenant, c Client, find func() (subject, error)) (subject, error) {
 	k, known := m.recognise(ctx, t, c.Known)
 	if known {
 		in, err := m.knownBudget(ctx, t, k.Person)
@@ -51,7 +51,7 @@ func (m *Manager) approach(ctx context.Context, t audit.Tenant, identifier strin
 	if err := m.reachable(ctx, t, c); err != nil {
 		return subject{}, err
 	}
-	s, err := m.lookup(ctx, t, identifier)
+	s, err := find()
 	if err != nil || !known {
 		return s, err
 	}
@@ -64,8 +64,10 @@ func (m *Manager) approach(ctx context.Context, t audit.Tenant, identifier strin
 // Continue answers the step that ticket stands for and returns the next one. The ticket is
 // used up whatever happens; a Step with a Problem asks for the same again with a new ticket.
 //
-// An unknown, used, expired or overtaken ticket: ErrTicket. Too many wrong codes in this
-// sign-in: ErrDenied. A part that fails: ErrUnavailable, and the person starts again.
+// An unknown, used, expired or overtaken ticket, and one of BeginPasskey or BeginProof: ErrTicket.
+// Too many wrong answers in this sign-in: ErrDenied. A passkey that would sign in without a
+// password, where the policy asks for both: ErrPasswordFirst. A part that fails: ErrUnavailable, and
+// the person starts again.
 func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Client) (_ Step, err error) {
 	defer closing(ctx, &err)
 	if m.joined {
@@ -75,75 +77,31 @@ func (m *Manager) Continue(ctx context.Context, ticket string, a Answer, c Clien
 	if err != nil {
 		return Step{}, err
 	}
-	now, err := m.standing(ctx, st.Evidence)
-	if err != nil {
-		return Step{}, m.stopped(ctx, st.Evidence, c, err)
+	switch st.Need {
+	case NeedPasskey:
+		return m.answerPasskey(ctx, st, a, c)
+	case NeedSecondFactor, NeedEnrolment, NeedPassword, NeedBanner:
+		return m.answer(ctx, st, a, c)
 	}
-	if err := m.placed(ctx, st.Evidence, now, c); err != nil { // before anything is tried or set
+	return Step{}, exempted(ctx, "a ticket of something else than a sign-in", ErrTicket)
+}
+
+// answer takes the answer of somebody who has proven something already, after looking at where they
+// stand, before anything is tried or set.
+func (m *Manager) answer(ctx context.Context, st ticketState, a Answer, c Client) (Step, error) {
+	now, err := m.stand(ctx, st.Evidence, c)
+	if err != nil {
 		return Step{}, err
 	}
 	switch st.Need {
 	case NeedSecondFactor:
 		return m.answerFactor(ctx, st, now, a, c)
 	case NeedEnrolment:
-		return m.answerEnrolment(ctx, st, a, c)
+		return m.answerEnrolment(ctx, st, now, a, c)
 	case NeedPassword:
 		return m.answerPassword(ctx, st, now, a, c)
-	case NeedBanner:
-		return m.answerBanner(ctx, st, a, c)
 	}
-	return Step{}, ErrTicket
-}
-
-// answerFactor makes one try of the person's second factor.
-func (m *Manager) answerFactor(ctx context.Context, st ticketState, now standing, a Answer, c Client) (Step, error) {
-	ev := st.Evidence
-	s := m.from(ctx, subject{tenant: ev.Tenant, id: ev.Person, account: now.account}, c)
-	methods, err := m.checkCode(ctx, s, a.Code)
-	if errors.Is(err, ErrThrottled) {
-		if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, throttledCode(err), nil); err != nil {
-			return Step{}, err
-		}
-		return m.issue(ctx, st, err)
-	}
-	if err != nil {
-		return Step{}, err
-	}
-	if len(methods) == 0 {
-		return m.wrongCode(ctx, st, c)
-	}
-	if err := m.passed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeFactor); err != nil {
-		return Step{}, err
-	}
-	return m.complete(ctx, ev.with(methods), c)
-}
-
-// answerEnrolment confirms the second factor that the ticket was issued with.
-func (m *Manager) answerEnrolment(ctx context.Context, st ticketState, a Answer, c Client) (Step, error) {
-	ev := st.Evidence
-	ok, err := m.p.Factor.Confirm(ctx, ev.Tenant, ev.Person, a.Code)
-	if err != nil {
-		return Step{}, unavailable("confirming an enrolment", err)
-	}
-	if !ok {
-		return m.wrongCode(ctx, st, c)
-	}
-	if err := m.passed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeEnrolled); err != nil {
-		return Step{}, err
-	}
-	return m.complete(ctx, ev.with([]string{"otp"}), c)
-}
-
-// wrongCode asks for the code again, until the sign-in has had too many.
-func (m *Manager) wrongCode(ctx context.Context, st ticketState, c Client) (Step, error) {
-	ev := st.Evidence
-	if st.Wrong++; st.Wrong >= m.o.TicketTries {
-		return Step{}, m.failed(ctx, ev.Tenant, c, ActionSignIn, ev.Person, CodeTries, ErrDenied)
-	}
-	if err := m.failed(ctx, ev.Tenant, c, ActionStep, ev.Person, CodeWrongCode, nil); err != nil {
-		return Step{}, err
-	}
-	return m.issue(ctx, st, ErrWrongCode)
+	return m.answerBanner(ctx, st, a, c)
 }
 
 // answerPassword sets the password that is due and goes on with the sign-in.

@@ -12,12 +12,17 @@ import (
 type ticketState struct {
 	Need     Need     `json:"need"`
 	Evidence Evidence `json:"evidence"`
-	Wrong    int      `json:"wrong,omitempty"` // wrong codes so far
+	Wrong    int      `json:"wrong,omitempty"` // wrong answers so far
 	URI      string   `json:"uri,omitempty"`   // at NeedEnrolment
 	Manual   string   `json:"manual,omitempty"`
 	Least    int      `json:"least,omitempty"`  // at NeedPassword
 	Banner   string   `json:"banner,omitempty"` // at NeedBanner
 	Expires  int64    `json:"expires"`          // Unix microseconds; binds the row's own
+
+	Factors []Factor   `json:"factors,omitempty"` // to show: what is taken is read anew
+	Passkey *challenge `json:"passkey,omitempty"`
+	Text    Text       `json:"text,omitzero"`
+	Session string     `json:"session,omitempty"` // whose registration or proof it is
 }
 
 // issue stores st behind a new ticket and returns the step to render.
@@ -49,6 +54,9 @@ func (st ticketState) step(token Secret) Step {
 		Enrolment:   Enrolment{NewSecret(st.URI), NewSecret(st.Manual)},
 		MinPassword: st.Least,
 		Banner:      st.Banner,
+		Factors:     st.Factors,
+		Passkey:     st.Passkey.shown(),
+		Text:        st.Text,
 	}
 }
 

@@ -27,6 +27,10 @@ func (keeper) EndAll(context.Context, audit.Tenant, audit.ActorID, string) error
 
 func (phone) Enrolled(context.Context, audit.Tenant, audit.ActorID) (bool, error) { return false, nil }
 
+func (phone) TakesCodes(context.Context, audit.Tenant, audit.ActorID) (bool, error) {
+	return false, nil
+}
+
 func (phone) Verify(context.Context, audit.Tenant, audit.ActorID, string) ([]string, error) {
 	return nil, nil
 }

@@ -22,6 +22,8 @@ type none struct{}
 
 func (none) Enrolled(context.Context, audit.Tenant, audit.ActorID) (bool, error) { return false, nil }
 
+func (none) TakesCodes(context.Context, audit.Tenant, audit.ActorID) (bool, error) { return false, nil }
+
 func (none) Verify(context.Context, audit.Tenant, audit.ActorID, string) ([]string, error) {
 	return nil, nil
 }
