@@ -141,6 +141,9 @@ func (c *care) recovery() {
 		require.Contains(t, at.text(), "Phone lost or broken?")
 		at = lost.post("/sign-in/code", url.Values{"code": {strings.ToLower(codes[0])}})
 		require.Equal(t, "/dashboard", at.path, at.text())
+		require.Contains(t, at.text(), "It does not work any more; 9 are left.")
+		require.Contains(t, at.body, `href="/security/codes">Make new recovery codes`)
+		require.NotContains(t, c.alma.get("/dashboard").text(), "You signed in with a recovery code", "said where it happened")
 		at = lost.get("/security")
 		require.Contains(t, at.text(), "9 left")
 		require.Contains(t, at.text(), "You signed in with a recovery code.")
@@ -150,6 +153,9 @@ func (c *care) recovery() {
 		at = thief.post("/sign-in/code", url.Values{"code": {codes[0]}})
 		require.Equal(t, http.StatusUnprocessableEntity, at.status)
 		require.NotContains(t, thief.cookies, sessionCookie)
+		at = lost.post("/security/codes", url.Values{"code": {codes[1]}})
+		require.Len(t, at.codesOn(), allCodes)
+		require.NotContains(t, lost.get("/dashboard").text(), "You signed in with a recovery code", "there are new ones")
 	})
 }
 

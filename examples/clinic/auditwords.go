@@ -17,7 +17,7 @@ type optionGroup struct {
 // decision name what was asked for; the outcome says whether it happened.
 func actionWords() []optionGroup {
 	return []optionGroup{
-		{"Patients", patientWords()},
+		{"Patients", slices.Concat(patientWords(), careWords())},
 		{"Letters and questionnaires", paperWords()},
 		{"Claims", claimWords()},
 		{"Roles", roleEventWords()},
@@ -142,7 +142,7 @@ func systemWords() []option {
 // careActions are what is done with patients' records: what their therapists may see of the
 // audit. Who looks after the audit itself is not among it.
 func careActions() (all []audit.Action) {
-	for _, o := range slices.Concat(patientWords(), paperWords(), claimWords()) {
+	for _, o := range slices.Concat(patientWords(), careWords(), paperWords(), claimWords()) {
 		all = append(all, audit.Action(o.ID))
 	}
 	return all

@@ -49,7 +49,15 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	tiles = append(tiles, tile{"/security", "My security", "Password, phone, and where you are signed in", ""})
-	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct{ Tiles []tile }{tiles}})
+	lost, err := a.recoveredHere(ctx)
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable)
+		return
+	}
+	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct {
+		Tiles     []tile
+		Recovered *recovered
+	}{tiles, lost}})
 }
 
 // guardedTile is a way that is shown to those who may go it.
@@ -177,6 +185,7 @@ type patientData struct {
 	Papers                                                           []paperList
 	Paper                                                            typedPaper // what was typed into a paper's form
 	PaperKind                                                        string     // and which one
+	Care                                                             careData
 }
 
 func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
@@ -209,6 +218,9 @@ func (a *app) showPatient(w http.ResponseWriter, r *http.Request, status int, p 
 	}
 	if err == nil {
 		d.Papers, err = a.paperLists(ctx, p)
+	}
+	if err == nil {
+		d.Care, err = a.fillCare(ctx, p)
 	}
 	if err == nil && p.Therapist != "" {
 		var therapist member

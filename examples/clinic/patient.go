@@ -69,9 +69,10 @@ func newPatients(b *books, vault *phi.Vault, terms *phisql.Store) (*patients, er
 // pageSize is how many patients a list shows.
 const pageSize = 100
 
-// current selects the therapist in charge, none for a patient without one.
-const current = `(SELECT MIN(c.therapist) FROM clinic_care c
-	WHERE c.tenant = p.tenant AND c.patient = p.id AND (c.until = 0 OR c.until > ?))`
+// current selects the therapist in charge, who has cared for the patient longest; none for a patient
+// without one.
+const current = `(SELECT c.therapist FROM clinic_care c
+	WHERE c.tenant = p.tenant AND c.patient = p.id AND (c.until = 0 OR c.until > ?) ORDER BY c.since, c.therapist LIMIT 1)`
 
 // list returns a page of the patients that the filter lets through, after the given id, and one
 // more where there are more.

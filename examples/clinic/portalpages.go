@@ -131,6 +131,7 @@ func (a *app) resetPatientFactor(w http.ResponseWriter, r *http.Request, g rbac.
 type myRecord struct {
 	Name, MRN, Birth, Phone, Email, SSN, Therapist, Note string
 	Claims                                               []claimRow
+	Recovered                                            *recovered
 }
 
 // ownPatient finds the record of the patient who asks. Nobody else has one.
@@ -155,6 +156,9 @@ func (a *app) myRecordPage(w http.ResponseWriter, r *http.Request, g rbac.Grante
 	}
 	if err == nil {
 		d.Claims, err = a.myClaims(ctx, p.ID)
+	}
+	if err == nil {
+		d.Recovered, err = a.recoveredHere(ctx)
 	}
 	if err == nil && p.Therapist != "" {
 		var therapist member

@@ -23,7 +23,7 @@ func (o *office) finance() {
 		gains, loses, ok := strings.Cut(at.text(), "They could no longer")
 		require.True(t, ok)
 		require.Contains(t, gains, "Claims: move a claim on for the whole clinic")
-		require.Contains(t, loses, "Registration and patient portal: open the registration form")
+		require.Contains(t, loses, "Registration, care team and patient portal: open the registration form")
 		require.NotContains(t, at.text(), "linical note")
 		require.Equal(t, http.StatusOK, o.iris.get("/patients/new").status, "nothing was saved")
 		require.Equal(t, http.StatusForbidden, o.iris.post(claim+"/pay", url.Values{"version": {"1"}}).status)

@@ -20,7 +20,7 @@ func recordKinds() []recordKind {
 		{rbac.Documents, "Letters"},
 		{rbac.Forms, "Questionnaires"},
 		{rbac.Billing, "Claims"},
-		{rbac.CareTeam, "Registration and patient portal"},
+		{rbac.CareTeam, "Registration, care team and patient portal"},
 		{rbac.Users, "Team and roles"},
 		{rbac.Settings, "Settings"},
 		{rbac.AuditLog, "Who saw and did what"},

@@ -14,6 +14,25 @@ import (
 	"github.com/wardkit/wardkit/session"
 )
 
+// recovered is said to somebody who signed in with a recovery code, until there are new ones.
+type recovered struct{ Left int }
+
+// recoveredHere returns it for the session of ctx, nil for one that began otherwise.
+func (a *app) recoveredHere(ctx context.Context) (*recovered, error) {
+	s, _ := session.From(ctx)
+	if !slices.Contains(s.Methods, mfa.MethodRecovery) {
+		return nil, nil
+	}
+	factor, err := a.factors.Status(ctx, tenant, s.Person)
+	if err != nil || factor.Codes == allCodes {
+		return nil, err
+	}
+	return &recovered{factor.Codes}, nil
+}
+
+// allCodes is how many recovery codes are made at a time.
+const allCodes = 10
+
 // securityData is what somebody sees about their own account.
 type securityData struct {
 	Sessions             []sessionRow
@@ -23,7 +42,7 @@ type securityData struct {
 	Since                string
 	Codes                int  // recovery codes left
 	Few                  bool // fewer than a person should have
-	Recovered            bool // this session began with one of them
+	Recovered            *recovered
 }
 
 // fewCodes is how many recovery codes are few: somebody who has used most of them should make new ones.
@@ -36,7 +55,8 @@ func (a *app) security(w http.ResponseWriter, r *http.Request) {
 	factor, err2 := a.factors.Status(ctx, tenant, s.Person)
 	policy, err3 := a.sessions.Policy(ctx, tenant)
 	required, err4 := a.people.FactorRequired(ctx, tenant, s.Person)
-	if errors.Join(err, err2, err3, err4) != nil {
+	lost, err5 := a.recoveredHere(ctx)
+	if errors.Join(err, err2, err3, err4, err5) != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
@@ -44,7 +64,7 @@ func (a *app) security(w http.ResponseWriter, r *http.Request) {
 		Sessions: rows, Everywhere: policy.SignOut == session.Everywhere,
 		Idle: spell(policy.For(s.Kind).Idle), Absolute: spell(policy.For(s.Kind).Absolute),
 		On: factor.State == mfa.On || factor.State == mfa.Locked, Locked: factor.State == mfa.Locked,
-		Required: required, Codes: factor.Codes, Few: factor.Codes <= fewCodes, Recovered: slices.Contains(s.Methods, mfa.MethodRecovery),
+		Required: required, Codes: factor.Codes, Few: factor.Codes <= fewCodes, Recovered: lost,
 	}
 	if d.On {
 		d.Since = a.config.when(factor.Since)

@@ -77,6 +77,8 @@ func doneText(code string) string {
 		"rules":           "The rules are saved. They hold from now on, for everybody.",
 		"discarded":       "What you had typed is thrown away.",
 		"registered":      "The patient is registered.",
+		"care-joined":     "They see this patient from their next click on.",
+		"care-ended":      "They do not see this patient any more, from their next click on.",
 		"note":            "The note is saved.",
 		"roles":           "The change is saved. It holds from the person’s next click on.",
 		"choices":         "Saved. It holds from everybody’s next click on.",
@@ -132,7 +134,10 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 }
 
 // message is a page with a sentence and one way on.
-type message struct{ Text, Hint, Href, Link string }
+type message struct {
+	Text, Hint, Href, Link string
+	Post                   string // in place of Href: the way on changes something
+}
 
 // when tells a time where nobody knows the reader's zone: in mails and in the demo's mailbox.
 func when(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") }

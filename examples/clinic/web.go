@@ -64,6 +64,7 @@ func (a *app) publicRoutes(mux *rbac.Mux) {
 	}
 	mux.Public("GET /link/{token}", signingIn, http.HandlerFunc(a.linkPage))
 	mux.Public("POST /link/{token}", signingIn, http.HandlerFunc(a.useLink))
+	mux.Public("POST /link/{token}/again", signingIn, http.HandlerFunc(a.inviteAgain))
 	if a.demo != nil {
 		mux.Public("GET /demo", "invented people only, on loopback only", http.HandlerFunc(a.demoPage))
 	}
@@ -115,6 +116,8 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one.Handle("GET /patients/{patient}/history", historyRead, a.recordHistory)
 	one.Handle("GET /patients/{patient}/note/history", historyRead, a.noteHistory)
 	one.Handle("POST /patients/{patient}/claims", claimSubmit, a.submitClaim)
+	one.Handle("POST /patients/{patient}/care", careJoin, a.joinCare)
+	one.Handle("POST /patients/{patient}/care/end", careEnd, a.endCare)
 	one.Handle("GET /patients/{patient}/portal", portalRead, a.portalPage)
 	one.Handle("POST /patients/{patient}/portal", portalManage, a.invitePatient)
 	one.Handle("POST /patients/{patient}/portal/reset-factor", portalReset, a.resetPatientFactor)
