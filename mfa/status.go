@@ -28,6 +28,8 @@ type Status struct {
 	Failures int       // consecutive wrong codes
 	Codes    int       // recovery codes left; List does not say
 	Passkeys int       // how many there are, disabled ones among them; ListPasskeys tells more
+
+	Text TextStatus // of codes by text message; List knows State, On or Off, and Since
 }
 
 // Status returns where the person's second factors stand; Off if there is no app.
@@ -43,7 +45,8 @@ func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.Actor
 	c.Person = person
 	s := f.statusOf(c)
 	s.Codes = len(set.hashes)
-	return s, nil
+	s.Text, err = f.TextStatus(ctx, t, person)
+	return s, err
 }
 
 // List yields the status of everybody in the tenant who has a second factor, or an app that is
@@ -63,7 +66,7 @@ func (f *Factors) List(ctx context.Context, t audit.Tenant) iter.Seq2[Status, er
 }
 
 func (f *Factors) statusOf(c Credential) Status {
-	s := Status{Person: c.Person, State: Off, Since: c.Confirmed, LastUsed: c.Used, Failures: c.Failures, Passkeys: c.Passkeys}
+	s := Status{Person: c.Person, State: Off, Since: c.Confirmed, LastUsed: c.Used, Failures: c.Failures, Passkeys: c.Passkeys, Text: textedSince(c.Texted)}
 	switch {
 	case !c.Confirmed.IsZero() && !c.Locked.IsZero():
 		s.State = Locked
