@@ -8,6 +8,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 const (
@@ -28,6 +29,12 @@ const (
 				ELSE CAST(? AS BIGINT) * (CAST(1 AS BIGINT) << (authn_credential.failures - CAST(? AS INTEGER))) END
 		WHERE authn_credential.failures < CAST(? AS INTEGER) AND authn_credential.not_before <= excluded.charged
 		RETURNING hash, due, changed, used, failures, not_before`
+
+	// chargeOrRead is charge for PostgreSQL, which says in the same round trip why a try is refused.
+	chargeOrRead = `WITH tried AS (` + charge + `)
+		SELECT 1, hash, due, changed, used, failures, not_before FROM tried
+		UNION ALL SELECT 0, hash, due, changed, used, failures, not_before FROM authn_credential
+			WHERE tenant = ? AND person = ? AND family = ? AND NOT EXISTS (SELECT 1 FROM tried)`
 
 	clearFailures = `UPDATE authn_credential SET failures = 0, not_before = 0, used = ?
 		WHERE tenant = ? AND person = ? AND family = ?`
@@ -52,17 +59,27 @@ func (s *Store) Credential(ctx context.Context, t audit.Tenant, subject audit.Ac
 // Charge implements authn.Credentials.
 func (s *Store) Charge(ctx context.Context, t audit.Tenant, subject audit.ActorID, f authn.Family, l authn.Limits, now time.Time) (authn.Credential, bool, error) {
 	var r credentialRow
-	first := micros(now.Add(l.Delay(1)))
-	err := s.db.Get(ctx, r.dest(), charge, string(t), string(subject), string(f), first, micros(now),
-		l.Free, capped(l), l.Max.Microseconds(), l.Base.Microseconds(), l.Free, l.Disable)
-	if errors.Is(err, sql.ErrNoRows) {
-		c, err := s.Credential(ctx, t, subject, f)
-		return c, false, err
+	allowed := 1
+	query, dest := charge, r.dest()
+	args := []any{
+		string(t), string(subject), string(f), micros(now.Add(l.Delay(1))), micros(now),
+		l.Free, capped(l), l.Max.Microseconds(), l.Base.Microseconds(), l.Free, l.Disable,
 	}
-	if err != nil {
+	if s.db.Dialect() == sqlkit.Postgres {
+		query, dest = chargeOrRead, append([]any{&allowed}, dest...)
+		args = append(args, string(t), string(subject), string(f))
+	}
+	err := s.db.Get(ctx, dest, query, args...)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return authn.Credential{}, false, err
 	}
-	return r.credential(), true, nil
+	if c := r.credential(); err == nil && (allowed == 1 || c.Failures >= l.Disable || now.Before(c.NotBefore)) {
+		return c, allowed == 1, nil
+	}
+	// Refused: SQLite says no more, and PostgreSQL has shown the row as it was before another try
+	// that this one had to wait for.
+	c, err := s.Credential(ctx, t, subject, f)
+	return c, false, err
 }
 
 // capped is the first failure whose delay is the longest one.
