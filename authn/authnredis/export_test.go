@@ -1,0 +1,4 @@
+package authnredis
+
+// Source is the script.
+func Source() string { return source }
