@@ -45,8 +45,10 @@ func (f *Factors) Status(ctx context.Context, t audit.Tenant, person audit.Actor
 	c.Person = person
 	s := f.statusOf(c)
 	s.Codes = len(set.hashes)
-	s.Text, err = f.TextStatus(ctx, t, person)
-	return s, err
+	if s.Text, err = f.TextStatus(ctx, t, person); err != nil {
+		return Status{}, err
+	}
+	return s, nil
 }
 
 // List yields the status of everybody in the tenant who has a second factor, or an app that is

@@ -83,6 +83,12 @@ func TestMutants(t *testing.T) {
 	for name, open := range listMutants() {
 		all[name] = open
 	}
+	for name, open := range numberMutants() {
+		all[name] = open
+	}
+	for name, open := range textCodeMutants() {
+		all[name] = open
+	}
 	conform.Mutants(t, mfatest.Rules(), all)
 }
 
@@ -173,10 +179,12 @@ func credentialMutants() map[string]func() mfa.Store {
 		}),
 		"delete": breaking(func(m *mutant, good *mfa.Memory) {
 			m.apply = func(ctx context.Context, c mfa.Change) error {
-				if have, err := good.Get(ctx, c.Was.Tenant, c.Was.Person); c.Put == nil && err == nil && have.Version == c.Version {
-					return nil
+				have, missing := good.Get(ctx, c.Was.Tenant, c.Was.Person)
+				err := good.Apply(ctx, c)
+				if c.Put == nil && missing == nil && err == nil {
+					_ = good.Apply(ctx, mfa.Change{Was: mfa.Ref{Tenant: c.Was.Tenant, Person: c.Was.Person}, Put: &have})
 				}
-				return good.Apply(ctx, c)
+				return err
 			}
 		}),
 		"delete-version": breaking(func(m *mutant, good *mfa.Memory) {
@@ -198,7 +206,7 @@ func credentialMutants() map[string]func() mfa.Store {
 		"all-or-nothing": breaking(func(m *mutant, good *mfa.Memory) {
 			m.apply = func(ctx context.Context, c mfa.Change) error {
 				err := good.Apply(ctx, c)
-				if errors.Is(err, mfa.ErrConflict) {
+				if errors.Is(err, mfa.ErrConflict) && c.Number == nil {
 					extra := mfa.Credential{Tenant: c.Was.Tenant, Person: "extra", ID: "e"}
 					_ = good.Apply(ctx, mfa.Change{Was: mfa.Ref{Tenant: c.Was.Tenant, Person: "extra"}, Put: &extra, Messages: c.Messages, Due: c.Due})
 				}

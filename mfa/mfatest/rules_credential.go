@@ -13,7 +13,7 @@ import (
 
 type rule = conform.Rule[mfa.Store]
 
-func rules() []rule {
+func credentialRules() []rule {
 	return []rule{
 		{Name: "get-missing", Clause: "Get of what is not there is ErrNotFound.", Run: getMissing},
 		{Name: "round-trip", Clause: "Get returns what Apply wrote, every field, with Version c.Version+1.", Run: roundTrip},

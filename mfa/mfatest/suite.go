@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ func TestStore(t *testing.T, open func(t testing.TB) mfa.Store) {
 func Check(ctx context.Context, open func() (mfa.Store, error)) error {
 	return conform.Check(ctx, rules(), open)
 }
+
+func rules() []rule { return slices.Concat(credentialRules(), textRules()) }
 
 const (
 	clinic = audit.Tenant("clinic")
