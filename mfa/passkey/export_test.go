@@ -23,3 +23,16 @@ func Recoded(data []byte) ([]byte, bool) {
 	}
 	return s.encode(), true
 }
+
+// ReadJSON returns the members of an object by name, or why it is refused.
+func ReadJSON(data []byte) (map[string]string, error) {
+	m, err := readJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, x := range m {
+		all[x.name] = string(x.value)
+	}
+	return all, nil
+}

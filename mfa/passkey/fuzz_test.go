@@ -140,3 +140,27 @@ func FuzzState(f *testing.F) {
 		}
 	})
 }
+
+// FuzzJSON: what is read is what encoding/json reads, and what it would read two ways is refused.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` { } `, `{"a":1}`, `{"a" : {"b":[1,"}",{"c":"\""}]} , "d":null,"e":-1.5e+3 }`, `{"a":"\\"}`, `{"a":1,"A":2}`,
+		`{"\u0061":1,"a":2}`, `[]`, `"a"`, `1`, ``, `{"a":1}x`, `{"a":tru`, "{\"\xff\":1}", `{"":true}`, `{"a":"\ud800"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		mine, err := passkey.ReadJSON(data)
+		var theirs map[string]json.RawMessage
+		bad := json.Unmarshal(data, &theirs)
+		if err != nil {
+			require.ErrorIs(t, err, mfa.ErrPasskey)
+			return
+		}
+		require.NoError(t, bad)
+		require.Len(t, mine, len(theirs))
+		for name, value := range theirs {
+			require.Equal(t, string(value), mine[name])
+		}
+	})
+}

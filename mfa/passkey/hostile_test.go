@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -87,9 +88,9 @@ func TestLies(t *testing.T) {
 		"origin is a list": {clientData(func(s string) string {
 			return strings.Replace(s, `"`+origin+`"`, `["`+origin+`"]`, 1)
 		}), "no origin"},
-		"trailing bytes":      {clientData(func(s string) string { return s + "x" }), "something behind the JSON object"},
-		"second object":       {clientData(func(s string) string { return s + s }), "something behind the JSON object"},
-		"byte order mark":     {clientData(func(s string) string { return "\ufeff" + s }), "not a JSON object"},
+		"trailing bytes":      {clientData(func(s string) string { return s + "x" }), "not JSON"},
+		"second object":       {clientData(func(s string) string { return s + s }), "not JSON"},
+		"byte order mark":     {clientData(func(s string) string { return "\ufeff" + s }), "not JSON"},
 		"not UTF-8":           {clientData(func(s string) string { return s[:1] + "\"\xff\":1," + s[1:] }), "not UTF-8"},
 		"client data a list":  {clientData(func(s string) string { return "[" + s + "]" }), "not a JSON object"},
 		"client data cut":     {clientData(func(s string) string { return s[:len(s)-1] }), "not JSON"},
@@ -458,14 +459,14 @@ func TestMalformedResponses(t *testing.T) {
 		response []byte
 		why      string
 	}{
-		"nothing":             {nil, "not a JSON object"},
+		"nothing":             {nil, "not JSON"},
 		"null":                {[]byte("null"), "not a JSON object"},
 		"a list":              {append(append([]byte("["), response...), ']'), "not a JSON object"},
 		"text":                {[]byte("\"a\""), "not a JSON object"},
 		"not JSON":            {[]byte("{a}"), "not JSON"},
 		"cut":                 {response[:len(response)-1], "not JSON"},
-		"trailing object":     {append(slices.Clone(response), "{}"...), "something behind the JSON object"},
-		"trailing zero":       {append(slices.Clone(response), 0), "something behind the JSON object"},
+		"trailing object":     {append(slices.Clone(response), "{}"...), "not JSON"},
+		"trailing zero":       {append(slices.Clone(response), 0), "not JSON"},
 		"65,537 bytes":        {append(slices.Clone(response), bytes.Repeat([]byte(" "), passkey.MaxResponse+1-len(response))...), "too large"},
 		"ID twice":            {replace(`{"id"`, `{"id":"AAAA","id"`), "a JSON name twice"},
 		"ID in another case":  {replace(`{"id"`, `{"ID":"AAAA","id"`), "a JSON name twice"},
@@ -492,6 +493,7 @@ func TestMalformedResponses(t *testing.T) {
 		"handle of 65 bytes":  {edit(t, response, "userHandle", b64(make([]byte, 65))), "a user handle that is too long"},
 		"handle a number":     {bytes.Replace(edit(t, response, "userHandle", "X"), []byte(`"X"`), []byte("7"), 1), "no userHandle"},
 		"client data, base64": {edit(t, response, "clientDataJSON", b64([]byte("{}"))+"="), "not base64url"},
+		"33 names":            {append([]byte(manyNames(33)), response[1:]...), "too many JSON names"},
 		"not UTF-8":           {append([]byte("{\"\xff\":1,"), response[1:]...), "not UTF-8"},
 		"nested a mile deep":  {append([]byte(`{"a":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,`), response[1:]...), "not JSON"},
 	} {
@@ -503,8 +505,10 @@ func TestMalformedResponses(t *testing.T) {
 			require.ErrorIs(t, err, mfa.ErrPasskey, name)
 		}
 	}
+	_, err := s.Asserted(state, append([]byte(manyNames(26)), response[1:]...), key) // with its own 6
+	require.NoError(t, err)
 	full := append(slices.Clone(response), bytes.Repeat([]byte(" "), passkey.MaxResponse-len(response))...)
-	_, err := s.Asserted(state, full, key)
+	_, err = s.Asserted(state, full, key)
 	require.NoError(t, err)
 	for _, none := range []string{`null`, `""`} {
 		state, response := s.assertion(t, key)
@@ -576,6 +580,16 @@ func TestPanicsAreRefusals(t *testing.T) {
 	n, err = passkey.Guarded(func() (int, error) { panic("values that somebody sent") })
 	refusedFor(t, err, "go-webauthn panicked")
 	require.Zero(t, n)
+}
+
+// manyNames begins an object.
+func manyNames(n int) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := range n {
+		fmt.Fprintf(&b, `"name %d" : { "a" : ["}", 1, "\\"] } , `, i)
+	}
+	return b.String()
 }
 
 // edit replaces a text member of "response".

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/mfa"
 )
@@ -49,7 +47,7 @@ func readAssertion(data []byte) (*response, error) {
 	if r.signature, err = m.bytes("signature"); err != nil {
 		return nil, err
 	}
-	if v, ok := m["userHandle"]; ok && string(v) != "null" && string(v) != `""` {
+	if v := string(m.value("userHandle")); v != "" && v != "null" && v != `""` {
 		if r.handle, err = m.bytes("userHandle"); err != nil {
 			return nil, err
 		}
@@ -65,7 +63,7 @@ func readCredential(data []byte) (*response, members, error) {
 	if len(data) > MaxResponse {
 		return nil, nil, refused("too large")
 	}
-	outer, err := readObject(data)
+	outer, err := readJSON(data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +84,7 @@ func readCredential(data []byte) (*response, members, error) {
 	case kind != "public-key":
 		return nil, nil, refused("another type of credential")
 	}
-	inner, err := readObject(outer["response"])
+	inner, err := readObject(outer.value("response"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,7 +111,7 @@ func checkOwner(s *state, r *response, key mfa.PublicKey) error {
 
 // checkOrigin compares the origin byte for byte, where go-webauthn compares scheme and host.
 func (v *Verifier) checkOrigin(client []byte) error {
-	m, err := readObject(client)
+	m, err := readJSON(client)
 	if err != nil {
 		return err
 	}
@@ -127,76 +125,10 @@ func (v *Verifier) checkOrigin(client []byte) error {
 	return nil
 }
 
-// members are those of a JSON object, by their exact names.
-type members map[string]json.RawMessage
-
-// readObject reads one JSON object and refuses what two readers could read differently: a name
-// twice, also in other case (encoding/json takes the last and does not mind the case), bytes that
-// are not UTF-8, anything behind the object.
-func readObject(data []byte) (members, error) {
-	if !utf8.Valid(data) {
-		return nil, refused("not UTF-8")
-	}
-	m, seen := make(members, 8), make(map[string]bool, 8)
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, refused("not a JSON object")
-	}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, refused("not JSON")
-		}
-		if folded := strings.ToLower(name); seen[folded] {
-			return nil, refused("a JSON name twice")
-		} else {
-			seen[folded] = true
-		}
-		var v json.RawMessage
-		if d.Decode(&v) != nil {
-			return nil, refused("not JSON")
-		}
-		m[name] = v
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, refused("not JSON")
-	}
-	if rest := data[d.InputOffset():]; len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
-		return nil, refused("something behind the JSON object")
-	}
-	return m, nil
-}
-
-// text returns a member that is a string.
-func (m members) text(name string) (string, error) {
-	var s string
-	if v := m[name]; len(v) == 0 || v[0] != '"' || json.Unmarshal(v, &s) != nil {
-		return "", refused("no " + name)
-	}
-	return s, nil
-}
-
-// bytes returns a member that is base64url of something.
-func (m members) bytes(name string) ([]byte, error) {
-	s, err := m.text(name)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := decode(s)
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) == 0 {
-		return nil, refused("no " + name)
-	}
-	return raw, nil
-}
-
 // transports returns the hints that look like hints, in their order, the first eight.
 func (m members) transports() (all []string) {
 	var told []string
-	if v, ok := m["transports"]; !ok || json.Unmarshal(v, &told) != nil {
+	if json.Unmarshal(m.value("transports"), &told) != nil {
 		return nil
 	}
 	for _, s := range told {

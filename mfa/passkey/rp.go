@@ -1,7 +1,6 @@
 package passkey
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -129,15 +128,3 @@ func (rp *RelyingParty) badOrigin(origin string) string {
 	}
 	return ""
 }
-
-// decode reads base64url without padding (RFC 4648, section 5) in the one form that encode makes:
-// the standard decoder skips line breaks and ignores the last character's spare bits.
-func decode(s string) ([]byte, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || encode(raw) != s {
-		return nil, refused("not base64url")
-	}
-	return raw, nil
-}
-
-func encode(p []byte) string { return base64.RawURLEncoding.EncodeToString(p) }
