@@ -268,15 +268,22 @@ func TestStatusAndList(t *testing.T) {
 		w := newWorld(t, open(t), func(o *mfa.Options) { o.MaxFailures = 2 })
 		w.enrol(t, "p-on")
 		w.begin(t, "p-pending")
+		w.own(t, "p-keys")
+		w.enrol(t, "p-both")
+		w.own(t, "p-both")
+		w.clock.add(-2 * time.Second)
 		locked := w.enrol(t, "p-locked")
 		w.next()
 		w.refuses(t, "p-locked", w.wrong(t, locked))
 		_, err := w.Verify(t.Context(), clinic, "p-locked", w.wrong(t, locked))
 		require.ErrorIs(t, err, mfa.ErrLocked)
+		none := mfa.TextStatus{State: mfa.Off}
 		want := map[audit.ActorID]mfa.Status{
-			"p-on":      {Person: "p-on", State: mfa.On, Since: start, LastUsed: start},
-			"p-pending": {Person: "p-pending", State: mfa.Pending},
-			"p-locked":  {Person: "p-locked", State: mfa.Locked, Since: start, LastUsed: start, Failures: 2},
+			"p-on":      {Person: "p-on", State: mfa.On, Since: start, LastUsed: start, Text: none},
+			"p-pending": {Person: "p-pending", State: mfa.Pending, Text: none},
+			"p-locked":  {Person: "p-locked", State: mfa.Locked, Since: start, LastUsed: start, Failures: 2, Text: none},
+			"p-keys":    {Person: "p-keys", State: mfa.Off, Passkeys: 1, Text: none},
+			"p-both":    {Person: "p-both", State: mfa.On, Since: start.Add(time.Second), LastUsed: start.Add(time.Second), Passkeys: 1, Text: none},
 		}
 		var listed []audit.ActorID
 		for s, err := range w.List(t.Context(), clinic) {
@@ -293,7 +300,7 @@ func TestStatusAndList(t *testing.T) {
 		}
 		off, err := w.Status(t.Context(), clinic, "p-off")
 		require.NoError(t, err)
-		require.Equal(t, mfa.Status{Person: "p-off", State: mfa.Off}, off)
+		require.Equal(t, mfa.Status{Person: "p-off", State: mfa.Off, Text: none}, off)
 		for range w.List(t.Context(), clinic) {
 			break // allowed
 		}

@@ -39,10 +39,11 @@ func (c ceremony) encode() ([]byte, error) {
 	return text, nil
 }
 
-// resume returns the ceremony if it is the one that is to be ended; errWrong otherwise.
+// resume returns the ceremony if it is one of this kind, begun for the person or, with "", for
+// anybody; errWrong otherwise.
 func resume(kind string, t audit.Tenant, person audit.ActorID, state []byte) (ceremony, error) {
 	var c ceremony
-	if json.Unmarshal(state, &c) != nil || c.Kind != kind || c.Tenant != t || c.Person != person {
+	if json.Unmarshal(state, &c) != nil || c.Kind != kind || c.Tenant != t || c.Person != person && c.Person != "" {
 		return ceremony{}, errWrong
 	}
 	return c, nil
@@ -155,7 +156,7 @@ func (f *Factors) AddPasskey(ctx context.Context, t audit.Tenant, person audit.A
 		return audit.Actor{}, ErrName
 	}
 	begun, err := resume(ceremonyAdd, t, person, state)
-	if err != nil {
+	if err != nil || begun.Person != person {
 		return f.refuse(ctx, Ref{t, person, ""}, codeCeremony)
 	}
 	key, err := f.o.WebAuthn.Created(begun.State, response)

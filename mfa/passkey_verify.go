@@ -61,7 +61,7 @@ func (f *Factors) PasskeyOwner(ctx context.Context, t audit.Tenant, response []b
 	if f.o.WebAuthn == nil {
 		return "", ErrNoPasskeys
 	}
-	row, _, err := f.claimed(ctx, t, "", response)
+	row, _, err := f.claimed(ctx, t, "", "", response)
 	if errors.Is(err, errWrong) {
 		return "", nil
 	}
@@ -69,9 +69,9 @@ func (f *Factors) PasskeyOwner(ctx context.Context, t audit.Tenant, response []b
 }
 
 // claimed returns the row of the passkey that a response names, with nothing proven; errWrong, and
-// the code of why, if there is none or it is not this person's. Person "" is anybody whose user
-// handle the response names.
-func (f *Factors) claimed(ctx context.Context, t audit.Tenant, person audit.ActorID, response []byte) (PasskeyRow, string, error) {
+// the code of why, if there is none or it is not this person's. Person "" is anybody. Where nobody
+// was asked for by name, the response has to name the owner's handle.
+func (f *Factors) claimed(ctx context.Context, t audit.Tenant, person, asked audit.ActorID, response []byte) (PasskeyRow, string, error) {
 	id, handle, err := f.o.WebAuthn.Claimed(response)
 	if errors.Is(err, ErrPasskey) {
 		return PasskeyRow{}, codeRefused, errWrong
@@ -86,7 +86,7 @@ func (f *Factors) claimed(ctx context.Context, t audit.Tenant, person audit.Acto
 	if err != nil {
 		return PasskeyRow{}, "", unavailable("finding a passkey", err)
 	}
-	if person != "" && row.Person != person || person == "" && !bytes.Equal(row.Handle, handle) {
+	if person != "" && row.Person != person || asked == "" && !bytes.Equal(row.Handle, handle) {
 		return PasskeyRow{}, codeUnknown, errWrong
 	}
 	c, err := f.read(ctx, t, row.Person)
@@ -99,8 +99,8 @@ func (f *Factors) claimed(ctx context.Context, t audit.Tenant, person audit.Acto
 	return row, "", nil
 }
 
-// VerifyPasskey checks the response to AskPasskey for the same person, or for "" whose it is. It
-// returns what was proven: the person's tenant and ID with Methods (RFC 8176: "swk" for a passkey
+// VerifyPasskey checks the response to AskPasskey for the same person or for "". With a person it
+// is theirs or not accepted, with "" it is whose it is, after AskPasskey for "" only. It returns what was proven: the person's tenant and ID with Methods (RFC 8176: "swk" for a passkey
 // that can be copied to other devices, "hwk" for one that cannot, and "user", because the device
 // verified who uses it), Assurance and PhishingResistant. Without an ID the response was not
 // accepted, and of responses with the same signature counter above 0 one is, whatever comes at the
@@ -117,7 +117,7 @@ func (f *Factors) VerifyPasskey(ctx context.Context, t audit.Tenant, person audi
 	if err != nil {
 		return f.refuse(ctx, Ref{t, person, ""}, codeCeremony)
 	}
-	row, code, err := f.claimed(ctx, t, person, response)
+	row, code, err := f.claimed(ctx, t, person, begun.Person, response)
 	if errors.Is(err, errWrong) {
 		return f.refuse(ctx, Ref{t, person, ""}, code)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/wardkit/wardkit/internal/enginetest"
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/mfa/mfasql"
+	"github.com/wardkit/wardkit/mfa/passkey"
 	"github.com/wardkit/wardkit/phi"
 )
 
@@ -140,7 +141,9 @@ func newWorld(t testing.TB, store mfa.Store, edit func(*mfa.Options)) *world {
 	var err error
 	w.vault, err = phi.Open(t.Context(), "mfa-test", w.kms, phi.NewMemoryKeys(), &phi.Options{Now: w.clock.Now})
 	require.NoError(t, err)
-	w.options = mfa.Options{Sessions: w.sessions, Notices: w.notices, Now: w.clock.Now, Required: optional}
+	protocol, err := passkey.New(passkey.RelyingParty{ID: "clinic.example", Name: "Example Clinic", Origins: []string{origin}}, &passkey.Options{Now: w.clock.Now})
+	require.NoError(t, err)
+	w.options = mfa.Options{Sessions: w.sessions, Notices: w.notices, Now: w.clock.Now, Required: optional, WebAuthn: protocol}
 	if edit != nil {
 		edit(&w.options)
 	}

@@ -10,13 +10,14 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/audittest"
 	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/mfa/passkey/passkeytest"
 	"github.com/wardkit/wardkit/phi"
 )
 
 // Fake is an mfa.Factors for hosts' unit tests. It is a real one in memory, so it refuses what
 // a real one refuses; it has a clock of its own, a phone for everybody that scans every picture
-// it is shown, and it keeps whom it told what and whose sessions it ended. It satisfies
-// authn.SecondFactor and is safe for concurrent use.
+// it is shown and makes passkeys, and it keeps whom it told what and whose sessions it ended. It
+// satisfies authn.SecondFactor and authn.Passkeys, and is safe for concurrent use.
 //
 // Events are what it recorded. Events.FailWith makes every call fail that has something to
 // record, as a recorder that is down does.
@@ -24,11 +25,12 @@ type Fake struct {
 	*mfa.Factors
 	Events *audittest.Recorder
 
-	mu     sync.Mutex
-	now    time.Time
-	phones map[owner]mfa.Key
-	told   []audit.Message
-	ended  []audit.ActorID
+	mu      sync.Mutex
+	now     time.Time
+	phones  map[owner]mfa.Key
+	devices map[owner]*passkeytest.Device
+	told    []audit.Message
+	ended   []audit.ActorID
 }
 
 type owner struct {
@@ -36,18 +38,19 @@ type owner struct {
 	person audit.ActorID
 }
 
-// NewFake returns a Fake. Of o it takes Required and MaxFailures, and Sessions and Notices where
-// they are set; without them it keeps what it is told itself.
+// NewFake returns a Fake. Of o it takes everything but Now and Retry. Without Sessions and Notices
+// it keeps what it is told itself, and without WebAuthn its passkeys are real ones for Origin.
 func NewFake(t testing.TB, o *mfa.Options) *Fake {
 	t.Helper()
 	f := &Fake{
-		Events: audittest.NewRecorder(), phones: map[owner]mfa.Key{},
+		Events: audittest.NewRecorder(), phones: map[owner]mfa.Key{}, devices: map[owner]*passkeytest.Device{},
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
 	}
 	if o == nil {
 		o = &mfa.Options{}
 	}
-	own := mfa.Options{Required: o.Required, MaxFailures: o.MaxFailures, Sessions: o.Sessions, Notices: o.Notices, Now: f.clock}
+	own := *o
+	own.Now, own.Retry = f.clock, 0
 	if own.Sessions == nil {
 		own.Sessions = ears{f}
 	}
@@ -55,6 +58,9 @@ func NewFake(t testing.TB, o *mfa.Options) *Fake {
 		own.Notices = ears{f}
 	}
 	vault, err := phi.Open(t.Context(), "mfatest", phi.NewMemoryKMS(), phi.NewMemoryKeys(), &phi.Options{Now: f.clock})
+	if err == nil && own.WebAuthn == nil {
+		own.WebAuthn, err = f.verifier()
+	}
 	if err == nil {
 		f.Factors, err = mfa.New(mfa.NewMemory(), vault, f.Events, "Example", &own)
 	}
