@@ -61,6 +61,25 @@ func TestCoreDependencies(t *testing.T) {
 	}
 }
 
+// Only importers of mfa/passkey compile WebAuthn and what it brings.
+func TestPasskeysAreOptional(t *testing.T) {
+	t.Parallel()
+	brought := func(pkg string) (modules []string) {
+		for _, d := range dependencies(t, "../..", pkg) {
+			switch d.Module {
+			case "github.com/go-webauthn/webauthn", "github.com/go-webauthn/x", "github.com/fxamacker/cbor/v2", "github.com/google/go-tpm":
+				modules = append(modules, d.Module)
+			}
+		}
+		return modules
+	}
+	require.Empty(t, brought("mfa"))
+	require.Empty(t, brought("mfa/mfasql"))
+	require.Empty(t, brought("mfa/passkey/passkeytest"))
+	require.Empty(t, brought("authn"))
+	require.NotEmpty(t, brought("mfa/passkey"))
+}
+
 // The go command sees through other packages: expvar brings net/http with it.
 func TestCoreDependenciesCatchesTransitiveImport(t *testing.T) {
 	t.Parallel()
