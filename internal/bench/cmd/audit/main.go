@@ -67,7 +67,7 @@ func parse(args []string) (*config, error) {
 	f.Float64Var(&c.seconds, "seconds", 1, "seconds of one sample")
 	f.StringVar(&c.cells, "cells", "", "measure only the cells of append whose name contains this")
 	f.BoolVar(&c.keep, "keep", false, "keep the logs of pages, and use those of an earlier run")
-	parts := f.String("parts", "append,tx,pages,grow", "what to measure")
+	parts := f.String("parts", "append,tx,tree,pages,grow", "what to measure")
 	sizes := f.String("sizes", "1000000,10000000", "events in the logs of pages")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func run(ctx context.Context, c *config) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *config, string) error
-	}{{"append", measureAppend}, {"tx", measureTx}, {"pages", measurePages}} {
+	}{{"append", measureAppend}, {"tx", measureTx}, {"tree", measureTree}, {"pages", measurePages}} {
 		if !slices.Contains(c.parts, part.name) && (part.name != "pages" || !slices.Contains(c.parts, "grow")) {
 			continue
 		}
