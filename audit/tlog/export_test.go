@@ -13,3 +13,6 @@ func (s *Side) Root() Hash { return Hash(s.s.root()) }
 
 // Clone returns a copy.
 func (s *Side) Clone() *Side { return &Side{*s.s.clone()} }
+
+// Path returns where the sink writes.
+func (s *FileSink) Path() string { return s.path }

@@ -74,6 +74,12 @@ func (s *FileSink) Last(ctx context.Context) ([]byte, error) {
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return nil, hidden("reading", err)
 	}
+	for k := 1; k < len(begin); k++ { // what a crash left of the next one's first line
+		if bytes.HasSuffix(tail, []byte("\n"+begin[:k])) {
+			tail = tail[:len(tail)-k]
+			break
+		}
+	}
 	for len(tail) > 0 {
 		at := bytes.LastIndex(tail, []byte(begin))
 		if at < 0 {

@@ -5,6 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
+	"errors"
+
 	"fmt"
 	"testing"
 	"time"
@@ -71,6 +74,12 @@ func onSQL(t *testing.T, f func(t *testing.T, open func(o *tlog.Options) *house)
 // over opens both stores on an engine.
 func over(t testing.TB, e enginetest.Engine) *house {
 	t.Helper()
+	h, err := opened(e)
+	require.NoError(t, err)
+	return h
+}
+
+func opened(e enginetest.Engine) (*house, error) {
 	h := &house{pool: e.Pool, sqlite: e.Dialect == sqlkit.SQLite}
 	var (
 		a    *auditsql.Store
@@ -85,12 +94,11 @@ func over(t testing.TB, e enginetest.Engine) *house {
 		a, errA = auditsql.Postgres(e.Pool, make([]byte, 32))
 		s, errS = tlogsql.Postgres(e.Pool)
 	}
-	require.NoError(t, errA)
-	require.NoError(t, errS)
-	require.NoError(t, a.Migrate(t.Context()))
-	require.NoError(t, s.Migrate(t.Context()))
+	if err := errors.Join(errA, errS); err != nil {
+		return nil, err
+	}
 	h.events, h.trees = a, s
-	return h
+	return h, errors.Join(a.Migrate(context.Background()), s.Migrate(context.Background()))
 }
 
 func build(t testing.TB, h *house, seed string, o *tlog.Options) *house {
@@ -167,3 +175,7 @@ func encoded(e audit.Event) audit.Entry {
 		Patients: e.Patients, Body: body, Leaf: audit.Leaf(body),
 	}
 }
+
+type ed25519Public = ed25519.PublicKey
+
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
