@@ -16,7 +16,8 @@ import (
 // opens a link or by Run, so they act as the system does.
 //
 // Each call may come again, and then changes nothing more. A refusal is an error that wraps
-// ErrNoSeat; every other error is a failure, and closes too.
+// ErrNoSeat, or ErrRole or ErrRoleDenied where it is the role that is refused; every other error
+// is a failure, and closes too.
 type Admission interface {
 	// Reserve takes a seat for somebody invited, before the invitation is written, and again
 	// when it is sent again, with an empty role: the one before. The reservation may lapse at
@@ -57,14 +58,18 @@ func (m *Manager) hold(ctx context.Context, c change) error {
 
 // refusedSeat records a refusal and passes it on.
 func (m *Manager) refusedSeat(ctx context.Context, c change, err error) error {
+	code := CodeNoSeat
 	switch {
 	case err == nil:
 		return nil
-	case !errors.Is(err, ErrNoSeat):
+	case errors.Is(err, ErrNoSeat):
+	case errors.Is(err, ErrRole):
+		code = CodeRole
+	default:
 		return unavailable("asking for a seat", err)
 	}
 	noted := m.note(ctx, audit.Event{
-		Tenant: c.tenant, Action: c.action, Verb: c.verb, Outcome: audit.MinorFailure, Code: CodeNoSeat,
+		Tenant: c.tenant, Action: c.action, Verb: c.verb, Outcome: audit.MinorFailure, Code: code,
 		Actor: c.actor, Objects: person(c.person),
 	})
 	if noted != nil {

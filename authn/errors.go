@@ -26,6 +26,11 @@ var (
 	ErrApproval = errors.New("authn: not approved yet")
 	// ErrNoSeat: Options.Admission has no room for the person. Nothing was changed.
 	ErrNoSeat = errors.New("authn: no seat is left")
+	// ErrRole: Options.Admission does not know the role that somebody is invited into. Nothing was
+	// changed.
+	ErrRole = errors.New("authn: role refused")
+	// ErrRoleDenied: Options.Admission does not let whoever invites give the role (HTTP 403).
+	ErrRoleDenied = fmt.Errorf("%w: not theirs to give", ErrRole)
 	// ErrProof: Prove was given less than the policy asks for, see Manager.Asked.
 	ErrProof = errors.New("authn: more has to be proven")
 	// ErrNoFactor: a second factor was given that the person does not have, or that the policy does

@@ -99,6 +99,8 @@ func statuses() []status {
 		{ErrNetworkRules, http.StatusUnprocessableEntity},
 		{ErrPolicy, http.StatusUnprocessableEntity},
 		{ErrNoSeat, http.StatusConflict},
+		{ErrRoleDenied, http.StatusForbidden},
+		{ErrRole, http.StatusUnprocessableEntity},
 		{ErrNoFactor, http.StatusConflict},
 		{ErrExists, http.StatusConflict},
 		{ErrConflict, http.StatusConflict},

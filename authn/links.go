@@ -119,7 +119,8 @@ func usableID(id string) bool {
 
 // Invite makes a person who may not sign in yet, reserves a seat for them and mails an
 // invitation. The identifier or ID is taken: ErrExists. Unusable ones, and a kind that cannot
-// sign in: ErrIdentifier. No seat: ErrNoSeat. An actor of another tenant: ErrNoActor. What the
+// sign in: ErrIdentifier. No seat: ErrNoSeat. A role that nobody knows, or that is
+// not theirs to give: ErrRole, ErrRoleDenied. An actor of another tenant: ErrNoActor. What the
 // person may do is the host's to grant, with Options.Admission or beside it.
 func (m *Manager) Invite(ctx context.Context, t audit.Tenant, n Newcomer) (Person, error) {
 	if n.Identifier == "" {

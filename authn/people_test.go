@@ -1,7 +1,9 @@
 package authn_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -300,3 +302,36 @@ func TestANoticeIsGivenUp(t *testing.T) {
 	require.Len(t, left, 1, "the seat is still to be freed")
 	require.False(t, errors.Is(h.m.Health(t.Context()), nil))
 }
+
+// A role that cannot be given is an answer, recorded, and neither a failure nor an invitation.
+func TestARoleThatCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	for refusal, status := range map[error]int{authn.ErrRole: 422, authn.ErrRoleDenied: 403, errBroken: 503} {
+		h := newHouse(t, nil, func(o *authn.Options) { o.Admission = strict{refusal} })
+		p, err := h.m.Invite(admin(t.Context()), clinic, authn.Newcomer{Identifier: ada, Role: "amdin"})
+		require.ErrorIs(t, err, refusal)
+		require.Equal(t, status, authn.Status(err))
+		require.Empty(t, p.ID)
+		for range h.m.People(t.Context(), clinic, "") {
+			t.Fatal("somebody was invited")
+		}
+		require.Empty(t, h.mail.all(authn.TopicInvitation))
+		events := h.rec.Find(authn.ActionInvite)
+		if status == 503 {
+			require.Empty(t, events)
+			continue
+		}
+		require.Len(t, events, 1)
+		require.Equal(t, authn.CodeRole, events[0].Code)
+		require.Equal(t, audit.MinorFailure, events[0].Outcome)
+	}
+}
+
+// strict is an Admission that refuses every invitation.
+type strict struct{ why error }
+
+func (s strict) Reserve(context.Context, audit.Tenant, audit.ActorID, string, time.Time) error {
+	return fmt.Errorf("x: %w", s.why)
+}
+func (strict) Hold(context.Context, audit.Tenant, audit.ActorID) error       { return nil }
+func (strict) Free(context.Context, audit.Tenant, audit.ActorID, bool) error { return nil }

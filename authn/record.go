@@ -57,6 +57,7 @@ const (
 	CodeTenant     = "tenant_closed" // nobody of this tenant gets in
 	CodeApproval   = "approval"      // waits for approval
 	CodeNoSeat     = "no_seat"       // Options.Admission refused
+	CodeRole       = "role"          // Options.Admission refused the role
 	CodeGivenUp    = "given_up"      // a notice that could not be delivered for a week
 	CodeWrongCode  = "wrong_code"    // wrong second-factor code
 	CodeTries      = "too_many"      // the last wrong code that this sign-in survives

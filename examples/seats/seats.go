@@ -85,8 +85,14 @@ func (s Seats) change(ctx context.Context, d rbac.Draft) error {
 		return nil
 	}
 	_, err := s.Access.Change(ctx, d)
-	if errors.Is(err, rbac.ErrSeats) {
+	refusal := (*rbac.Refusal)(nil)
+	switch {
+	case errors.Is(err, rbac.ErrSeats):
 		return errors.Join(authn.ErrNoSeat, err)
+	case errors.Is(err, rbac.ErrBadGrant):
+		return errors.Join(authn.ErrRole, err)
+	case errors.Is(err, rbac.ErrDenied), errors.As(err, &refusal):
+		return errors.Join(authn.ErrRoleDenied, err)
 	}
 	return err
 }

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
@@ -87,4 +91,38 @@ func Example() {
 	// cleo true false
 	// <nil>
 	// cleo false true
+}
+
+// A role that nobody knows, and one that is not the inviter's to give, are answers with a status of
+// their own.
+func TestRolesThatCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	team := rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{})
+	policy, err := rbac.Compile(rbac.Rules{
+		Actions: []rbac.AnyAction{team},
+		Roles: []rbac.Role{
+			{Name: "admin", Label: "Clinic Admin", Rank: 100, Allow: []rbac.Allow{rbac.In(rbac.Tenant, team)}},
+			{Name: "clerk", Label: "Clerk", Rank: 10, Allow: []rbac.Allow{rbac.In(rbac.Tenant, team)}},
+		},
+	})
+	require.NoError(t, err)
+	grants := rbac.NewMemory()
+	access, err := rbac.New(policy, grants, audit.Discard{}, nil)
+	require.NoError(t, err)
+	s := seats.Seats{Access: access, Grants: grants}
+	until := time.Now().Add(time.Hour)
+	setup := audit.WithActor(t.Context(), audit.System("clinic", "setup"))
+	require.NoError(t, s.Reserve(setup, "clinic", "cleo", "clerk", until))
+	require.NoError(t, s.Hold(t.Context(), "clinic", "cleo"))
+
+	err = s.Reserve(setup, "clinic", "ben", "amdin", until)
+	require.ErrorIs(t, err, authn.ErrRole)
+	require.Equal(t, 422, authn.Status(err))
+	cleo := audit.WithActor(t.Context(), audit.Actor{ID: "cleo", Kind: audit.KindStaff, Tenant: "clinic"})
+	err = s.Reserve(cleo, "clinic", "ben", "admin", until)
+	require.ErrorIs(t, err, authn.ErrRoleDenied)
+	require.Equal(t, 403, authn.Status(err))
+	has, err := grants.Grants(t.Context(), "clinic", "ben")
+	require.NoError(t, err)
+	require.Empty(t, has)
 }
