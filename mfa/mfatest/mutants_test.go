@@ -83,6 +83,9 @@ func TestMutants(t *testing.T) {
 	for name, open := range listMutants() {
 		all[name] = open
 	}
+	for name, open := range passkeyMutants() {
+		all[name] = open
+	}
 	for name, open := range numberMutants() {
 		all[name] = open
 	}
@@ -145,7 +148,7 @@ func credentialMutants() map[string]func() mfa.Store {
 		"create-once": breaking(func(m *mutant, good *mfa.Memory) {
 			m.apply = func(ctx context.Context, c mfa.Change) error { // an upsert
 				err := good.Apply(ctx, c)
-				if errors.Is(err, mfa.ErrConflict) && c.Version == 0 && c.Put != nil {
+				if errors.Is(err, mfa.ErrConflict) && c.Version == 0 && c.Put != nil && len(c.Passkeys) == 0 {
 					return nil
 				}
 				return err
@@ -155,7 +158,7 @@ func credentialMutants() map[string]func() mfa.Store {
 			m.apply = func(ctx context.Context, c mfa.Change) error {
 				err := good.Apply(ctx, c)
 				if have, e := good.Get(ctx, c.Was.Tenant, c.Was.Person); e == nil && err != nil &&
-					c.Put != nil && have.ID == c.Was.ID && c.Version == 1 && have.Used.Equal(c.Put.Used) && have.Failures == c.Put.Failures {
+					c.Put != nil && len(c.Passkeys) == 0 && have.ID == c.Was.ID && c.Version == 1 && have.Used.Equal(c.Put.Used) && have.Failures == c.Put.Failures {
 					return nil
 				}
 				return err
@@ -206,7 +209,7 @@ func credentialMutants() map[string]func() mfa.Store {
 		"all-or-nothing": breaking(func(m *mutant, good *mfa.Memory) {
 			m.apply = func(ctx context.Context, c mfa.Change) error {
 				err := good.Apply(ctx, c)
-				if errors.Is(err, mfa.ErrConflict) && c.Number == nil {
+				if errors.Is(err, mfa.ErrConflict) && len(c.Passkeys) == 0 && c.Number == nil {
 					extra := mfa.Credential{Tenant: c.Was.Tenant, Person: "extra", ID: "e"}
 					_ = good.Apply(ctx, mfa.Change{Was: mfa.Ref{Tenant: c.Was.Tenant, Person: "extra"}, Put: &extra, Messages: c.Messages, Due: c.Due})
 				}

@@ -27,7 +27,7 @@ func Check(ctx context.Context, open func() (mfa.Store, error)) error {
 	return conform.Check(ctx, rules(), open)
 }
 
-func rules() []rule { return slices.Concat(credentialRules(), textRules()) }
+func rules() []rule { return slices.Concat(credentialRules(), passkeyRules(), textRules()) }
 
 const (
 	clinic = audit.Tenant("clinic")
