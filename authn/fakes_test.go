@@ -84,6 +84,7 @@ type factor struct {
 	enrolled map[audit.ActorID]bool
 	pending  map[audit.ActorID]bool
 	tries    int
+	others   func(audit.ActorID) bool // whether there are factors of other kinds
 }
 
 func (f *factor) Enrolled(ctx context.Context, _ audit.Tenant, p audit.ActorID) (bool, error) {
@@ -92,7 +93,7 @@ func (f *factor) Enrolled(ctx context.Context, _ audit.Tenant, p audit.ActorID) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.enrolled[p], nil
+	return f.enrolled[p] || f.others(p), nil
 }
 
 func (f *factor) TakesCodes(ctx context.Context, _ audit.Tenant, p audit.ActorID) (bool, error) {

@@ -63,6 +63,8 @@ type house struct {
 	wire     *wire
 	sessions *sessions
 	factor   *factor
+	passkeys *passkeys
+	texts    *texts
 	rec      *audittest.Recorder
 	mail     *mailbox
 	seats    *seats
@@ -84,10 +86,15 @@ func newHouse(t testing.TB, store authn.Store, edit ...func(*authn.Options)) *ho
 	require.NoError(t, err)
 	h.sessions = &sessions{wire: h.wire, live: map[string]audit.Actor{}}
 	h.factor = &factor{wire: h.wire, enrolled: map[audit.ActorID]bool{}, pending: map[audit.ActorID]bool{}}
+	h.passkeys, h.texts = newPasskeys(h.wire), newTexts(h.wire, h.clock)
+	h.factor.others = func(p audit.ActorID) bool {
+		return len(h.passkeys.of(p)) > 0 || h.texts.hint(p) != ""
+	}
 	h.mail = &mailbox{wire: h.wire}
 	h.seats = newSeats(h.wire)
 	h.devices = &devices{wire: h.wire, live: map[audit.ActorID]int{}}
 	h.options = authn.Options{
+		Passkeys: h.passkeys, Texts: h.texts,
 		Admission: h.seats, Also: []authn.Ender{h.devices},
 		InsecureArgon2: &authn.Argon2{Memory: 8, Time: 1, Threads: 1}, Now: h.clock.Now, AddressTries: 100_000, Hashers: 4,
 	}
