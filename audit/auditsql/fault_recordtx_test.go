@@ -435,11 +435,13 @@ func TestRecordTxCommitsSynchronously(t *testing.T) {
 	}
 	_, err := pool.ExecContext(t.Context(), `SET synchronous_commit = off`)
 	require.NoError(t, err)
-	tx := begin(t, pool)
-	require.NoError(t, prepared(t, store, log, secret(fresh())).RecordTx(t.Context(), tx))
-	require.Equal(t, "on", setting(tx))
-	require.NoError(t, tx.Commit())
-	require.Equal(t, "off", setting(pool), "the host's session keeps its setting")
+	for _, events := range [][]audit.Event{{secret(fresh())}, {event("a")}, {event("a"), event("b")}} { // the host's ID, the log's, many
+		tx := begin(t, pool)
+		require.NoError(t, prepared(t, store, log, events...).RecordTx(t.Context(), tx))
+		require.Equal(t, "on", setting(tx))
+		require.NoError(t, tx.Commit())
+		require.Equal(t, "off", setting(pool), "the host's session keeps its setting")
+	}
 }
 
 // TestRecordTxRefusesLowSQLite: a connection that does not flush is not recorded on.

@@ -142,3 +142,37 @@ func TestStricterIsolationIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n.N)
 }
+
+// TestTemporaryTableTakesNoRecordTx: neither does RecordTx, whose IDs are chosen by the log or by the
+// host, and a host that has temporary tables of its own records as others do.
+func TestTemporaryTableTakesNoRecordTx(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{
+		`CREATE TEMP TABLE audit_pending (LIKE audit_pending INCLUDING ALL)`,
+		`CREATE TEMP SEQUENCE audit_serial`,
+		`CREATE TEMP TABLE mine (id INTEGER)`,
+	} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			db := postgres(t)
+			store, log := db.process(t)
+			chosen := event("a")
+			chosen.ID = fresh()
+			pool := db.another(t)
+			pool.SetMaxOpenConns(1)
+			for i, e := range []audit.Event{event("a"), chosen, event("a")} {
+				p := prepared(t, store, log, e)
+				tx := begin(t, pool)
+				if i == 0 { // in the same transaction, and then there before it
+					_, err := tx.ExecContext(t.Context(), statement)
+					require.NoError(t, err)
+				}
+				require.NoError(t, p.RecordTx(t.Context(), tx))
+				require.NoError(t, tx.Commit())
+				tx = begin(t, pool)
+				closed(t, p.RecordTx(t.Context(), tx), audit.ErrConflict)
+			}
+			require.Len(t, order(t, log, chosen.Tenant), 3)
+		})
+	}
+}
