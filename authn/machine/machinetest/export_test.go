@@ -1,0 +1,4 @@
+package machinetest
+
+// Rules lets the mutants see the suite.
+var Rules = rules
