@@ -45,6 +45,8 @@
 //   - refuse cross-site posts to these pages: package session's handler does;
 //   - pass KnownFrom on in Client.Known, and write cookies with SetTicket;
 //   - call Run on at least one server, and look at Health;
+//   - check codes that people type outside of sign-ins, to end a second factor for example, inside
+//     [Manager.Guess];
 //   - show people their known browsers: [Manager.Devices], [Manager.ForgetDevice];
 //   - end sessions through [Manager.ResetFactor] when a second factor is taken away.
 //

@@ -288,3 +288,63 @@ func ExampleManager_Devices() {
 	// <nil>
 	// 0 <nil>
 }
+
+// Before a sensitive act, somebody signed in proves once more who they are. The actor goes to
+// session.Manager.Reauthenticated.
+func ExampleManager_Prove() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+	pat, err := people.Invite(ctx, "clinic", authn.Newcomer{Kind: audit.KindPatient, Identifier: "pat@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	link := mail.last.Link.Reveal()
+	if _, err := people.CompleteSetUp(ctx, link[strings.LastIndex(link, "/")+1:], authn.Answer{Password: authn.NewPassword("nine lives of a tabby")}, browser); err != nil {
+		log.Fatal(err)
+	}
+	me := audit.WithActor(ctx, audit.Actor{ID: pat.ID, Tenant: "clinic", Kind: audit.KindPatient}) // package session does this
+
+	asked, err := people.Asked(me)
+	fmt.Println(asked.Password, asked.Code, err)
+	_, err = people.Prove(me, authn.Answer{Password: authn.NewPassword("nine lives of a cat")}, browser)
+	fmt.Println(err, authn.Status(err))
+	actor, err := people.Prove(me, authn.Answer{Password: authn.NewPassword("nine lives of a tabby")}, browser)
+	fmt.Println(actor.Methods, actor.Assurance == audit.AAL1, err)
+
+	// Output:
+	// true false <nil>
+	// authn: sign-in refused 401
+	// [pwd] true <nil>
+}
+
+// A code that is typed on a page of who is signed in could be guessed there too: it is charged
+// before it is looked at.
+func ExampleManager_Guess() {
+	ctx := context.Background()
+	mail := &post{}
+	people := open(mail)
+	pat, err := people.Invite(ctx, "clinic", authn.Newcomer{Kind: audit.KindPatient, Identifier: "pat@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	link := mail.last.Link.Reveal()
+	if _, err := people.CompleteSetUp(ctx, link[strings.LastIndex(link, "/")+1:], authn.Answer{Password: authn.NewPassword("nine lives of a tabby")}, browser); err != nil {
+		log.Fatal(err)
+	}
+	me := audit.WithActor(ctx, audit.Actor{ID: pat.ID, Tenant: "clinic", Kind: audit.KindPatient})
+
+	disable := func(code string) (ok bool, err error) { return code == "123456", nil } // mfa.Factors.Disable
+	for _, code := range []string{"111111", "222222", "333333", "444444", "555555", "123456"} {
+		err := people.Guess(me, browser, func(context.Context) (bool, error) { return disable(code) })
+		fmt.Println(err, authn.Status(err))
+	}
+
+	// Output:
+	// authn: wrong code 401
+	// authn: wrong code 401
+	// authn: wrong code 401
+	// authn: wrong code 401
+	// authn: wrong code 401
+	// authn: too many tries 429
+}

@@ -167,12 +167,7 @@ func (m *Manager) provable(ctx context.Context, s subject, a Answer, c Client) (
 	case a.Password.IsZero() && !a.hasFactor(), both && a.Passkey == "" && (a.Password.IsZero() || !a.hasFactor()):
 		return both, ErrProof
 	}
-	if s.known {
-		if in, err := m.knownBudget(ctx, s.tenant, s.id); in || err != nil {
-			return both, err
-		}
-	}
-	return both, m.admitAddress(ctx, s.tenant, c)
+	return both, m.admitPresent(ctx, s, c)
 }
 
 // hasFactor reports whether a second factor is given.
