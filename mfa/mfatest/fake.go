@@ -16,8 +16,9 @@ import (
 
 // Fake is an mfa.Factors for hosts' unit tests. It is a real one in memory, so it refuses what
 // a real one refuses; it has a clock of its own, a phone for everybody that scans every picture
-// it is shown and makes passkeys, and it keeps whom it told what and whose sessions it ended. It
-// satisfies authn.SecondFactor and authn.Passkeys, and is safe for concurrent use.
+// it is shown, makes passkeys and gets text messages, and it keeps whom it told what and whose
+// sessions it ended. It satisfies authn.SecondFactor, authn.Passkeys and authn.Texts, and is safe
+// for concurrent use.
 //
 // Events are what it recorded. Events.FailWith makes every call fail that has something to
 // record, as a recorder that is down does.
@@ -30,6 +31,7 @@ type Fake struct {
 	phones  map[owner]mfa.Key
 	devices map[owner]*passkeytest.Device
 	told    []audit.Message
+	texted  []mfa.TextMessage
 	ended   []audit.ActorID
 }
 
@@ -39,7 +41,8 @@ type owner struct {
 }
 
 // NewFake returns a Fake. Of o it takes everything but Now and Retry. Without Sessions and Notices
-// it keeps what it is told itself, and without WebAuthn its passkeys are real ones for Origin.
+// it keeps what it is told itself, without WebAuthn its passkeys are real ones for Origin, and
+// without Texts its text messages arrive in Texts.
 func NewFake(t testing.TB, o *mfa.Options) *Fake {
 	t.Helper()
 	f := &Fake{
@@ -56,6 +59,9 @@ func NewFake(t testing.TB, o *mfa.Options) *Fake {
 	}
 	if own.Notices == nil {
 		own.Notices = ears{f}
+	}
+	if own.Texts == nil {
+		own.Texts = f.texts()
 	}
 	vault, err := phi.Open(t.Context(), "mfatest", phi.NewMemoryKMS(), phi.NewMemoryKeys(), &phi.Options{Now: f.clock})
 	if err == nil && own.WebAuthn == nil {
