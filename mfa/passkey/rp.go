@@ -23,7 +23,7 @@ type RelyingParty struct {
 	Name string
 	// Origins are where responses may come from, compared byte for byte:
 	//   - "https://app.clinic.example", with a port only if it is not 443, and nothing after it;
-	//     also what an iOS app with that associated domain sends;
+	//   - "https://clinic.example", the ID itself, which apps on iOS and macOS send;
 	//   - "http://localhost:8080", if the ID is "localhost";
 	//   - "android:apk-key-hash:…", the SHA-256 of an Android app's signing certificate, base64url;
 	//   - "ios:bundle-id:…", which some kits for apps send.
@@ -115,7 +115,7 @@ func (rp *RelyingParty) badOrigin(origin string) string {
 	if u.Scheme+"://"+u.Host != origin || strings.HasSuffix(u.Host, ":") {
 		return "has more than scheme, host and port, or is not in lower case"
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0 || strconv.FormatUint(n, 10) != port) {
+	if n, _ := strconv.ParseUint(port, 10, 16); port != "" && (n == 0 || strconv.FormatUint(n, 10) != port) {
 		return "has a port that is none"
 	}
 	switch {
