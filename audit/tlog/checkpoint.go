@@ -62,6 +62,11 @@ func OpenCheckpoint(signed []byte, verifierKey string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, ErrCheckpoint
 	}
+	for _, s := range n.Sigs { // one form of a signature, not four
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return Checkpoint{}, ErrCheckpoint
+		}
+	}
 	c, ok := parseCheckpoint(n.Text)
 	if !ok || c.Origin != v.Name() {
 		return Checkpoint{}, ErrCheckpoint

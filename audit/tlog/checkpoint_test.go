@@ -104,9 +104,11 @@ func FuzzCheckpoint(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(good)
 	for i := range good {
-		bad := slices.Clone(good)
-		bad[i] ^= 1
-		f.Add(bad)
+		for _, bit := range []byte{1, 2, 4} {
+			bad := slices.Clone(good)
+			bad[i] ^= bit
+			f.Add(bad)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := tlog.OpenCheckpoint(data, vkey)
