@@ -10,8 +10,9 @@ import (
 
 // BeginText sends a code to a number that the person wants to get codes on; it is theirs once
 // ConfirmText was told the code. A number that they have already goes on until then. Only the
-// person themselves does it, signed in and with a fresh proof of who they are (authn.Prove):
-// there is no way to it from a sign-in page. Again is when the next code can be sent.
+// person themselves does it, signed in and with a proof of who they are that is at most 15
+// minutes old (authn.Prove), of two factors where they have one: there is no way to it from a
+// sign-in page. Again is when the next code can be sent.
 //
 // ErrNumber and ErrRegion for the number, ErrNotYours and ErrUnproven for who asks, ErrTextLocked
 // for somebody whose number is disabled, ErrTextRisk, ErrTextNotSent; a *TextLimitError while a
@@ -173,6 +174,9 @@ func (f *Factors) mayChangeText(ctx context.Context, t audit.Tenant, person audi
 		return ErrUnwired
 	case !themselves(ctx, t, person):
 		return ErrNotYours
+	}
+	if a, _ := audit.ActorFrom(ctx); f.now().Sub(a.AuthTime) > freshFor {
+		return ErrUnproven
 	}
 	return nil
 }

@@ -191,6 +191,8 @@ func TestAttackACrashBeforeTheLockLosesNothing(t *testing.T) {
 func TestAttackNoTextToATypedNumber(t *testing.T) {
 	t.Parallel()
 	w := newTexting(t, mfa.NewMemory(), nil)
+	_, err := w.BeginText(as(t, lin), clinic, lin, linsNumber)
+	require.ErrorIs(t, err, mfa.ErrUnproven, "an old session, though there is no factor yet")
 	w.enrol(t, diaz)
 	for name, ctx := range map[string]context.Context{
 		"nobody":       t.Context(),
@@ -215,7 +217,7 @@ func TestAttackNoTextToATypedNumber(t *testing.T) {
 func TestAttackANumberBegunBeforeTheAppIsNotConfirmedAfterIt(t *testing.T) {
 	t.Parallel()
 	w := newTexting(t, mfa.NewMemory(), nil)
-	stolen := as(t, lin)
+	stolen := audit.WithActor(t.Context(), audit.Actor{ID: lin, Kind: audit.KindStaff, Tenant: clinic, Assurance: audit.AAL1, AuthTime: w.clock.Now()})
 	_, err := w.BeginText(stolen, clinic, lin, "+12125550187")
 	require.NoError(t, err)
 	code := w.carrier.last(t)

@@ -71,9 +71,11 @@ func (f *Factors) hitText(ctx context.Context, t audit.Tenant, key string, lengt
 // its end.
 const ratioWindow = 2 * time.Hour
 
-// roomKey names the hour and the range of numbers in which a message was sent.
+// roomKey names what a message was for, to which range of numbers, and in which hour. Those for
+// confirming numbers are apart, because there the numbers are chosen by whoever asks: whom they
+// are refused still gets the codes for signing in.
 func roomKey(n Number, prefix string) string {
-	return prefix + "." + strconv.FormatInt(n.Sent.Truncate(time.Hour).Unix(), 10)
+	return purposeOf(n) + "." + prefix + "." + strconv.FormatInt(n.Sent.Truncate(time.Hour).Unix(), 10)
 }
 
 // roomFor takes a place for one message to this range. The places are numbered: there are
@@ -108,12 +110,12 @@ func (f *Factors) pause(ctx context.Context, n Number, prefix string) error {
 	}
 	e := event(ctx, n.Tenant, n.Person, f.now(), ActionTextAlarm)
 	e.Outcome, e.Code = audit.MajorFailure, "paused"
-	e.Detail["prefix"] = prefix
+	e.Detail["prefix"], e.Detail["purpose"] = prefix, purposeOf(n)
 	if err := f.record(ctx, e); err != nil {
 		return err
 	}
 	if alarm := f.o.Texts.Alarm; alarm != nil {
-		alarm(ctx, TextAlarm{Tenant: n.Tenant, Prefix: prefix, Until: until})
+		alarm(ctx, TextAlarm{Tenant: n.Tenant, Prefix: prefix, Purpose: purposeOf(n), Until: until})
 	}
 	return answer
 }

@@ -63,10 +63,11 @@ type TextOptions struct {
 	// tenant that begin alike (the country's code and three more digits), for one tenant, and for
 	// all of them. Zero fields: 5 and 20, 5 and 20, 200 and 1000, 500 and 2500, 5000 and 25000.
 	Person, Number, Prefix, Tenant, All TextBudget
-	// Unverified is how many messages per hour may go to the numbers of one tenant that begin
-	// alike before their codes come back. Each code that does makes room for two more, so that
-	// beyond this number at least every second one must; otherwise the range is paused until the
-	// hour is over. 0: 30.
+	// Unverified is how many messages of one purpose may go within an hour to the numbers of one
+	// tenant that begin alike before their codes come back. Each code that does makes room for two
+	// more, so that beyond this number at least every second one must; otherwise the range is
+	// paused until the hour is over. It must be more than are on their way at once when a shift
+	// begins. 0: 30.
 	Unverified int
 }
 
@@ -79,10 +80,17 @@ type TextBudget struct {
 // TextAlarm says that of the messages to numbers that begin alike too few codes came back:
 // somebody may be earning money with the messages.
 type TextAlarm struct {
-	Tenant audit.Tenant
-	Prefix string    // how the numbers begin: "+1415"
-	Until  time.Time // nothing is sent to them until then
+	Tenant  audit.Tenant
+	Prefix  string    // how the numbers begin: "+1415"
+	Purpose string    // TextEnrol or TextVerify: messages of this kind are paused
+	Until   time.Time // none is sent to them until then
 }
+
+// What a message is for: confirming a number that somebody typed, or signing in.
+const (
+	TextEnrol  = "enrol"
+	TextVerify = "verify"
+)
 
 const (
 	maxLifetime = 10 * time.Minute

@@ -136,17 +136,21 @@ func (f *Factors) handOver(ctx context.Context, n Number, phone Phone, code Text
 // declareText makes the record of the message durable. It precedes the message, which nothing
 // takes back.
 func (f *Factors) declareText(ctx context.Context, n Number) error {
-	purpose := "verify"
-	if n.Enrols {
-		purpose = "enrol"
-	}
-	if err := f.note(ctx, n.Tenant, n.Person, ActionTextSent, audit.Success, purpose); err != nil {
+	if err := f.note(ctx, n.Tenant, n.Person, ActionTextSent, audit.Success, purposeOf(n)); err != nil {
 		return err
 	}
 	if err := audit.Flush(ctx); err != nil && !errors.Is(err, audit.ErrNoTrail) {
 		return unavailable("recording", err)
 	}
 	return nil
+}
+
+// purposeOf says what the code of n is for.
+func purposeOf(n Number) string {
+	if n.Enrols {
+		return TextEnrol
+	}
+	return TextVerify
 }
 
 // dispatch gives the message to the sender. What the sender says about a failure may hold the
