@@ -122,6 +122,7 @@ type world struct {
 	store    mfa.Store
 	vault    *phi.Vault
 	kms      *kms
+	phiKeys  *phi.MemoryKeys
 	rec      *audittest.Recorder
 	clock    *clock
 	sessions *sessions
@@ -136,10 +137,11 @@ func newWorld(t testing.TB, store mfa.Store, edit func(*mfa.Options)) *world {
 	t.Helper()
 	w := &world{
 		store: store, kms: &kms{MemoryKMS: phi.NewMemoryKMS()}, rec: audittest.NewRecorder(),
-		clock: &clock{now: start}, sessions: &sessions{}, notices: &notices{},
+		phiKeys: phi.NewMemoryKeys(),
+		clock:   &clock{now: start}, sessions: &sessions{}, notices: &notices{},
 	}
 	var err error
-	w.vault, err = phi.Open(t.Context(), "mfa-test", w.kms, phi.NewMemoryKeys(), &phi.Options{Now: w.clock.Now})
+	w.vault, err = phi.Open(t.Context(), "mfa-test", w.kms, w.phiKeys, &phi.Options{Now: w.clock.Now})
 	require.NoError(t, err)
 	protocol, err := passkey.New(passkey.RelyingParty{ID: "clinic.example", Name: "Example Clinic", Origins: []string{origin}}, &passkey.Options{Now: w.clock.Now})
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ func TestMigrateTwice(t *testing.T) {
 
 func TestMigrationsAreExported(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, fstest.TestFS(mfasql.Migrations(), "sqlite/0001_factors.sql", "postgres/0001_factors.sql"))
+	require.NoError(t, fstest.TestFS(mfasql.Migrations(), "sqlite/0001_factors.sql", "postgres/0001_factors.sql", "sqlite/0003_passkeys.sql", "postgres/0003_passkeys.sql"))
 }
 
 func TestNilDatabaseIsRefused(t *testing.T) {
