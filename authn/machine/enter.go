@@ -43,11 +43,13 @@ func (m *Manager) Enter(ctx context.Context, credential authn.Secret, from Clien
 
 // identify finds out whose a credential is, and whether they may act now from there.
 func (m *Manager) identify(ctx context.Context, a audit.Action, secret authn.Secret, from Client) (Found, error) {
-	f, code, err := m.look(ctx, secret)
+	asking, cancel := context.WithTimeout(ctx, m.o.Timeout)
+	defer cancel()
+	f, code, err := m.look(asking, secret)
 	if err == nil && code == "" {
-		err = m.charge(ctx, a, f, from)
+		err = m.charge(asking, a, f, from)
 		if err == nil {
-			code, err = m.allowed(ctx, f, from.Addr)
+			code, err = m.allowed(asking, f, from.Addr)
 		}
 	}
 	switch {
@@ -181,6 +183,8 @@ func (m *Manager) limited(ctx context.Context, a audit.Action, f Found, from Cli
 
 // touch notes that a principal was used, once a minute.
 func (m *Manager) touch(ctx context.Context, f Found) error {
+	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
+	defer cancel()
 	now := m.now()
 	if now.Sub(f.Key.Used) < touchGrain && now.Sub(f.Principal.Used) < touchGrain {
 		return nil

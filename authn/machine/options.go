@@ -72,6 +72,10 @@ type Options struct {
 	// to wait. Default 30.
 	BadKeys int
 
+	// Timeout is how long a request waits for the parts that decide about it. Default 5 seconds,
+	// at most a minute.
+	Timeout time.Duration
+
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Logger hears of sweeps that fail. Default: nobody.
@@ -100,6 +104,7 @@ func (o *Options) withDefaults() (Options, error) {
 	set(&full.ServiceRate, 600)
 	set(&full.AgentRate, 120)
 	set(&full.BadKeys, 30)
+	set(&full.Timeout, 5*time.Second)
 	if full.Now == nil {
 		full.Now = time.Now
 	}
@@ -117,6 +122,7 @@ func (o *Options) withDefaults() (Options, error) {
 		{full.TokenLife >= time.Second && full.TokenLife <= 15*time.Minute, "TokenLife: must be 1 second to 15 minutes"},
 		{full.ServiceRate > 0 && full.AgentRate > 0, "ServiceRate, AgentRate: must be positive"},
 		{full.BadKeys > 0, "BadKeys: must be positive"},
+		{within(full.Timeout, time.Minute), "Timeout: must be positive, 1 minute at most"},
 	} {
 		if !rule.ok {
 			return Options{}, errors.New("machine: Options." + rule.what)
