@@ -3,6 +3,7 @@ package authn_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -134,7 +135,9 @@ func typed(err error) bool {
 // was written is lost.
 func TestEveryCallMayFail(t *testing.T) {
 	t.Parallel()
-	for name, s := range stories() {
+	all := stories()
+	maps.Copy(all, passkeyStories())
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, cut := range []bool{false, true} {

@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -32,44 +33,61 @@ type walk struct {
 	policy authn.Policy // in force
 	acked  string       // the version of the banner that was acknowledged last
 	known  []string     // what made browsers known
+	ways   map[string]int
+	keys   []string // every passkey there ever was, and one of nobody and of somebody else
 }
 
 // chain is one sign-in, from ticket to ticket.
 type chain struct {
-	ticket string
-	dead   bool // used
-	epoch  int
-	pwd    bool // passed the right password, or a link
-	second bool // passed the second factor, or set it up
-	need   authn.Need
-	banner string // acknowledged in this sign-in
+	ticket  string
+	dead    bool // used
+	epoch   int
+	pwd     bool                  // passed the right password, or a link
+	alone   bool                  // passed with a passkey and no password
+	proved  map[authn.Factor]bool // passed, or set up
+	need    authn.Need
+	options string // what a passkey was asked
+	session string // at NeedRegistration and NeedProof
+	banner  string // acknowledged in this sign-in
 }
 
 // TestNoPathAroundAStep takes many random walks. No replay, tampering, mixing up of tickets,
 // change of policy or change of the account ends in a session without everything owed.
 func TestNoPathAroundAStep(t *testing.T) {
 	t.Parallel()
-	walks := 300
+	walks := 1200
 	if testing.Short() {
-		walks = 60
+		walks = 300
 	}
-	done := 0
+	done, ways := 0, map[string]int{}
 	for seed := range walks {
 		w := newWalk(t, uint64(seed))
-		for range 60 {
+		for range 120 {
 			w.step()
 		}
 		done += w.done
+		for way, n := range w.ways {
+			ways[way] += n
+		}
 	}
+	t.Log(done, ways)
 	require.Greater(t, done, walks, "the walks get somewhere")
+	for _, way := range []string{"a passkey alone", "passkey", "app", "text", "set up passkey", "set up app", "registered", "proof"} {
+		require.Positive(t, ways[way], "some walks go by %s", way)
+	}
 }
 
 func newWalk(t *testing.T, seed uint64) *walk {
 	r := rand.New(rand.NewPCG(seed, 7))
 	kind := []audit.Kind{audit.KindStaff, audit.KindPatient}[r.IntN(2)]
-	w := &walk{house: newHouse(t, nil), r: r, kind: kind, password: good, active: true, policy: authn.DefaultPolicy()}
+	w := &walk{house: newHouse(t, nil), r: r, kind: kind, keys: []string{"stranger's", "bob's"}, ways: map[string]int{}, password: good, active: true, policy: authn.DefaultPolicy()}
+	w.passkeys.give("bob", "bob's")
 	if r.IntN(3) > 0 {
 		w.id = w.ada(kind).ID
+		if r.IntN(2) == 0 {
+			w.texts.phone(w.id, "•• 12")
+			w.rule(func(p *authn.Policy) { p.Texts = true })
+		}
 		return w
 	}
 	w.rule(func(p *authn.Policy) { p.ApproveStaff, p.ApprovePatients = true, true })
@@ -98,6 +116,7 @@ func (w *walk) govern() {
 		if w.r.IntN(5) == 0 {
 			p.Network.Staff, p.Network.Patients = networks(w.t, "198.51.100.0/24"), networks(w.t, "203.0.113.0/24")
 		}
+		p.Passkeys, p.Texts = authn.PasskeyUse(max(0, w.r.IntN(5)-2)), w.r.IntN(3) > 0
 	})
 }
 
@@ -117,34 +136,41 @@ func (w *walk) client() authn.Client {
 // here reports whether anybody of the kind may work from where every step comes from.
 func (w *walk) here() bool { return !w.policy.Closed && w.policy.Network.WouldAllow(w.kind, home.Addr) }
 
-// owes reports whether the policy or a factor of their own asks for a second factor.
-func (w *walk) owes() bool {
-	required := w.policy.Staff
+// required reports whether the policy asks for a second factor.
+func (w *walk) required() bool {
 	if w.kind == audit.KindPatient {
-		required = w.policy.Patients
+		return w.policy.Patients != authn.Optional
 	}
-	return required != authn.Optional || w.factor.has(w.id)
+	return w.policy.Staff != authn.Optional
 }
 
 func (w *walk) step() {
-	switch w.r.IntN(16) {
+	switch w.r.IntN(25) {
 	case 0, 1, 2:
 		w.typePassword()
-	case 3, 4, 5, 6, 7, 8:
+	case 3, 4, 5, 6, 7, 8, 9:
 		w.answer()
-	case 9:
-		w.tamper()
 	case 10:
-		w.administer()
+		w.tamper()
 	case 11:
-		w.forget()
+		w.administer()
 	case 12:
-		w.phone()
+		w.forget()
 	case 13:
-		w.govern()
+		w.phone()
 	case 14:
+		w.govern()
+	case 15, 16:
 		w.prove()
-	case 15:
+	case 17, 18:
+		w.offer()
+	case 19, 23:
+		w.beginOwn()
+	case 20, 24:
+		w.register()
+	case 21:
+		w.lose()
+	case 22:
 		w.clock.Advance(time.Duration(w.r.IntN(240)) * time.Second)
 	}
 }
@@ -153,7 +179,15 @@ func (w *walk) step() {
 func (w *walk) typePassword() {
 	password := []string{w.password, w.password, "wrong"}[w.r.IntN(3)]
 	s, err := w.m.SignIn(w.t.Context(), clinic, ada, pw(password), w.client())
-	w.observe(&chain{epoch: w.epoch, pwd: password == w.password && w.active}, s, err)
+	w.observe(&chain{epoch: w.epoch, pwd: password == w.password && w.active, proved: map[authn.Factor]bool{}}, s, err)
+}
+
+// any is a ticket ever seen, mostly the newest.
+func (w *walk) any() *chain {
+	if w.r.IntN(3) > 0 {
+		return w.tickets[len(w.tickets)-1]
+	}
+	return w.tickets[w.r.IntN(len(w.tickets))]
 }
 
 // answer continues any ticket ever seen, with a right or wrong answer.
@@ -161,11 +195,8 @@ func (w *walk) answer() {
 	if len(w.tickets) == 0 {
 		return
 	}
-	c := w.tickets[w.r.IntN(len(w.tickets))]
-	if w.r.IntN(3) > 0 { // mostly the newest
-		c = w.tickets[len(w.tickets)-1]
-	}
-	a := authn.Answer{Code: []string{code, code, "000000", ""}[w.r.IntN(4)]}
+	c := w.any()
+	a, key := w.reply(c)
 	next := fmt.Sprintf("%s number %d", other, w.r.IntN(1_000_000))
 	if w.r.IntN(2) == 0 {
 		a.Password = pw(next)
@@ -173,21 +204,17 @@ func (w *walk) answer() {
 	if w.r.IntN(2) == 0 {
 		a.Banner = []string{"1", "2"}[w.r.IntN(2)]
 	}
+	sms := w.texts.code(w.id)
 	s, err := w.m.Continue(w.t.Context(), c.ticket, a, w.client())
-	if c.dead || c.epoch != w.epoch {
-		require.ErrorIs(w.t, err, authn.ErrTicket, "a used or overtaken ticket")
+	if c.dead || c.need != authn.NeedPasskey && c.epoch != w.epoch || c.session != "" {
+		require.ErrorIs(w.t, err, authn.ErrTicket, "a used or overtaken ticket, or one of something else")
 	}
 	c.dead = true
 	after := *c
-	if err == nil && s.Problem == nil && !(c.need == authn.NeedEnrolment && s.Need == authn.NeedSecondFactor) {
-		switch c.need {
-		case authn.NeedSecondFactor, authn.NeedEnrolment:
-			require.Equal(w.t, code, a.Code, "a wrong code gets nobody on")
-			after.second = true
-		case authn.NeedBanner:
-			after.banner = a.Banner
-			require.NotEmpty(w.t, a.Banner, "a banner that was not acknowledged gets nobody on")
-		case authn.NeedPassword:
+	after.proved = maps.Clone(c.proved)
+	if err == nil && s.Problem == nil {
+		w.judge(&after, a, key, sms, s)
+		if c.need == authn.NeedPassword {
 			require.False(w.t, a.Password.IsZero(), "no password gets nobody on")
 			w.password, w.due = next, false
 			w.epoch++
@@ -197,22 +224,67 @@ func (w *walk) answer() {
 	w.observe(&after, s, err)
 }
 
+// judge says what a step that was passed has proven, and fails where it has not.
+func (w *walk) judge(c *chain, a authn.Answer, key, sms string, s authn.Step) {
+	if c.need == authn.NeedEnrolment && s.Need == authn.NeedSecondFactor {
+		return // somebody else was faster: nothing was set up
+	}
+	right := func() authn.Factor {
+		switch {
+		case key != "":
+			require.Equal(w.t, touchOptions(w.t, c.options, key), a.Passkey, "only the challenge of this ticket is answered")
+			require.True(w.t, w.has(key), "by a passkey that there is")
+			return authn.FactorPasskey
+		case a.Factor == authn.FactorText && c.need == authn.NeedSecondFactor:
+			require.True(w.t, sms != "" && sms == a.Code, "a wrong code gets nobody on")
+			return authn.FactorText
+		}
+		require.Equal(w.t, code, a.Code, "a wrong code gets nobody on")
+		require.True(w.t, w.factor.has(w.id))
+		return authn.FactorApp
+	}
+	switch c.need {
+	case authn.NeedPasskey:
+		require.Equal(w.t, authn.FactorPasskey, right())
+		c.alone, c.epoch, c.proved[authn.FactorPasskey] = true, w.epoch, true
+	case authn.NeedSecondFactor:
+		if a.Send && a.Factor == authn.FactorText && key == "" {
+			require.Equal(w.t, authn.NeedSecondFactor, s.Need, "sending is no proof")
+			return
+		}
+		c.proved[right()] = true
+	case authn.NeedEnrolment:
+		f := right()
+		c.proved[f] = true
+		w.ways["set up "+string(f)]++
+	case authn.NeedBanner:
+		c.banner = a.Banner
+		require.NotEmpty(w.t, a.Banner, "a banner that was not acknowledged gets nobody on")
+	}
+}
+
 // observe checks what came of a step and remembers its ticket.
 func (w *walk) observe(c *chain, s authn.Step, err error) {
 	if err != nil {
 		require.True(w.t, s.Token.IsZero() && s.Ticket.IsZero())
 		return
 	}
-	require.True(w.t, c.pwd, "no step without the right password")
+	require.True(w.t, c.pwd || c.need == authn.NeedPasskey || c.alone && w.policy.Passkeys == authn.PasskeysAlone, "no step without the right password or passkey")
 	require.Equal(w.t, w.epoch, c.epoch, "no step past a change")
 	if s.Need != authn.Done {
 		require.True(w.t, s.Token.IsZero(), "no token before the end")
-		c.ticket, c.need, c.dead = s.Ticket.Reveal(), s.Need, false
+		c.ticket, c.need, c.dead, c.options = s.Ticket.Reveal(), s.Need, false, s.Passkey
 		w.tickets = append(w.tickets, c)
 		return
 	}
 	w.done++
-	require.True(w.t, !w.owes() || c.second, "no session without the second factor")
+	for f := range c.proved {
+		w.ways[string(f)]++
+	}
+	if c.alone {
+		w.ways["a passkey alone"]++
+	}
+	w.settled(c)
 	require.True(w.t, w.here(), "no session where nobody may be")
 	if b := w.policy.Banner; b.Version != "" {
 		require.True(w.t, c.banner == b.Version || !b.Always && w.acked == b.Version, "no session without the banner")
@@ -224,7 +296,8 @@ func (w *walk) observe(c *chain, s authn.Step, err error) {
 	require.True(w.t, w.active && !w.due, "no session for somebody who may not, or owes a password")
 	a, live := w.sessions.of(s.Token.Reveal())
 	require.True(w.t, live)
-	require.Equal(w.t, c.second, a.Assurance == audit.AAL2, "the session says what was proven")
+	require.Equal(w.t, len(c.proved) > 0, a.Assurance == audit.AAL2, "the session says what was proven")
+	require.Equal(w.t, c.proved[authn.FactorPasskey], a.PhishingResistant)
 }
 
 // tamper comes with tickets that were never issued.
@@ -301,40 +374,31 @@ func (w *walk) forget() {
 	require.NoError(w.t, err)
 	w.password, w.due = next, false
 	w.epoch++
-	w.observe(&chain{epoch: w.epoch, pwd: true}, s, err)
+	w.observe(&chain{epoch: w.epoch, pwd: true, proved: map[authn.Factor]bool{}}, s, err)
 	_, err = w.m.ResetPassword(w.t.Context(), token, pw(good), home)
 	require.ErrorIs(w.t, err, authn.ErrLinkUsed)
 }
 
-// prove has whoever is signed in prove it again. What it answers is what was proven, and it starts
-// nothing.
-func (w *walk) prove() {
-	live := w.sessions.count()
-	a := authn.Answer{Code: []string{code, "000000", ""}[w.r.IntN(3)]}
-	typed := []string{w.password, "wrong", ""}[w.r.IntN(3)]
-	if typed != "" {
-		a.Password = pw(typed)
-	}
-	who, err := w.m.Prove(as(w.t.Context(), authn.Person{ID: w.id, Tenant: clinic, Kind: w.kind}), a, w.client())
-	require.Equal(w.t, live, w.sessions.count())
-	if err != nil {
-		require.Equal(w.t, audit.Actor{}, who)
-		return
-	}
-	require.True(w.t, w.active && w.here(), "nobody proves anything who may not be here")
-	require.NotEqual(w.t, "wrong", typed)
-	require.NotEqual(w.t, "000000", a.Code)
-	require.Equal(w.t, typed != "" && a.Code != "", who.Assurance == audit.AAL2)
-}
-
 // phone gets a patient a second factor of their own accord, or loses anybody's.
 func (w *walk) phone() {
-	if w.r.IntN(2) == 0 && w.policy.Staff == authn.Optional && w.policy.Patients == authn.Optional {
-		w.factor.set(w.id, true)
+	switch w.r.IntN(5) {
+	case 0:
+		if w.policy.Staff == authn.Optional && w.policy.Patients == authn.Optional {
+			w.factor.set(w.id, true)
+			return
+		}
+	case 1:
+		w.texts.phone(w.id, "•• 12")
+		return
+	case 2:
+		w.keys = append(w.keys, fmt.Sprintf("key %d", len(w.keys)))
+		w.passkeys.give(w.id, w.keys[len(w.keys)-1])
 		return
 	}
 	err := w.m.ResetFactor(admin(w.t.Context()), clinic, w.id, "", func(ctxT) error {
 		w.factor.set(w.id, false)
+		w.passkeys.reset(w.id)
+		w.texts.phone(w.id, "")
 		return nil
 	})
 	if err == nil {
