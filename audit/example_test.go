@@ -166,3 +166,45 @@ func ExampleRecorder() {
 	// disk full 0
 	// <nil> 1
 }
+
+// What a patient may ask for, in one call each: the accounting of disclosures (45 CFR 164.528),
+// and who worked with the record.
+func ExampleLog_Disclosures() {
+	ctx := context.Background()
+	log, err := audit.New(audit.NewMemory(), sealer{}, &audit.Options{Now: at})
+	if err != nil {
+		panic(err)
+	}
+	err = log.Record(ctx, audit.Event{
+		Action: "record.disclose", Verb: audit.Read, Actor: therapist, Patients: []audit.Patient{"p-1"}, Purpose: "PUBHLTH",
+		Disclosure: &audit.Disclosure{
+			Recipient: audit.NewPrivate("County Health Department"), Description: "a positive test", Authority: "164.512(b)",
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	about := audit.Subject{Tenant: "clinic-17", Patient: "p-1"}
+	accounting, err := log.Disclosures(ctx, about, nil)
+	for _, d := range accounting.Disclosures {
+		fmt.Println(d.First.Format(time.DateOnly), d.Recipient, "|", d.Description, "|", d.Authority, err)
+	}
+	views, err := log.Viewers(ctx, about)
+	for _, v := range views.Viewers {
+		fmt.Println(v.Actor, v.Actions, v.Times, err)
+	}
+	// Output:
+	// 2026-11-21 County Health Department | a positive test | 164.512(b) <nil>
+	// u-9 [record.disclose] 1 <nil>
+}
+
+// sealer stands for the one of package phi.
+type sealer struct{}
+
+func (sealer) Seal(_ context.Context, _ audit.Tenant, _ string, plain []byte) ([]byte, error) {
+	return plain, nil
+}
+
+func (sealer) Unseal(_ context.Context, _ audit.Tenant, _ string, sealed []byte) ([]byte, error) {
+	return sealed, nil
+}

@@ -33,6 +33,9 @@ func newDesk(t *testing.T) *desk {
 	for i := range 10 {
 		e := event(i, "a")
 		e.Why = audit.NewPrivate("because")
+		if e.Patients = []audit.Patient{"p-1"}; i%2 == 0 {
+			e.Disclosure = &audit.Disclosure{Recipient: audit.NewPrivate("County Health"), Description: "a test result"}
+		}
 		require.NoError(t, d.Record(t.Context(), e))
 	}
 	return d
@@ -119,7 +122,7 @@ func operations() map[string]func(ctx context.Context, d *desk) error {
 		},
 		"record again": func(ctx context.Context, d *desk) error {
 			e := event(3, "a")
-			e.Why = audit.NewPrivate("because")
+			e.Why, e.Patients = audit.NewPrivate("because"), []audit.Patient{"p-1"}
 			return d.Record(ctx, e, audit.Event{Action: "b", Verb: audit.Read})
 		},
 		"query":  query(audit.Query{}),
@@ -134,6 +137,14 @@ func operations() map[string]func(ctx context.Context, d *desk) error {
 		},
 		"erase": func(ctx context.Context, d *desk) error {
 			return d.Erase(ctx, tenant, audit.NewPrivate("request 12"), event(5, "a").ID)
+		},
+		"disclosures": func(ctx context.Context, d *desk) error {
+			_, err := d.Disclosures(ctx, audit.Subject{Tenant: tenant, Patient: "p-1"}, nil)
+			return err
+		},
+		"viewers": func(ctx context.Context, d *desk) error {
+			_, err := d.Viewers(ctx, audit.Subject{Tenant: tenant, Patient: "p-1"})
+			return err
 		},
 		"health": func(ctx context.Context, d *desk) error {
 			if !d.Health(ctx).OK {
