@@ -47,8 +47,8 @@ func scale(ctx context.Context, c *config) error {
 }
 
 func scaleRow(ctx context.Context, c *config, name string) error {
-	var cases []*turns.Case
-	var bytes float64
+	var cases, bare []*turns.Case
+	var bytes, bareBytes float64
 	for i, n := range []int{c.small, c.large} {
 		e, err := open(ctx, c, name, i)
 		if err != nil {
@@ -60,17 +60,86 @@ func scaleRow(ctx context.Context, c *config, name string) error {
 			return err
 		}
 		cases, bytes = append(cases, p.lookUp(ctx), p.list(ctx)), p.bytes
+		if name == "memory" {
+			m, err := p.bare(ctx)
+			if err != nil {
+				return err
+			}
+			bare, bareBytes = append(bare, m.lookUp(p.keys), m.list(len(p.keys)/each)), m.bytes
+		}
 	}
-	if err := c.measure(cases); err != nil {
+	if err := c.measure(append(slices.Clone(cases), bare...)); err != nil {
 		return err
 	}
+	c.scaleLine(name, cases, bytes)
+	if bare != nil {
+		c.scaleLine("two Go maps, to compare", bare, bareBytes)
+	}
+	return nil
+}
+
+func (c *config) scaleLine(name string, cases []*turns.Case, bytes float64) {
 	cell := func(t *turns.Case) string { return fmt.Sprintf("%.2f / %.2f", t.Best()/1000, t.Median()/1000) }
 	ratio := func(large, small *turns.Case) string {
 		return fmt.Sprintf("%.2f / %.2f", large.Best()/small.Best(), large.Median()/small.Median())
 	}
 	fmt.Fprintf(c.out, "| %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, cell(cases[0]), cell(cases[2]), ratio(cases[2], cases[0]),
 		cell(cases[1]), cell(cases[3]), ratio(cases[3], cases[1]), bytes)
-	return nil
+}
+
+// bare are the same sessions in maps: no locks, no conditions, no policy. How much longer they take
+// among more of them is the machine's own.
+type bare struct {
+	byHash   map[[32]byte]*session.Session
+	byPerson map[audit.ActorID][]*session.Session
+	bytes    float64 // per session
+	found    session.Session
+}
+
+func (p *population) bare(ctx context.Context) (*bare, error) {
+	before, err := heap(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &bare{byHash: map[[32]byte]*session.Session{}, byPerson: map[audit.ActorID][]*session.Session{}}
+	for _, k := range p.keys {
+		f, err := p.store.Get(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		s := f.Session
+		m.byHash[k.Hash], m.byPerson[s.Person] = &s, append(m.byPerson[s.Person], &s)
+	}
+	after, err := heap(ctx)
+	m.bytes = float64(after-before) / float64(len(p.keys))
+	return m, err
+}
+
+func (m *bare) lookUp(all []session.Key) *turns.Case {
+	keys, next := shuffled(all), 0
+	return &turns.Case{Run: func() error {
+		s := m.byHash[keys[next%len(keys)].Hash]
+		next++
+		if s == nil {
+			return errMissing
+		}
+		m.found = *s
+		return nil
+	}}
+}
+
+func (m *bare) list(people int) *turns.Case {
+	return &turns.Case{Run: func() error {
+		n := 0
+		for _, s := range m.byPerson[person(rand.IntN(people))] {
+			m.found = *s
+			n++
+		}
+		if n != each {
+			return errMissing
+		}
+		return nil
+	}}
 }
 
 var errMissing = errors.New("a session is missing")
@@ -78,13 +147,18 @@ var errMissing = errors.New("a session is missing")
 // lookUp asks for all in an order that no store knows. The keys themselves lie one after the
 // other: a request has its key at hand.
 func (p *population) lookUp(ctx context.Context) *turns.Case {
-	keys, next := slices.Clone(p.keys), 0
-	rand.Shuffle(len(keys), func(i, k int) { keys[i], keys[k] = keys[k], keys[i] })
+	keys, next := shuffled(p.keys), 0
 	return &turns.Case{Run: func() error {
 		_, err := p.store.Get(ctx, keys[next%len(keys)])
 		next++
 		return err
 	}}
+}
+
+func shuffled(all []session.Key) []session.Key {
+	keys := slices.Clone(all)
+	rand.Shuffle(len(keys), func(i, k int) { keys[i], keys[k] = keys[k], keys[i] })
+	return keys
 }
 
 func (p *population) list(ctx context.Context) *turns.Case {
