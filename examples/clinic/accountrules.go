@@ -15,6 +15,9 @@ type accountRules struct {
 	Version   int64
 	Kinds     []accountRule
 	Both      bool // who is asked once more gives password and code
+	Passkeys  string
+	Texts     bool
+	HasTexts  bool // somebody carries text messages
 	MayChange bool
 }
 
@@ -37,10 +40,27 @@ func accountRulesOf(p authn.Policy) accountRules {
 		}
 		return accountRule{kind, name, e != authn.Optional, approve, strconv.Itoa(days)}
 	}
-	return accountRules{Version: p.Version, Both: p.Reproof == authn.AllFactors, Kinds: []accountRule{
+	return accountRules{Version: p.Version, Both: p.Reproof == authn.AllFactors, Passkeys: passkeyUse(p.Passkeys), Texts: p.Texts, Kinds: []accountRule{
 		row("staff", "The team", p.Staff, p.ApproveStaff, p.InactiveStaff),
 		row("patients", "Patients", p.Patients, p.ApprovePatients, p.InactivePatients),
 	}}
+}
+
+// What a passkey is good for, as the form says it.
+const (
+	keysAlone  = "alone"
+	keysSecond = "second"
+	keysOff    = "off"
+)
+
+func passkeyUse(u authn.PasskeyUse) string {
+	switch u {
+	case authn.PasskeysAlone:
+		return keysAlone
+	case authn.PasskeysSecond:
+		return keysSecond
+	}
+	return keysOff
 }
 
 func (a *app) accountRulesPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
@@ -53,7 +73,7 @@ func (a *app) accountRulesPage(w http.ResponseWriter, r *http.Request, _ rbac.Gr
 }
 
 func (a *app) showAccountRules(w http.ResponseWriter, r *http.Request, status int, d accountRules, problem string) {
-	d.MayChange = holds(r.Context(), a, settingsChange)
+	d.MayChange, d.HasTexts = holds(r.Context(), a, settingsChange), a.demo != nil
 	a.render(w, r, status, "accounts", view{Title: "Accounts", Problem: problem, Data: d})
 }
 
@@ -71,6 +91,7 @@ func (a *app) saveAccountRules(w http.ResponseWriter, r *http.Request, _ rbac.Gr
 	d := accountRulesOf(p)
 	d.Version, _ = strconv.ParseInt(form.Get("version"), 10, 64)
 	d.Both = form.Get("reproof") == "both"
+	d.Passkeys, d.Texts = form.Get("passkeys"), form.Get("texts") == "yes"
 	for i := range d.Kinds {
 		k := &d.Kinds[i]
 		k.Required, k.Approve = form.Get("factor-"+k.Kind) != "optional", form.Get("approve-"+k.Kind) == "yes"
@@ -89,6 +110,17 @@ func (d accountRules) policy(p authn.Policy) (authn.Policy, error) {
 	p.Version, p.Reproof = d.Version, authn.OneFactor
 	if d.Both {
 		p.Reproof = authn.AllFactors
+	}
+	p.Texts = d.Texts
+	switch d.Passkeys {
+	case keysAlone:
+		p.Passkeys = authn.PasskeysAlone
+	case keysSecond:
+		p.Passkeys = authn.PasskeysSecond
+	case keysOff:
+		p.Passkeys = authn.PasskeysOff
+	default:
+		return p, errInput
 	}
 	for _, k := range d.Kinds {
 		days, err := strconv.ParseUint(k.Days, 10, 16)

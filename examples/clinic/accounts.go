@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type accountRow struct {
 	State, StateTag, Factor, FactorTag, Since string
 	Note                                      string // what somebody should do about it
 	state                                     authn.State
-	factor                                    mfa.State
+	factors                                   mfa.Status
 	inactive, disabled                        bool
 }
 
@@ -37,7 +38,7 @@ func (a *app) account(ctx context.Context, id audit.ActorID) (accountRow, error)
 	if err != nil {
 		return accountRow{}, err
 	}
-	row := a.accountOf(found.Person, factor.State, p, time.Now())
+	row := a.accountOf(found.Person, factor, p, time.Now())
 	row.disabled = found.Password.Failures >= disabledAt || found.Second.Failures >= disabledAt
 	if row.disabled && row.state == authn.Active {
 		row.State, row.StateTag, row.Note = "Locked", "tag-bad", "Too many wrong passwords or codes in a row. Unlock the account, or have a new password asked for."
@@ -52,8 +53,8 @@ const disabledAt = 100
 const invitationLife = 7 * 24 * time.Hour
 
 // accountOf says in words where an account stands.
-func (a *app) accountOf(p authn.Person, factor mfa.State, policy authn.Policy, now time.Time) accountRow {
-	row := accountRow{ID: p.ID, State: stateText(p.State), StateTag: stateTag(p.State), state: p.State, factor: factor}
+func (a *app) accountOf(p authn.Person, factor mfa.Status, policy authn.Policy, now time.Time) accountRow {
+	row := accountRow{ID: p.ID, State: stateText(p.State), StateTag: stateTag(p.State), state: p.State, factors: factor}
 	row.Factor, row.FactorTag = factorText(factor)
 	row.inactive = policy.Inactive(p, now)
 	switch {
@@ -71,11 +72,30 @@ func (a *app) accountOf(p authn.Person, factor mfa.State, policy authn.Policy, n
 	return row
 }
 
-func factorText(s mfa.State) (text, tag string) {
-	switch s {
-	case mfa.On:
-		return "On", "tag-good"
-	case mfa.Locked:
+// factorText names the second factors that somebody has. Text messages are the weakest: whoever has
+// nothing else should set up another one.
+func factorText(s mfa.Status) (text, tag string) {
+	var all []string
+	switch {
+	case s.Passkeys == 1:
+		all = append(all, "Passkey")
+	case s.Passkeys > 1:
+		all = append(all, strconv.Itoa(s.Passkeys)+" passkeys")
+	}
+	if s.State == mfa.On {
+		all = append(all, "App")
+	}
+	tag = "tag-good"
+	if s.Text.State == mfa.On {
+		all = append(all, "Text message")
+		if len(all) == 1 {
+			tag = "tag-warn"
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return strings.Join(all, ", "), tag
+	case hasAny(s):
 		return "Locked", "tag-bad"
 	}
 	return "Not set up yet", "tag-warn"
@@ -98,7 +118,7 @@ func changesOf(ctx context.Context, row accountRow, base string, may bool) accou
 	c.Resend, c.Withdraw = row.state == authn.Invited, row.state == authn.Invited
 	c.Approve, c.Decline = row.state == authn.Waiting, row.state == authn.Waiting
 	c.Unlock, c.Password, c.Suspend = active, active, active
-	c.Reset = active && (row.factor == mfa.On || row.factor == mfa.Locked)
+	c.Reset = active && hasAny(row.factors)
 	c.Reinstate = row.state == authn.Suspended
 	c.Remove = active || c.Reinstate
 	return c

@@ -376,7 +376,7 @@ func (c *care) asleep(args []string) {
 func (c *care) policyForm(path string) url.Values {
 	at := c.alma.sure(c.alma.get(path))
 	require.Equal(c.alma.t, http.StatusOK, at.status, at.text())
-	return url.Values{"version": {at.match(c.alma.t, `name="version" value="(\d+)"`)}}
+	return url.Values{"version": {at.match(c.alma.t, `name="version" value="(\d+)"`)}, "passkeys": {keysAlone}}
 }
 
 // networks: from where people get in.

@@ -55,6 +55,7 @@ type app struct {
 	banners  *banners
 	demo     *demo // nil without -demo
 	handler  http.Handler
+	passkeys bool // browsers make them at the clinic's address
 
 	addr  session.ClientAddr
 	redis *redis.Client // nil without -redis
@@ -160,10 +161,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	a.factors, err = mfa.New(s.mfa, a.vault, a.log, "Harbor Clinic", &mfa.Options{
-		Sessions: a.sessions, Notices: notices{a}, Required: a.factorRequired,
-	})
-	if err != nil {
+	if err := a.wireFactors(s); err != nil {
 		return err
 	}
 	policy, err := rules(s.rbac)
@@ -177,19 +175,41 @@ func (a *app) wire(s *stores) (err error) {
 	return a.wirePeople(s)
 }
 
+// clinicName is what devices call the clinic.
+const clinicName = "Harbor Clinic"
+
+// wireFactors makes the second factors. Text messages cost money and trust, so they need somebody who
+// carries them: this clinic has only the demo's phone.
+func (a *app) wireFactors(s *stores) error {
+	keys, err := a.config.webAuthn()
+	if err != nil {
+		return err
+	}
+	a.passkeys = keys != nil
+	o := &mfa.Options{Sessions: a.sessions, Notices: notices{a}, Required: a.factorRequired, WebAuthn: keys}
+	if a.config.demo {
+		a.demo = &demo{a.db, a.vault}
+		o.Texts = &mfa.TextOptions{Sender: texts{a.demo}, Windows: s.authn}
+	}
+	a.factors, err = mfa.New(s.mfa, a.vault, a.log, clinicName, o)
+	return err
+}
+
 func (a *app) wirePeople(s *stores) (err error) {
 	parts := authn.Parts{
 		Store: s.authn, Vault: a.vault, Sessions: a.sessions, Factor: a.factors,
 		Recorder: a.log, Mailer: mailer{a.config.smtp, a.config.mailFrom}, BaseURL: a.config.baseURL,
 	}
-	if a.config.demo {
-		a.demo = &demo{a.db, a.vault}
-		parts.Mailer = a.demo
-		parts.Factor = phone{a.factors, a.demo}
-	}
-	a.people, err = authn.New(parts, &authn.Options{
+	o := &authn.Options{
 		Admission: admission{seats.Seats{Access: a.access, Grants: a.grants}}, Context: []string{"harbor", "clinic"}, Logger: a.logger,
-	})
+	}
+	if a.passkeys {
+		o.Passkeys = a.factors
+	}
+	if a.demo != nil {
+		parts.Mailer, parts.Factor, o.Texts = a.demo, phone{a.factors, a.demo}, a.factors
+	}
+	a.people, err = authn.New(parts, o)
 	return err
 }
 

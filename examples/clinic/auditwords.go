@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
+	"github.com/wardkit/wardkit/mfa"
 )
 
 // optionGroup is a headed part of a select box.
@@ -23,6 +25,7 @@ func actionWords() []optionGroup {
 		{"Roles", roleEventWords()},
 		{"Team and audit", auditWords()},
 		{"Signing in", signInWords()},
+		{"Second factors", slices.Concat(factorWords(), factorUseWords())},
 		{"The system itself", systemWords()},
 	}
 }
@@ -91,17 +94,7 @@ func signInWords() []option {
 		{"authn.reinstate", "Reinstate an account"},
 		{"authn.unlock", "Unlock an account"},
 		{"authn.reset_factor", "End sign-ins before a second factor is reset"},
-		{"mfa.begun", "Begin to set up a second factor"},
-		{"mfa.enrolled", "Set up a second factor"},
-		{"mfa.verified", "Give the right code"},
-		{"mfa.failed", "Give a wrong code"},
-		{"mfa.replayed", "Use a code twice"},
-		{"mfa.locked", "Lock a second factor"},
-		{"mfa.reset", "Reset a second factor"},
-		{"mfa.disabled", "Turn one's own second factor off"},
-		{"mfa.replaced", "Move codes to another phone"},
-		{"mfa.codes_issued", "Make recovery codes"},
-		{"mfa.recovered", "Use a recovery code"},
+		{string(authn.ActionForgetDevices), "Forget all browsers of a person"},
 		{"authn.request_reset", "Ask for a new password"},
 		{"authn.reset_password", "Choose a new password with a link"},
 		{"authn.change_password", "Change one's own password"},
@@ -122,6 +115,44 @@ func signInWords() []option {
 		{"session.end", "End a session"},
 		{"session.end_all", "End all sessions of a person"},
 		{"rbac.signed_in", "Open a page of one's own"},
+	}
+}
+
+// factorWords are what becomes of second factors, factorUseWords what is done with them every day.
+func factorWords() []option {
+	return []option{
+		{"mfa.enrolled", "Set up a second factor"},
+		{"mfa.failed", "Give a wrong code"},
+		{"mfa.replayed", "Use a code twice"},
+		{"mfa.locked", "Lock a second factor"},
+		{"mfa.reset", "Reset a second factor"},
+		{"mfa.disabled", "Turn one's own second factor off"},
+		{"mfa.replaced", "Move codes to another phone"},
+		{"mfa.codes_issued", "Make recovery codes"},
+		{"mfa.recovered", "Use a recovery code"},
+		{string(mfa.ActionPasskeyAdded), "Make a passkey"},
+		{string(mfa.ActionPasskeyRemoved), "Remove a passkey"},
+		{string(mfa.ActionPasskeyCloned), "Find a copy of a passkey, and turn it off"},
+		{string(mfa.ActionTextAlarm), "Stop text messages to numbers that begin alike"},
+		{string(mfa.ActionTextAdded), "Set up codes by text message"},
+		{string(mfa.ActionTextReplaced), "Move text messages to another number"},
+		{string(mfa.ActionTextRemoved), "Remove a number for text messages"},
+		{string(mfa.ActionTextLocked), "Lock codes by text message"},
+	}
+}
+
+func factorUseWords() []option {
+	return []option{
+		{"mfa.begun", "Begin to set up a second factor"},
+		{"mfa.verified", "Give the right code"},
+		{string(mfa.ActionPasskeyRenamed), "Give a passkey another name"},
+		{string(mfa.ActionTextSent), "Send a code by text message"},
+		{string(mfa.ActionTextRefused), "Send no text message"},
+		{string(mfa.ActionTextVerified), "Give the right code of a text message"},
+		{string(mfa.ActionTextFailed), "Give a wrong code of a text message"},
+		{string(authn.ActionAddPasskey), "Ask to make a passkey"},
+		{string(authn.ActionForgetDevice), "Forget a browser"},
+		{string(ownSecurity), "Change my ways to sign in"},
 	}
 }
 

@@ -87,6 +87,15 @@ func (d *demo) Send(ctx context.Context, n authn.Notice) error {
 	return d.put(ctx, kindMail, n.ID, m, false)
 }
 
+// texts carries text messages to the demo's mailbox.
+type texts struct{ demo *demo }
+
+// Send puts a message into it. The last line is for browsers, which fill in the code by themselves.
+func (s texts) Send(ctx context.Context, m mfa.TextMessage) error {
+	text := demoMail{To: m.Number.Reveal(), Text: m.Code.Reveal() + " is your code for " + clinicName + ". Nobody from the clinic asks you for it.", Time: when(time.Now())}
+	return s.demo.put(ctx, kindMail, m.ID, text, false)
+}
+
 // phone is the second factor with a phone that scans every picture it is shown.
 type phone struct {
 	*mfa.Factors

@@ -46,7 +46,7 @@ func TestWriteFixture(t *testing.T) {
 	boss.post("/team/invite", url.Values{"name": {newcomer.name}, "email": {newcomer.email}, "role": {"therapist"}})
 	rules := boss.sure(boss.get("/settings/accounts"))
 	form = url.Values{
-		"version": {rules.match(t, `name="version" value="(\d+)"`)}, "reproof": {"one"}, "days-staff": {fixtureDays}, "days-patients": {"90"},
+		"version": {rules.match(t, `name="version" value="(\d+)"`)}, "reproof": {"one"}, "passkeys": {keysAlone}, "days-staff": {fixtureDays}, "days-patients": {"90"},
 		"factor-staff": {"required"}, "factor-patients": {"optional"},
 	}
 	require.Equal(t, "/settings/accounts?done=accounts", boss.post("/settings/accounts", form).path)
@@ -112,7 +112,7 @@ func (s *story) oldPeople(t *testing.T, settled bool) {
 	s.step("passwords_second_factors_and_roles_still_count", func(t *testing.T) {
 		require.Contains(t, boss.signInByDemo(alma).text(), "You are signed in as Clinic Admin.")
 		team := boss.get("/team").table()
-		require.Contains(t, team, []string{"Tomas Berg", "Therapist", "Active", "On"})
+		require.Contains(t, team, []string{"Tomas Berg", "Therapist", "Active", "App"})
 		require.Contains(t, team, []string{"Paul Serra", "Finance", "Active", "Not set up yet"})
 		require.Contains(t, team, []string{newcomer.name, "Therapist", "Invited", "Not set up yet"})
 	})

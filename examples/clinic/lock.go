@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
+	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/session"
 )
@@ -34,6 +36,12 @@ func (a *app) showLocked(w http.ResponseWriter, r *http.Request, status int, d a
 		return
 	}
 	d.Name = who.Name
+	more, err := a.fillProof(w, r, s, "/unlock", &d)
+	if err != nil {
+		a.fail(w, r, authn.Status(err))
+		return
+	}
+	problem = cmp.Or(problem, more)
 	a.render(w, r, status, "locked", view{Title: "Locked", Problem: problem, Plain: true, Data: d})
 }
 
@@ -47,6 +55,10 @@ func (a *app) unlock(w http.ResponseWriter, r *http.Request) {
 	s, ok := session.Locked(ctx)
 	if !ok {
 		http.Redirect(w, r, "/dashboard", http.StatusSeeOther)
+		return
+	}
+	if r.PostForm.Get(fieldSend) == "yes" {
+		a.showLocked(w, r, http.StatusOK, d, "")
 		return
 	}
 	actor, err := a.prove(r, s)

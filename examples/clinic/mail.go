@@ -88,6 +88,18 @@ func noticeText(topic string) string {
 		return "The password of your account was changed. If it was not you, call the clinic."
 	case string(authn.TopicPasswordExpired):
 		return "You have to choose a new password the next time you sign in."
+	case string(mfa.ActionPasskeyAdded):
+		return "A passkey was added to your account. If it was not you, call the clinic."
+	case string(mfa.ActionPasskeyRemoved):
+		return "A passkey was removed from your account. If it was not you, call the clinic."
+	case string(mfa.ActionPasskeyCloned):
+		return "A passkey of your account was turned off, because there may be a copy of it. Sign in another way, remove it in My security and make a new one. If you cannot, call the clinic."
+	case string(mfa.ActionTextAdded), string(mfa.ActionTextReplaced):
+		return "Codes for your account are sent to another phone number now. If it was not you, call the clinic."
+	case string(mfa.ActionTextRemoved):
+		return "No codes for your account are sent by text message any more. If it was not you, call the clinic."
+	case string(mfa.ActionTextLocked):
+		return "Codes by text message for your account are locked after too many wrong tries. Use another way to sign in, or call the clinic."
 	case string(mfa.ActionEnrolled):
 		return "A second factor was added to your account. If it was not you, call the clinic."
 	case string(mfa.ActionReset), string(mfa.ActionDisabled):

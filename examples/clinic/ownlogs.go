@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
@@ -11,8 +12,8 @@ import (
 // signInActions are what the team does to get in, and what is done to their accounts: nothing of it
 // is about a patient.
 func signInActions() (all []audit.Action) {
-	for _, o := range signInWords() {
-		if o.ID != string(rbac.ActionSignedIn) {
+	for _, o := range slices.Concat(signInWords(), factorWords()) {
+		if !slices.Contains([]string{string(rbac.ActionSignedIn), "session.check", "session.rotate"}, o.ID) {
 			all = append(all, audit.Action(o.ID))
 		}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -23,6 +25,9 @@ type again struct {
 	Kept       []field
 	Title      string
 	Name       string // whose screen is locked
+	Asked      authn.Proof
+	Passkey    *passkeyForm
+	Text       *textForm
 }
 
 type field struct{ Name, Value string }
@@ -31,6 +36,9 @@ type field struct{ Name, Value string }
 const (
 	fieldPassword = "proof-password"
 	fieldCode     = "proof-code"
+	fieldTexted   = "proof-texted"
+	fieldSend     = "proof-send"
+	fieldKey      = "proof-passkey"
 	fieldTo       = "proof-to"
 	fieldMethod   = "proof-method"
 	fieldAction   = "proof-action"
@@ -51,6 +59,12 @@ func askedAgain(r *http.Request) again {
 func interrupted(r *http.Request) again {
 	_ = r.ParseForm() // what is not a form has nothing to keep
 	return again{To: within(r.URL.RequestURI()), Method: r.Method, Kept: kept(r.PostForm)}
+}
+
+// Fields are the form of the page but for what proves anything.
+func (d again) Fields() []field {
+	own := []field{{fieldTo, d.To}, {fieldMethod, d.Method}, {fieldAction, string(d.Action)}, {fieldType, d.Object.Type}, {fieldID, d.Object.ID}}
+	return append(own, d.Kept...)
 }
 
 // kept are the fields of a form but for secrets and those of the page.
@@ -88,11 +102,53 @@ func (d again) goOn(w http.ResponseWriter, r *http.Request) {
 
 // prove checks the password, the code or both that the person of s gave.
 func (a *app) prove(r *http.Request, s session.Session) (audit.Actor, error) {
-	ctx := audit.WithActor(r.Context(), s.Actor(a.addr(r))) // behind a locked screen nobody acts
-	return a.people.Prove(ctx, authn.Answer{
-		Password: authn.NewPassword(r.PostForm.Get(fieldPassword)),
-		Code:     strings.TrimSpace(r.PostForm.Get(fieldCode)),
-	}, a.client(r))
+	form := r.PostForm
+	answer := authn.Answer{
+		Password: authn.NewPassword(form.Get(fieldPassword)), Code: strings.TrimSpace(form.Get(fieldCode)),
+		Passkey: form.Get(fieldKey), Ticket: authn.TicketFrom(r),
+	}
+	if texted := strings.TrimSpace(form.Get(fieldTexted)); texted != "" {
+		answer.Factor, answer.Code = authn.FactorText, texted
+	}
+	return a.people.Prove(a.actingIn(r, s), answer, a.client(r))
+}
+
+// actingIn is the context of a request with the person of s in it: behind a locked screen nobody acts.
+func (a *app) actingIn(r *http.Request, s session.Session) context.Context {
+	return audit.WithActor(r.Context(), s.Actor(a.addr(r)))
+}
+
+// fillProof fills in what the person of s can prove who they are with. A passkey is asked for, and a
+// message sent if that was wished, with a ticket in the browser.
+func (a *app) fillProof(w http.ResponseWriter, r *http.Request, s session.Session, to string, d *again) (problem string, err error) {
+	ctx, send := a.actingIn(r, s), r.PostForm.Get(fieldSend) == "yes"
+	if d.Asked, err = a.people.Asked(ctx); err != nil || !d.Asked.Passkey && !d.Asked.Text {
+		return "", err
+	}
+	answer := authn.Answer{}
+	if send && d.Asked.Text {
+		answer = authn.Answer{Factor: authn.FactorText, Send: true}
+	}
+	step, err := a.people.BeginProof(ctx, answer, a.client(r))
+	if errors.Is(err, authn.ErrThrottled) { // the password and codes go on being taken
+		d.Asked.Passkey, d.Asked.Text = false, false
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	authn.SetTicket(w, step)
+	if step.Problem != nil {
+		problem = signInProblem(step.Problem)
+	}
+	if d.Asked.Text {
+		d.Text = a.textOf(step.Text)
+		d.Text.Sent = d.Text.Sent || r.PostForm.Get(fieldTexted) != ""
+	}
+	if d.Asked.Passkey {
+		d.Passkey = a.passkeyAt(r, passkeyForm{Ceremony: "get", Action: to, Options: step.Passkey, Name: fieldKey, Text: "Use your passkey", Kept: d.Fields()})
+	}
+	return problem, nil
 }
 
 // proofProblem turns an error of prove into plain words, "" for one that is the clinic's own.
@@ -103,6 +159,12 @@ func proofProblem(err error) string {
 		return "Locked after too many wrong tries. Ask an administrator to unlock you or to reset the second factor."
 	case errors.Is(err, authn.ErrThrottled), errors.Is(err, authn.ErrWrongCode), errors.Is(err, authn.ErrBusy):
 		return signInProblem(err)
+	case errors.Is(err, authn.ErrPasskeyDisabled), errors.Is(err, authn.ErrPasskey):
+		return passkeyProblem(err)
+	case errors.Is(err, authn.ErrTicket):
+		return "That took too long. Please try again."
+	case errors.Is(err, errSecond):
+		return "Your password alone is not enough for this: use your passkey or a code."
 	case errors.Is(err, authn.ErrDenied):
 		return "That password is not right."
 	case errors.Is(err, authn.ErrNoFactor):
@@ -124,6 +186,13 @@ func (a *app) owes(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) askAgain(w http.ResponseWriter, r *http.Request, status int, d again, problem string) {
 	d.Title = deedText(d.Action)
+	s, _ := session.From(r.Context())
+	more, err := a.fillProof(w, r, s, "/confirm", &d)
+	if err != nil {
+		a.fail(w, r, authn.Status(err))
+		return
+	}
+	problem = cmp.Or(problem, more)
 	a.render(w, r, status, "confirm", view{Title: "Is it you?", Problem: problem, Data: d})
 }
 
@@ -138,7 +207,14 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusBadRequest)
 		return
 	}
+	if r.PostForm.Get(fieldSend) == "yes" {
+		a.askAgain(w, r, http.StatusOK, d, "")
+		return
+	}
 	actor, err := a.prove(r, s)
+	if err == nil && d.Action == ownSecurity {
+		err = a.bySecond(ctx, actor)
+	}
 	var token string
 	if err == nil {
 		token, err = a.sessions.Reauthenticated(ctx, actor, a.sessions.PurposeOf(ctx, d.Action, d.Object))
@@ -149,6 +225,19 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 	}
 	a.sessions.SetCookie(w, token)
 	d.goOn(w, r)
+}
+
+// errSecond: a password was given where a second factor has to be.
+var errSecond = errors.New("a second factor is needed")
+
+// bySecond refuses a proof by password alone of whoever has a second factor: who has found a screen
+// and a password must not make a passkey of their own with them.
+func (a *app) bySecond(ctx context.Context, proven audit.Actor) error {
+	has, err := a.factors.Enrolled(ctx, tenant, proven.ID)
+	if err == nil && has && slices.Equal(proven.Methods, []string{"pwd"}) {
+		return errSecond
+	}
+	return err
 }
 
 // unproved asks once more after a mistake.

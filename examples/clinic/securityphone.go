@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"html/template"
@@ -14,6 +15,8 @@ import (
 // phoneData is a page of the way to a second factor: first a proof, then the picture to scan.
 type phoneData struct {
 	On, Locked, Required bool
+	Other                bool       // another second factor, which says who it is
+	Passkey              bool       // one of which is a passkey
 	Scan                 *enrolData // nil: the proof is still to come
 	URI                  string     // goes along with the form, to show the same picture after a mistake
 }
@@ -36,7 +39,9 @@ func (a *app) showPhone(w http.ResponseWriter, r *http.Request, status int, uri,
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	d := phoneData{On: factor.State == mfa.On || factor.State == mfa.Locked, Locked: factor.State == mfa.Locked, Required: required, URI: uri}
+	d := phoneData{On: hasApp(factor), Locked: factor.State == mfa.Locked, Required: required, URI: uri}
+	d.Other, d.Passkey = !d.On && hasAny(factor), factor.Passkeys > 0
+	d.Required = required && factor.Passkeys == 0 && factor.Text.State != mfa.On
 	v := view{Title: "Codes from your phone", Problem: problem}
 	if uri != "" {
 		if d.Scan, err = picture(uri); err != nil {
@@ -75,16 +80,23 @@ func (a *app) beginPhone(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	on, err := a.factors.Enrolled(ctx, tenant, s.Person)
+	factor, err := a.factors.Status(ctx, tenant, s.Person)
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
 	again := func(problem string) { a.showPhone(w, r, http.StatusUnprocessableEntity, "", problem) }
-	uri, ok := "", true
-	if on {
-		uri, _, ok, err = a.factors.Replace(ctx, tenant, s.Person, r.PostForm.Get("code"), name)
-	} else {
+	uri := ""
+	switch {
+	case hasApp(factor):
+		code := r.PostForm.Get("code")
+		err = a.guess(r, code, func(ctx context.Context) (ok bool, err error) {
+			uri, _, ok, err = a.factors.Replace(ctx, tenant, s.Person, code, name)
+			return ok, err
+		})
+	case hasAny(factor):
+		uri, _, err = a.factors.Begin(ctx, tenant, s.Person, name)
+	default:
 		_, err = a.people.Prove(ctx, authn.Answer{Password: authn.NewPassword(r.PostForm.Get("password"))}, a.client(r))
 		if problem := proofProblem(err); problem != "" {
 			retryAfter(w, err)
@@ -95,10 +107,10 @@ func (a *app) beginPhone(w http.ResponseWriter, r *http.Request) {
 			uri, _, err = a.factors.Begin(ctx, tenant, s.Person, name)
 		}
 	}
-	if err == nil && ok && a.demo != nil {
+	if err == nil && a.demo != nil {
 		err = a.demo.scan(ctx, s.Person, name, uri)
 	}
-	if !ok || err != nil {
+	if err != nil {
 		a.unproven(w, r, err, again)
 		return
 	}
@@ -112,22 +124,21 @@ func (a *app) confirmPhone(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	s, _ := session.From(ctx)
-	on, err := a.factors.Enrolled(ctx, tenant, s.Person)
+	factor, err := a.factors.Status(ctx, tenant, s.Person)
+	on := hasApp(factor)
 	name, err2 := a.accountName(ctx, s)
 	if errors.Join(err, err2) != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	uri, code, ok := r.PostForm.Get(fieldURI), r.PostForm.Get("code"), false
-	if on {
-		ok, err = a.factors.ConfirmReplacement(ctx, tenant, s.Person, code)
-	} else {
-		ok, err = a.factors.Confirm(ctx, tenant, s.Person, code)
-	}
-	if errors.Is(err, mfa.ErrPending) {
-		err = nil
-	}
-	if !ok || err != nil {
+	uri, code := r.PostForm.Get(fieldURI), r.PostForm.Get("code")
+	err = a.guess(r, code, func(ctx context.Context) (bool, error) {
+		if on {
+			return a.factors.ConfirmReplacement(ctx, tenant, s.Person, code)
+		}
+		return a.factors.Confirm(ctx, tenant, s.Person, code)
+	})
+	if err != nil && !errors.Is(err, mfa.ErrPending) {
 		a.unproven(w, r, err, func(problem string) { a.showPhone(w, r, http.StatusUnprocessableEntity, uri, problem) })
 		return
 	}
@@ -152,11 +163,9 @@ func (a *app) endPhone(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s, _ := session.From(r.Context())
-	ok, err := a.factors.Disable(r.Context(), tenant, s.Person, r.PostForm.Get("code"))
-	if errors.Is(err, mfa.ErrPending) {
-		err = nil
-	}
-	if !ok || err != nil {
+	code := r.PostForm.Get("code")
+	err := a.guess(r, code, func(ctx context.Context) (bool, error) { return a.factors.Disable(ctx, tenant, s.Person, code) })
+	if err != nil && !errors.Is(err, mfa.ErrPending) {
 		a.unproven(w, r, err, func(problem string) { a.showPhone(w, r, http.StatusUnprocessableEntity, "", problem) })
 		return
 	}

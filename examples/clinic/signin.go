@@ -27,7 +27,10 @@ func stepPath(n authn.Need) string {
 }
 
 // signInData fills the form again; Password is told in the demo only.
-type signInData struct{ Email, Password string }
+type signInData struct {
+	Email, Password string
+	Passkey         *passkeyForm
+}
 
 func (a *app) client(r *http.Request) authn.Client {
 	return authn.Client{Addr: a.addr(r), Device: session.DeviceLabel(r.UserAgent()), Known: authn.KnownFrom(r)}
@@ -38,8 +41,12 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/dashboard", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: "Sign in", Data: a.demoSignIn(r), Problem: whyOut(r.URL.Query().Get("out"))}
-	a.render(w, r, http.StatusOK, "signin", v)
+	a.showSignIn(w, r, http.StatusOK, a.demoSignIn(r), whyOut(r.URL.Query().Get("out")))
+}
+
+func (a *app) showSignIn(w http.ResponseWriter, r *http.Request, status int, d signInData, problem string) {
+	d.Passkey = a.offeredPasskey(r)
+	a.render(w, r, status, "signin", view{Title: "Sign in", Data: d, Problem: problem})
 }
 
 // whyOut says why somebody is asked to sign in; the words never come from the address itself.
@@ -64,7 +71,7 @@ func (a *app) demoSignIn(r *http.Request) signInData {
 	}
 	for _, account := range append(demoAccounts(), demoOutsider()) {
 		if string(account.ID) == r.URL.Query().Get("as") {
-			return signInData{account.Email, demoPassword}
+			return signInData{Email: account.Email, Password: demoPassword}
 		}
 	}
 	return signInData{Password: demoPassword}
@@ -87,7 +94,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 	step, err := a.people.SignIn(r.Context(), tenant, email, authn.NewPassword(r.PostForm.Get("password")), a.client(r))
 	if err != nil {
 		retryAfter(w, err)
-		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: a.typedSignIn(email)})
+		a.showSignIn(w, r, authn.Status(err), a.typedSignIn(email), signInProblem(err))
 		return
 	}
 	a.next(w, r, step)
@@ -127,8 +134,9 @@ func (a *app) continueSignIn(w http.ResponseWriter, r *http.Request) {
 	if !a.form(w, r) {
 		return
 	}
-	answer := authn.Answer{
-		Code: r.PostForm.Get("code"), Password: authn.NewPassword(r.PostForm.Get("password")), Banner: r.PostForm.Get("banner"),
+	answer, words := factorAnswer(r), signInProblem
+	if answer.Passkey != "" {
+		words = passkeyProblem
 	}
 	step, err := a.people.Continue(r.Context(), authn.TicketFrom(r), answer, a.client(r))
 	switch {
@@ -137,7 +145,7 @@ func (a *app) continueSignIn(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, authn.ErrDenied), errors.Is(err, authn.ErrThrottled), errors.Is(err, authn.ErrNetwork), errors.Is(err, authn.ErrInactive), errors.Is(err, authn.ErrApproval):
 		authn.SetTicket(w, authn.Step{})
 		retryAfter(w, err)
-		a.render(w, r, authn.Status(err), "signin", view{Title: "Sign in", Problem: signInProblem(err), Data: signInData{}})
+		a.showSignIn(w, r, authn.Status(err), signInData{}, words(err))
 	case err != nil:
 		a.fail(w, r, authn.Status(err))
 	case step.Problem != nil:
@@ -161,16 +169,10 @@ func (a *app) showStep(w http.ResponseWriter, r *http.Request, status int, step 
 	}
 	switch step.Need {
 	case authn.NeedSecondFactor:
-		v.Title = "Enter your code"
+		v.Title, v.Data = "Second step", a.factorsOf(r, step)
 		a.render(w, r, status, "code", v)
 	case authn.NeedEnrolment:
-		scan, err := picture(step.Enrolment.URI.Reveal())
-		if err != nil {
-			a.fail(w, r, http.StatusInternalServerError)
-			return
-		}
-		v.Title, v.Data = "Protect your account", scan
-		a.render(w, r, status, "enrol", v)
+		a.showEnrolment(w, r, status, step, v)
 	case authn.NeedPassword:
 		v.Title = "Choose a new password"
 		v.Data = struct {
@@ -204,6 +206,10 @@ func signInProblem(err error) string {
 		return "Too many tries. Please wait " + strconv.Itoa(int(throttled.RetryAfter.Seconds())) + " seconds and try again."
 	case errors.Is(err, authn.ErrThrottled):
 		return "Too many tries. Please wait a moment and try again."
+	case errors.Is(err, authn.ErrPasskeyDisabled), errors.Is(err, authn.ErrPasswordFirst), errors.Is(err, authn.ErrPasskey):
+		return passkeyProblem(err)
+	case errors.Is(err, authn.ErrNoFactor):
+		return "This way is not open to you any more. Please choose another one."
 	case errors.Is(err, authn.ErrDenied):
 		return "That e-mail address and password do not go together, or the account is not active."
 	case errors.Is(err, authn.ErrNetwork):

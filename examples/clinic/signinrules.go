@@ -192,6 +192,14 @@ func (a *app) saveRules(w http.ResponseWriter, r *http.Request, _ rbac.Granted[r
 	}
 }
 
+// spellWait writes how long somebody has to wait.
+func spellWait(d time.Duration) string {
+	if d < time.Minute {
+		return plural(int(d.Seconds()), "second")
+	}
+	return plural(int((d + time.Minute - 1).Minutes()), "minute")
+}
+
 // spell writes a duration as people say it.
 func spell(d time.Duration) string {
 	if hours := int(d.Hours()); d%time.Hour == 0 && hours > 0 {

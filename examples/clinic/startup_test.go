@@ -332,7 +332,7 @@ func TestFirstAdministrator(t *testing.T) {
 			at := boss.secondStep(boss.post(link, form))
 			require.Contains(t, at.text(), "Good day, Ruth Amadi You are signed in as Clinic Admin.")
 			require.Contains(t, at.text(), "0 Patients")
-			require.Contains(t, boss.get("/team").table(), []string{"Ruth Amadi", "Clinic Admin", "Active", "On"})
+			require.Contains(t, boss.get("/team").table(), []string{"Ruth Amadi", "Clinic Admin", "Active", "App"})
 		})
 		s.step("link_works_once", func(t *testing.T) {
 			other := newPerson(t, s.clinic)

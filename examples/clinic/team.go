@@ -62,12 +62,12 @@ func (a *app) teamRows(ctx context.Context) ([]teamRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	factors := map[audit.ActorID]mfa.State{}
+	factors := map[audit.ActorID]mfa.Status{}
 	for s, err := range a.factors.List(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
-		factors[s.Person] = s.State
+		factors[s.Person] = s
 	}
 	policy, err := a.people.Policy(ctx, tenant)
 	if err != nil {
@@ -165,6 +165,8 @@ func (a *app) inviteMember(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 type memberData struct {
 	teamRow
 	Sessions                []sessionRow
+	Passkeys                []passkeyRow
+	App, Text               string // since when, and last used
 	MayManage, MaySeeRights bool
 	Self, MayEndAll         bool
 	Changes                 accountChanges
@@ -190,6 +192,10 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	if err == nil {
 		d.Sessions, err = a.sessionRows(ctx, id)
 	}
+	if err == nil {
+		d.Passkeys, err = a.passkeyRows(ctx, id)
+	}
+	d.App, d.Text = a.spanOf(d.Account.factors.Since, d.Account.factors.LastUsed), a.spanOf(d.Account.factors.Text.Since, d.Account.factors.Text.LastUsed)
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
@@ -200,6 +206,18 @@ func (a *app) memberPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	d.MayEndAll = d.MayManage && !d.Self
 	d.Changes = changesOf(ctx, d.Account, "/team/"+url.PathEscape(string(id)), d.MayEndAll)
 	a.render(w, r, http.StatusOK, "member", view{Title: d.Name, Data: d})
+}
+
+// spanOf tells since when somebody has a factor and when they last used it, "" for one they have not.
+func (a *app) spanOf(since, used time.Time) string {
+	if since.IsZero() {
+		return ""
+	}
+	last := "not used since"
+	if !used.IsZero() {
+		last = "last used " + a.config.when(used)
+	}
+	return "since " + a.config.when(since) + ", " + last
 }
 
 func (a *app) endMemberSession(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {

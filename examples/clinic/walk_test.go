@@ -135,7 +135,7 @@ func (w *walk) invite() {
 		at = w.greta.secondStep(w.greta.get("/sign-in/enrol"))
 		require.Contains(t, at.text(), "Good day, Greta Holm You are signed in as Therapist.")
 		require.Contains(t, at.text(), "0 Patients")
-		require.Contains(t, w.alma.get("/team").table(), []string{newcomer.name, "Therapist", "Active", "On"})
+		require.Contains(t, w.alma.get("/team").table(), []string{newcomer.name, "Therapist", "Active", "App"})
 	})
 	w.step("a_used_link_says_so", func(t *testing.T) {
 		stranger := newPerson(t, w.clinic)

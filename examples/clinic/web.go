@@ -58,6 +58,8 @@ func (a *app) publicRoutes(mux *rbac.Mux) {
 	mux.Public("GET /forgot", signingIn, http.HandlerFunc(a.forgotPage))
 	mux.Public("POST /forgot", signingIn, http.HandlerFunc(a.forgot))
 	mux.Public("POST /sign-in", signingIn, http.HandlerFunc(a.signIn))
+	mux.Public("POST /sign-in/offer", signingIn, http.HandlerFunc(a.offerPasskey))
+	mux.Public("POST /sign-in/passkey", signingIn, http.HandlerFunc(a.continueSignIn))
 	for _, step := range []string{"code", "enrol", "password", "banner"} {
 		mux.Public("GET /sign-in/"+step, signingIn, http.HandlerFunc(a.stepPage))
 		mux.Public("POST /sign-in/"+step, signingIn, http.HandlerFunc(a.continueSignIn))
@@ -90,6 +92,16 @@ func (a *app) personalRoutes(mux *rbac.Mux) {
 		{"POST /security/phone", a.beginPhone},
 		{"POST /security/phone/confirm", a.confirmPhone},
 		{"POST /security/phone/end", a.endPhone},
+		{"GET /security/passkeys/new", a.passkeyPage},
+		{"POST /security/passkeys", a.addPasskey},
+		{"POST /security/passkeys/{passkey}/rename", a.renamePasskey},
+		{"POST /security/passkeys/{passkey}/remove", a.removePasskey},
+		{"GET /security/number", a.numberPage},
+		{"POST /security/number", a.beginNumber},
+		{"POST /security/number/confirm", a.confirmNumber},
+		{"POST /security/number/remove", a.removeNumber},
+		{"POST /security/browsers/forget-all", a.forgetBrowsers},
+		{"POST /security/browsers/{browser}/forget", a.forgetBrowser},
 	} {
 		mux.SignedIn(own.pattern, "one's own password and second factor; authn and mfa record it", own.page)
 	}
