@@ -13,4 +13,9 @@
 //	people, err := authn.New(authn.Parts{Factor: factors, …}, nil)
 //	factors.Enrol(t, tenant, person)
 //	step, err := people.Continue(ctx, ticket, authn.Answer{Code: factors.Code(t, tenant, person)}, client)
+//
+// For passkeys, Device answers to what a browser is asked:
+//
+//	factors.EnrolPasskey(t, tenant, person)
+//	response, err := factors.Device(tenant, person).Get([]byte(step.Passkey))
 package mfatest
