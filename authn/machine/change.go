@@ -54,8 +54,8 @@ func (m *Manager) apply(ctx context.Context, c change, was Principal, edit func(
 	if err != nil {
 		return Principal{}, err
 	}
-	if err := m.record(ctx, c, was, next, audit.Success, ""); err != nil {
-		return Principal{}, err
+	if err := m.record(ctx, c, was, next, audit.Success, ""); err != nil { // it may be there all the same
+		return Principal{}, m.undone(ctx, c, was, next, CodeNotApplied, err)
 	}
 	for range conflicts {
 		err := m.p.Store.Apply(ctx, Change{Put: next, Expect: was.Version})

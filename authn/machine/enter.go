@@ -35,9 +35,6 @@ func (m *Manager) Enter(ctx context.Context, credential authn.Secret, from Clien
 	if err != nil {
 		return audit.Actor{}, err
 	}
-	if err := m.touch(ctx, f); err != nil {
-		return audit.Actor{}, err
-	}
 	return f.actor(from), nil
 }
 
@@ -51,6 +48,9 @@ func (m *Manager) identify(ctx context.Context, a audit.Action, secret authn.Sec
 		if err == nil {
 			code, err = m.allowed(asking, f, from.Addr)
 		}
+	}
+	if err == nil && code == "" {
+		err = m.touch(asking, f)
 	}
 	switch {
 	case errors.Is(err, ErrLimited):
@@ -183,8 +183,6 @@ func (m *Manager) limited(ctx context.Context, a audit.Action, f Found, from Cli
 
 // touch notes that a principal was used, once a minute.
 func (m *Manager) touch(ctx context.Context, f Found) error {
-	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
-	defer cancel()
 	now := m.now()
 	if now.Sub(f.Key.Used) < touchGrain && now.Sub(f.Principal.Used) < touchGrain {
 		return nil

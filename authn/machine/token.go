@@ -64,9 +64,6 @@ func (m *Manager) handOut(ctx context.Context, f Found, scopes []audit.Action, f
 	if err := m.p.Store.PutToken(ctx, tk); err != nil {
 		return Access{}, errors.Join(unavailable("keeping an access token", err), m.refused(ctx, ActionToken, f, from, audit.MajorFailure, CodeNotApplied))
 	}
-	if err := m.touch(ctx, f); err != nil {
-		return Access{}, err
-	}
 	return Access{Token: text, Expires: tk.Expires, Scopes: scopes}, nil
 }
 
