@@ -46,8 +46,7 @@ func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case h.inside <- struct{}{}:
 	default:
-		wait := time.Duration(cap(h.inside)/cap(h.slots)) * perHash
-		return nil, &BusyError{RetryAfter: wholeSeconds(wait)}
+		return nil, h.busy()
 	}
 	select {
 	case h.slots <- struct{}{}:
@@ -56,6 +55,19 @@ func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 		<-h.inside
 		return nil, ctx.Err()
 	}
+}
+
+// room refuses early what enter would refuse, before anybody is looked up: a flood costs little more
+// than its budgets. Enter decides.
+func (h *hasher) room() error {
+	if len(h.inside) == cap(h.inside) {
+		return h.busy()
+	}
+	return nil
+}
+
+func (h *hasher) busy() error {
+	return &BusyError{RetryAfter: wholeSeconds(time.Duration(cap(h.inside)/cap(h.slots)) * perHash)}
 }
 
 // errPepper: a stored hash names a pepper that Options.Peppers does not have.

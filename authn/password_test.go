@@ -239,6 +239,12 @@ func TestBusy(t *testing.T) {
 	var busy *authn.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Positive(t, busy.RetryAfter)
+	for _, who := range []string{ada, "nobody@example.com"} {
+		h.wire.watch(nil)
+		_, err = h.m.SignIn(t.Context(), clinic, who, pw(good), home)
+		require.ErrorIs(t, err, authn.ErrBusy)
+		require.Equal(t, []string{"store.Hit", "store.Hit", "store.GetPolicy"}, h.wire.names(), "nobody is looked up")
+	}
 	leave()
 	a, err := h.m.Account(t.Context(), clinic, p.ID)
 	require.NoError(t, err)

@@ -18,7 +18,12 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 	if m.joined {
 		return Step{}, ErrState
 	}
-	s, err := m.approach(ctx, t, c, func() (subject, error) { return m.lookup(ctx, t, identifier) })
+	s, err := m.approach(ctx, t, c, func() (subject, error) {
+		if err := m.hash.room(); err != nil { // no use in looking anybody up
+			return subject{}, err
+		}
+		return m.lookup(ctx, t, identifier)
+	})
 	if err != nil {
 		return Step{}, err
 	}

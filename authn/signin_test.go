@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -405,4 +406,34 @@ func TestALockedFactorIsAnAnswer(t *testing.T) {
 	require.True(t, throttled.Disabled)
 	require.Contains(t, h.events(), "authn.step! disabled")
 	require.Zero(t, h.sessions.count())
+}
+
+// looked is a second factor whose codes are recovery codes.
+type looked struct{ authn.SecondFactor }
+
+func (f looked) Verify(ctx context.Context, t audit.Tenant, p audit.ActorID, c string) ([]string, error) {
+	methods, err := f.SecondFactor.Verify(ctx, t, p, c)
+	if len(methods) > 0 {
+		methods = []string{"recovery"}
+	}
+	return methods, err
+}
+
+// How somebody proved who they are reaches the session as the factor said it: after a recovery code
+// a host offers new ones.
+func TestARecoveryCodeShowsInTheSession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindStaff)
+	h.parts.Factor = looked{h.factor}
+	h.m = h.manager()
+	s, err := h.signIn(good)
+	require.NoError(t, err)
+	a, live := h.sessions.of(s.Token.Reveal())
+	require.True(t, live)
+	require.Equal(t, []string{"pwd", "recovery", "mfa"}, a.Methods)
+	require.Equal(t, audit.AAL2, a.Assurance)
+	again, err := h.m.Prove(as(t.Context(), p), authn.Answer{Password: pw(good), Code: code}, home)
+	require.NoError(t, err)
+	require.Contains(t, again.Methods, "recovery")
 }
