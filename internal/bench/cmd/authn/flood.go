@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,41 +21,72 @@ const (
 	signInEvery  = 5 * time.Millisecond // one sign-in of the flood, several times what can be hashed
 )
 
+// floodCase is one row of the flood's table.
+type floodCase struct {
+	name    string
+	hashers int
+	flood   bool
+
+	p50, p99, ratio []time.Duration // of each round; ratio in thousandths
+	hashed, busy    int64
+}
+
 // flood measures requests with a live session, over HTTP on loopback, while nobody signs in and
-// while 200 sign-ins a second come in, with one hasher, the default for two processors, and two.
+// while 200 sign-ins a second come in, with one hasher, the default for two processors, and two. The
+// cases run in turns, so that a neighbour who takes the machine takes it from all of them alike.
 func flood(ctx context.Context, c *config) error {
-	fmt.Fprintf(c.out, "Requests with a live session, one each %v, over HTTP, in milliseconds:\n\n", requestEvery)
-	fmt.Fprintln(c.out, "| | p50 | p99 | sign-ins hashed | refused with 503 |\n|---|---|---|---|---|")
-	var calm time.Duration
-	for _, run := range []struct {
-		name    string
-		hashers int
-		flood   bool
-	}{
-		{"calm", 1, false},
-		{"200 sign-ins a second, 1 hasher", 1, true},
-		{"200 sign-ins a second, 2 hashers", 2, true},
-	} {
-		w, err := newWorld(ctx, c, authn.NewMemory(), func(o *authn.Options) { o.Hashers = run.hashers })
-		if err != nil {
-			return err
+	cases := []*floodCase{
+		{name: "calm", hashers: 1},
+		{name: "200 sign-ins a second, 1 hasher", hashers: 1, flood: true},
+		{name: "200 sign-ins a second, 2 hashers", hashers: 2, flood: true},
+	}
+	for range c.rounds {
+		var calm time.Duration
+		for _, k := range cases {
+			if err := k.run(ctx, c); err != nil {
+				return err
+			}
+			p99 := k.p99[len(k.p99)-1]
+			if !k.flood {
+				calm = p99
+			}
+			k.ratio = append(k.ratio, 1000*p99/calm)
 		}
-		r, err := w.flooded(ctx, c.flood, run.flood)
-		if err != nil {
-			return err
-		}
-		p99 := quantile(r.took, 0.99)
-		note := ""
-		if !run.flood {
-			calm = p99
-		} else {
-			note = fmt.Sprintf(" (%.1f × calm)", float64(p99)/float64(calm))
-		}
-		fmt.Fprintf(c.out, "| %s | %s | %s%s | %d | %d |\n", run.name, ms(quantile(r.took, 0.5)), ms(p99), note, r.hashed.Load(), r.busy.Load())
+	}
+	fmt.Fprintf(c.out, "Requests with a live session, one each %v, over HTTP, in milliseconds; medians of %d rounds of %v each, the smallest and the largest behind them:\n\n", requestEvery, c.rounds, c.flood)
+	fmt.Fprintln(c.out, "| | p50 | p99 | p99 by the calm of the same round | sign-ins hashed | refused with 503 |\n|---|---|---|---|---|---|")
+	for _, k := range cases {
+		fmt.Fprintf(c.out, "| %s | %s | %s | %s | %d | %d |\n", k.name, spread(k.p50, ms), spread(k.p99, ms), spread(k.ratio, times), k.hashed, k.busy)
 	}
 	fmt.Fprintln(c.out)
 	return nil
 }
+
+// run is one round of a case.
+func (k *floodCase) run(ctx context.Context, c *config) error {
+	w, err := newWorld(ctx, c, authn.NewMemory(), func(o *authn.Options) { o.Hashers = k.hashers })
+	if err != nil {
+		return err
+	}
+	runtime.GC() // what the round before left
+	r, err := w.flooded(ctx, c.flood, k.flood)
+	if err != nil {
+		return err
+	}
+	k.p50, k.p99 = append(k.p50, quantile(r.took, 0.5)), append(k.p99, quantile(r.took, 0.99))
+	k.hashed += r.hashed.Load()
+	k.busy += r.busy.Load()
+	return nil
+}
+
+// spread is the median of values and, behind it, the smallest and the largest.
+func spread(values []time.Duration, show func(time.Duration) string) string {
+	slices.Sort(values)
+	return fmt.Sprintf("%s (%s to %s)", show(quantile(values, 0.5)), show(values[0]), show(values[len(values)-1]))
+}
+
+// times shows a ratio in thousandths.
+func times(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/1000) }
 
 type result struct {
 	took         []time.Duration

@@ -27,7 +27,8 @@ type config struct {
 	postgres, redis string
 	dir             string
 	parts           []string
-	flood           time.Duration // each run of the flood
+	flood           time.Duration // each round of the flood
+	rounds          int           // of the flood
 	table           time.Duration // the table of decisions
 	tries           int           // of each kind, of timing
 	quick           bool          // cheap hashing: for this command's own test
@@ -37,7 +38,8 @@ type config struct {
 func main() {
 	c := &config{postgres: os.Getenv("WARDKIT_POSTGRES"), redis: os.Getenv("WARDKIT_REDIS"), out: os.Stdout}
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "directory for SQLite's files")
-	flag.DurationVar(&c.flood, "flood", 8*time.Second, "how long each run of the flood takes")
+	flag.DurationVar(&c.flood, "flood", 3*time.Second, "how long each round of the flood takes")
+	flag.IntVar(&c.rounds, "rounds", 7, "rounds of the flood")
 	flag.DurationVar(&c.table, "table", 20*time.Second, "how long to measure decisions")
 	flag.IntVar(&c.tries, "tries", 300, "sign-ins of each kind, of timing")
 	parts := flag.String("parts", "flood,decisions,timing", "what to measure")
