@@ -156,7 +156,9 @@ func (s *subject) clauses(ctx context.Context, d *definition, a *Attrs, now time
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
 	}
-	out, q := []Clause{}, s.question(now.UnixMicro())
+	var q question
+	q.from(s, now.UnixMicro())
+	out := []Clause{}
 	q.columns = &d.columns
 	for _, g := range grants {
 		c := clauseOf(g)

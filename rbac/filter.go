@@ -62,7 +62,7 @@ func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	if f.allow.Code != "" {
 		return f, f.allow.Code
 	}
-	f.q = s.question(now.UnixMicro())
+	f.q.from(s, now.UnixMicro())
 	f.q.columns = &d.columns
 	if s.policy.holders[i]&f.allow.held != 0 {
 		for h := range s.held {

@@ -80,9 +80,9 @@ type verdict struct {
 	forbid string
 }
 
-// ask lets a rule speak about a resource.
-func (r *rule) ask(ctx context.Context, on choices, q *question, l *lists, a *Attrs) (verdict, error) {
-	v := verdict{code: CodeNoPermission}
+// ask lets a rule speak about a resource. What it says goes into v.
+func (r *rule) ask(ctx context.Context, on choices, q *question, l *lists, a *Attrs, v *verdict) error {
+	v.code, v.scope, v.forbid = CodeNoPermission, nil, ""
 	for i := range r.clauses {
 		c := &r.clauses[i]
 		if !on.has(c.choice) {
@@ -91,18 +91,18 @@ func (r *rule) ask(ctx context.Context, on choices, q *question, l *lists, a *At
 		ok, err := c.node.match(ctx, q, l, a)
 		switch {
 		case err != nil:
-			return v, err
+			return err
 		case !ok:
 			v.code = CodeOutOfScope
 			continue
 		}
-		name, err := r.blocked(ctx, q, l, a)
-		if name != "" || err != nil {
-			return verdict{CodeForbidden, c.scope, name}, err
+		v.code, v.scope = CodeAllowed, c.scope
+		if v.forbid, err = r.blocked(ctx, q, l, a); v.forbid != "" || err != nil {
+			v.code = CodeForbidden
 		}
-		return verdict{code: CodeAllowed, scope: c.scope}, nil
+		return err
 	}
-	return v, nil
+	return nil
 }
 
 // blocked returns the name of the first Forbid that holds the resource back, "" for none.

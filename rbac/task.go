@@ -70,7 +70,8 @@ func (t *task) answer(ctx context.Context, d *definition, a *Attrs, us int64, de
 		return nil
 	}
 	var theirs Decision
-	q := t.person.question(us)
+	var q question
+	q.from(t.person, us)
 	if err := t.person.answer(ctx, d, a, &q, &theirs); err != nil {
 		dec.withdraw(CodeUndecided)
 		return err
