@@ -260,6 +260,40 @@ func TestACeremonyIsForWhatItWasBegun(t *testing.T) {
 	w.works(t, lin, d)
 }
 
+// The same with a protocol that accepts everything: what a ceremony is for is not left to it.
+func TestACeremonyIsBoundWhateverTheProtocolAccepts(t *testing.T) {
+	t.Parallel()
+	const other audit.Tenant = "other-clinic"
+	p := newProtocol()
+	w := newWorld(t, mfa.NewMemory(), func(o *mfa.Options) { o.WebAuthn = p })
+	begin := func(tenant audit.Tenant, person audit.ActorID) []byte {
+		_, state, err := w.BeginPasskey(t.Context(), tenant, person, "x@example.com")
+		require.NoError(t, err)
+		return state
+	}
+	for _, tenant := range []audit.Tenant{clinic, other} {
+		proof, err := w.AddPasskey(t.Context(), tenant, lin, begin(tenant, lin), p.response("k-1"), "")
+		require.NoError(t, err)
+		require.Equal(t, lin, proof.ID)
+	}
+	_, asking, err := w.AskPasskey(t.Context(), clinic, lin)
+	require.NoError(t, err)
+	adding := begin(clinic, diaz)
+	none := nothing(t)
+	none(w.VerifyPasskey(t.Context(), clinic, lin, begin(clinic, "p-new"), p.response("k-1")))
+	none(w.VerifyPasskey(t.Context(), clinic, lin, []byte(strings.Replace(string(asking), `"ask"`, `"add"`, 1)), p.response("k-1")))
+	none(w.VerifyPasskey(t.Context(), other, lin, asking, p.response("k-1")))
+	none(w.VerifyPasskey(t.Context(), clinic, diaz, asking, p.response("k-1")))
+	none(w.AddPasskey(t.Context(), clinic, diaz, asking, p.response("k-2"), ""))
+	none(w.AddPasskey(t.Context(), clinic, diaz, []byte(strings.Replace(string(adding), `"add"`, `"ask"`, 1)), p.response("k-2"), ""))
+	none(w.AddPasskey(t.Context(), other, diaz, adding, p.response("k-2"), ""))
+	none(w.AddPasskey(t.Context(), clinic, diaz, begin(clinic, ""), p.response("k-2"), ""))
+	require.Equal(t, "ceremony", w.refusal(t))
+	proof, err := w.AddPasskey(t.Context(), clinic, diaz, adding, p.response("k-2"), "")
+	require.NoError(t, err)
+	require.Equal(t, diaz, proof.ID)
+}
+
 // The same response proves nothing twice; that the counter did not grow disables the key.
 func TestAReplayedAssertionProvesNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, open func(testing.TB) mfa.Store) {
@@ -303,6 +337,16 @@ func TestNoPasskeysWithoutTheProtocol(t *testing.T) {
 	require.True(t, has)
 	_, _, err = without.Begin(t.Context(), clinic, lin, "mallory@example.com")
 	require.ErrorIs(t, err, mfa.ErrEnrolled)
+	w.options.Required = always
+	strict, err := mfa.New(w.store, w.vault, w.rec, "Example Clinic", &w.options)
+	require.NoError(t, err)
+	app := w.beginAs(t, lin)
+	ok, err := strict.Confirm(w.fresh(t, lin), clinic, lin, w.code(t, app, 0))
+	require.NoError(t, err)
+	require.True(t, ok)
+	_, err = strict.Disable(w.fresh(t, lin), clinic, lin, "")
+	require.ErrorIs(t, err, mfa.ErrRequired, "what is turned off cannot be used")
+
 	keys, err := without.ListPasskeys(t.Context(), clinic, lin)
 	require.NoError(t, err)
 	require.NoError(t, without.RemovePasskey(w.fresh(t, lin), clinic, lin, keys[0].ID))

@@ -67,7 +67,7 @@ type PasskeyRow struct {
 type PasskeyChange struct {
 	ID      string
 	Version int64       // the version that was read, 0 to add one
-	Put     *PasskeyRow // the new row, of the same ID; nil removes it
+	Put     *PasskeyRow // the new row, of the same ID and Hash; nil removes it
 }
 
 // Change is one lifecycle change: the row as it shall be, the passkeys and the number that it
@@ -106,7 +106,7 @@ type Credentials interface {
 	// Without c.Put the row is deleted and with it whatever else is kept of this person, named in
 	// c or not. Where the row is not the one that c.Was and c.Version name (it is missing, there
 	// already, of another enrolment, or was written since), or the number is not as its change
-	// expects, or a passkey is not (it is missing, somebody else's, was written since, or to be
+	// expects, or a passkey is not (it is missing, somebody else's, of another hash, written since, or to be
 	// added and there already, by its ID or with its hash, whosever), nothing changes:
 	// ErrConflict. Of several at once with the same version one wins.
 	Apply(ctx context.Context, c Change) error

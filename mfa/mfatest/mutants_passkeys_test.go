@@ -178,6 +178,18 @@ func keyChangeMutants() map[string]func() mfa.Store {
 				return p.Version > 0 && len(rows) == 0
 			})
 		}),
+		"passkey-hash-stays": applies(func(ctx context.Context, good *mfa.Memory, c mfa.Change) error {
+			c.Passkeys = slices.Clone(c.Passkeys)
+			for i, p := range c.Passkeys { // forgets what cannot be
+				have, ok := rowOf(good, mfa.Ref{Tenant: c.Was.Tenant, Person: c.Was.Person, ID: p.ID})
+				if ok && p.Put != nil && p.Version > 0 && !bytes.Equal(have.Hash, p.Put.Hash) {
+					put := *p.Put
+					put.Hash = have.Hash
+					c.Passkeys[i].Put = &put
+				}
+			}
+			return good.Apply(ctx, c)
+		}),
 		"passkey-remove": applies(func(ctx context.Context, good *mfa.Memory, c mfa.Change) error {
 			if c.Put != nil && len(c.Passkeys) == 1 && c.Passkeys[0].Put == nil {
 				if have, ok := rowOf(good, mfa.Ref{Tenant: c.Was.Tenant, Person: c.Was.Person, ID: c.Passkeys[0].ID}); ok && have.Version == c.Passkeys[0].Version {

@@ -25,6 +25,7 @@ func passkeyRules() []rule {
 		{Name: "passkey-version", Clause: "Changing or removing another version of a passkey is ErrConflict and changes nothing.", Run: passkeyVersion},
 		{Name: "passkey-owner", Clause: "Changing or removing a passkey of somebody else is ErrConflict and changes nothing.", Run: passkeyOwner},
 		{Name: "passkey-missing", Clause: "Changing or removing a missing passkey is ErrConflict and changes nothing.", Run: passkeyMissing},
+		{Name: "passkey-hash-stays", Clause: "Changing the hash of a passkey is ErrConflict and changes nothing.", Run: passkeyHashStays},
 		{Name: "passkey-remove", Clause: "A passkey's change without Put removes it and no other.", Run: passkeyRemove},
 		{Name: "passkey-all-or-nothing", Clause: "A change that a passkey refuses leaves neither row nor passkey nor message.", Run: passkeyAllOrNothing},
 		{Name: "passkey-stale", Clause: "A change of an older version of the row adds no passkey.", Run: passkeyStale},
@@ -220,6 +221,19 @@ func passkeyMissing(ctx context.Context, s mfa.Store) error {
 	c, err := owning(ctx, s, clinic, lin)
 	row := passkeySample(clinic, lin, "k-1")
 	return first(err, refusesPasskey(ctx, s, c, "k-1", 1, row), holds(ctx, s, clinic, lin))
+}
+
+func passkeyHashStays(ctx context.Context, s mfa.Store) error {
+	c, row, err := owned(ctx, s, asIs)
+	if err != nil {
+		return err
+	}
+	next := row
+	next.Hash = []byte("another hash")
+	change := update(c, func(c *mfa.Credential) { c.Failures = 9 })
+	change.Passkeys = []mfa.PasskeyChange{{ID: row.ID, Version: 1, Put: &next}}
+	err = want("the change", s.Apply(ctx, change), mfa.ErrConflict)
+	return first(err, expect(ctx, s, c), holds(ctx, s, clinic, lin, row), lost(ctx, s, next))
 }
 
 func passkeyRemove(ctx context.Context, s mfa.Store) error {
