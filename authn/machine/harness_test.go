@@ -91,7 +91,7 @@ func (w *wire) call(ctx context.Context, effect func() error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond): // a caller that waits for ever
+		case <-time.After(600 * time.Millisecond): // a caller that waits for ever
 			return errBroken
 		}
 	case "is cut off":

@@ -46,7 +46,7 @@ func TestModel(t *testing.T) {
 	t.Parallel()
 	seeds, steps := uint64(60), 40
 	if testing.Short() {
-		seeds = 15
+		seeds = 30
 	}
 	taken := map[string]int{}
 	for seed := range seeds {
@@ -153,7 +153,7 @@ func (w *walk) step() string {
 		w.world.leave(w.left...)
 		return "people"
 	}
-	if w.r.IntN(12) > 0 {
+	if w.r.IntN(5) > 0 {
 		return "nothing"
 	}
 	want := s.state != machine.Removed
