@@ -1,5 +1,13 @@
 package authn
 
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
 // What the tests of this package see of its inside.
 
 // Sum is what a store keeps of a token.
@@ -66,3 +74,13 @@ func (m *Manager) Waiting() int { return len(m.hash.inside) }
 
 // AddressKey is the budget that an address draws on.
 var AddressKey = addressKey
+
+// PutTicketState keeps a state, as JSON, behind a new ticket.
+func (m *Manager) PutTicketState(ctx context.Context, t audit.Tenant, person audit.ActorID, expires time.Time, state string) (string, error) {
+	token, hash := newToken()
+	sealed, err := m.p.Vault.Seal(ctx, at(t, fieldTicket, hex.EncodeToString(hash)), []byte(state))
+	if err != nil {
+		return "", err
+	}
+	return token.Reveal(), m.p.Store.PutTicket(ctx, Ticket{Hash: hash, Tenant: t, Person: person, State: sealed, Expires: expires})
+}

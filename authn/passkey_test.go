@@ -544,3 +544,115 @@ func TestGuessingKeepsNoPasskeyOut(t *testing.T) {
 	require.Equal(t, 100, a.Second.Failures)
 	require.Equal(t, 100, a.Password.Failures)
 }
+
+// TestPasskeyOfAnotherTenant: a passkey is one of a tenant's, and an offer is good for the one
+// browser that has its ticket.
+func TestPasskeyOfAnotherTenant(t *testing.T) {
+	t.Parallel()
+	h, p := keyed(t, audit.KindStaff)
+	o, err := h.m.OfferPasskey(t.Context(), "another", home)
+	require.NoError(t, err)
+	_, err = h.m.Continue(t.Context(), o.Ticket.Reveal(), authn.Answer{Passkey: touch(t, o, "laptop")}, home)
+	require.ErrorIs(t, err, authn.ErrDenied)
+	mine, theirs := h.offer(), h.offer()
+	_, err = h.m.Continue(t.Context(), theirs.Ticket.Reveal(), authn.Answer{Passkey: touch(t, mine, "laptop")}, home)
+	require.ErrorIs(t, err, authn.ErrDenied, "a response that was taken from another browser")
+	require.Zero(t, h.sessions.count())
+	require.NotEmpty(t, h.passkeys.of(p.ID))
+}
+
+// TestPasskeysInsideATransaction: what is no part of a host's transaction is refused there.
+func TestPasskeysInsideATransaction(t *testing.T) {
+	t.Parallel()
+	h, p := keyed(t, audit.KindStaff)
+	m, ctx := h.m.With(h.store), h.proving(p, audit.AAL2, "s1")
+	_, err := m.OfferPasskey(ctx, clinic, home)
+	require.ErrorIs(t, err, authn.ErrState)
+	_, err = m.BeginPasskey(ctx, home)
+	require.ErrorIs(t, err, authn.ErrState)
+	require.ErrorIs(t, m.AddPasskey(ctx, "", authn.Answer{}, home), authn.ErrState)
+	_, err = m.BeginProof(ctx, authn.Answer{}, home)
+	require.ErrorIs(t, err, authn.ErrState)
+}
+
+// TestTicketsOfTheReleaseBefore go on: who was asked for a code gives it, and what was proven then is
+// worth what it was.
+func TestTicketsOfTheReleaseBefore(t *testing.T) {
+	t.Parallel()
+	h, p := furnish(t)
+	h.sessions.clear()
+	put := func(state string) string {
+		ticket, err := h.m.PutTicketState(t.Context(), clinic, p.ID, h.clock.Now().Add(10*time.Minute), fmt.Sprintf(state,
+			h.clock.Now().Add(10*time.Minute).UnixMicro(), p.ID, h.version(p.ID)))
+		require.NoError(t, err)
+		return ticket
+	}
+	ticket := put(`{"need":"second_factor","expires":%d,"evidence":{"tenant":"clinic","person":%q,"version":%d,"at":"2026-05-04T12:00:00Z","proven":["pwd"],"second":false}}`)
+	s, err := h.m.Show(t.Context(), ticket)
+	require.NoError(t, err)
+	require.Equal(t, authn.NeedSecondFactor, s.Need)
+	s, err = h.m.Continue(t.Context(), ticket, authn.Answer{Code: "000000"}, home)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Problem, authn.ErrWrongCode)
+	s, err = h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Code: code}, home)
+	require.NoError(t, err)
+	require.Equal(t, authn.Done, s.Need)
+
+	h.rule(func(p *authn.Policy) { p.Banner = authn.Banner{Version: "1"} })
+	const proven = `{"need":"banner","banner":"1","expires":%d,"evidence":{"tenant":"clinic","person":%q,"version":%d,"at":"2026-05-04T12:00:00Z","proven":["pwd","otp"],"second":true}}`
+	s, err = h.m.Continue(t.Context(), put(proven), authn.Answer{Banner: "1"}, home)
+	require.NoError(t, err)
+	a, _ := h.sessions.of(s.Token.Reveal())
+	require.Equal(t, audit.AAL2, a.Assurance)
+	require.False(t, a.PhishingResistant)
+	h.factor.set(p.ID, false)
+	h.passkeys.give(p.ID, "laptop")
+	_, err = h.m.Continue(t.Context(), put(proven), authn.Answer{Banner: "1"}, home)
+	require.ErrorIs(t, err, authn.ErrTicket, "what it proved was the app, which is gone")
+}
+
+// TestEvidenceOfNothing is refused, whatever step it is at: it is what the tickets of the signed in
+// hold.
+func TestEvidenceOfNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindPatient)
+	for _, need := range []authn.Need{authn.NeedSecondFactor, authn.NeedEnrolment, authn.NeedPassword, authn.NeedBanner, authn.NeedPasskey, authn.NeedProof, authn.NeedRegistration, authn.NeedApproval, authn.Done, ""} {
+		ticket, err := h.m.PutTicketState(t.Context(), clinic, p.ID, h.clock.Now().Add(time.Minute), fmt.Sprintf(
+			`{"need":%q,"banner":"1","expires":%d,"evidence":{"tenant":"clinic","person":%q,"version":%d}}`,
+			need, h.clock.Now().Add(time.Minute).UnixMicro(), p.ID, h.version(p.ID)))
+		require.NoError(t, err)
+		s, err := h.m.Continue(t.Context(), ticket, authn.Answer{Code: code, Banner: "1", Password: pw(other), Passkey: "{}"}, home)
+		require.Error(t, err, need)
+		require.Equal(t, authn.Step{}, s)
+	}
+	require.Zero(t, h.sessions.count())
+}
+
+// TestPoliciesOfTheReleaseBefore say nothing about passkeys and text messages: that is the default.
+func TestPoliciesOfTheReleaseBefore(t *testing.T) {
+	t.Parallel()
+	p, err := authn.DecodePolicy(3, `{"format":1,"staff":"required","patients":"optional"}`)
+	require.NoError(t, err)
+	require.Equal(t, authn.Policy{Version: 3, Patients: authn.Optional}, *p)
+	require.Equal(t, authn.PasskeysAlone, p.Passkeys)
+	for _, use := range []authn.PasskeyUse{authn.PasskeysAlone, authn.PasskeysSecond, authn.PasskeysOff} {
+		want := authn.Policy{Version: 1, Passkeys: use, Texts: use == authn.PasskeysOff}
+		text, err := authn.EncodePolicy(&want)
+		require.NoError(t, err)
+		got, err := authn.DecodePolicy(1, text)
+		require.NoError(t, err)
+		require.Equal(t, want, *got)
+	}
+	for _, text := range []string{
+		`{"format":1,"staff":"required","patients":"optional","passkeys":"alone"}`,
+		`{"format":1,"staff":"required","patients":"optional","passkeys":"maybe"}`,
+		`{"format":1,"staff":"required","patients":"optional","texts":false}`,
+	} {
+		_, err := authn.DecodePolicy(1, text)
+		require.ErrorIs(t, err, authn.ErrPolicy, text)
+	}
+	h := newHouse(t, nil)
+	h.rule(func(p *authn.Policy) { p.Passkeys, p.Texts = authn.PasskeysSecond, true })
+	require.Equal(t, map[string]string{"passkeys": "alone → second_factor", "texts": "no → yes"}, h.rec.Find(authn.ActionPolicy)[0].Detail)
+}

@@ -22,6 +22,7 @@ func TestPolicyValidates(t *testing.T) {
 		"negative version":    {Version: -1},
 		"unknown enforcement": {Staff: 2},
 		"unknown proof":       {Reproof: 2},
+		"unknown use":         {Passkeys: 3},
 		"an hour":             {InactiveStaff: time.Hour},
 		"negative":            {InactivePatients: -day},
 		"eleven years":        {InactivePatients: 11 * 365 * day},
@@ -272,7 +273,7 @@ func FuzzDecodePolicy(f *testing.F) {
 		ApproveStaff: true, Closed: true, Reproof: authn.AllFactors, InactiveStaff: 30 * day, Banner: authn.Banner{Version: "7", Always: true},
 		Network:   authn.Network{Staff: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
 		Passwords: authn.PasswordRules{Alone: 20, Words: []string{"harbor"}},
-	}} {
+	}, {Passkeys: authn.PasskeysSecond, Texts: true}} {
 		s, err := authn.EncodePolicy(&p)
 		require.NoError(f, err)
 		f.Add(s)
