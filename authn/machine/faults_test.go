@@ -188,6 +188,7 @@ func requestFails(t *testing.T, enter func(h *house, p machine.Principal, key, t
 			o.Timeout = 400 * time.Millisecond
 		}
 	})
+	h.wire.patience = 600 * time.Millisecond
 	p, key := h.make(h.agent())
 	access, err := h.m.Grant(t.Context(), string(p.ID), key, nil, office)
 	require.NoError(t, err)

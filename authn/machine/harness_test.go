@@ -61,6 +61,8 @@ type wire struct {
 	calls int
 	at    int // 0: never
 	mode  string
+
+	patience time.Duration // how long a stalled call lasts whose caller sets no end
 }
 
 func (w *wire) arm(at int, mode string) {
@@ -91,7 +93,7 @@ func (w *wire) call(ctx context.Context, effect func() error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(600 * time.Millisecond): // a caller that waits for ever
+		case <-time.After(max(20*time.Millisecond, w.patience)): // a caller that waits for ever
 			return errBroken
 		}
 	case "is cut off":
