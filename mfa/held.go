@@ -91,7 +91,7 @@ func (p PasskeyRow) of(c Credential) bool {
 // person must be allowed to have none, and nothing is kept, nor what is locked or disabled: it
 // would keep its owner out for good. ErrRequired where they are not.
 func (f *Factors) left(ctx context.Context, put Credential, keys []PasskeyRow) (*Credential, error) {
-	if !put.Confirmed.IsZero() && put.Locked.IsZero() || !put.Texted.IsZero() {
+	if !put.Confirmed.IsZero() && put.Locked.IsZero() || !put.Texted.IsZero() && f.o.Texts != nil {
 		return &put, nil
 	}
 	for _, key := range keys {

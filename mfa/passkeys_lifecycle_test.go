@@ -310,3 +310,14 @@ func TestSessionsThatDoNotEndKeepThePasskey(t *testing.T) {
 	require.NoError(t, w.Deliver(t.Context()))
 	require.Equal(t, []audit.ActorID{lin}, w.sessions.ended, "later")
 }
+
+// A number counts as enrolled, but is no use while text messages are turned off.
+func TestANumberIsNoUseWithoutTexts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, mfa.NewMemory(), func(o *mfa.Options) { o.Required = always })
+	w.own(t, lin)
+	head := w.row(t, lin)
+	head.Texted = w.clock.Now()
+	w.overwrite(t, head)
+	require.ErrorIs(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, w.keys(t, lin)[0].ID), mfa.ErrRequired)
+}

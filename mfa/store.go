@@ -106,9 +106,9 @@ type Credentials interface {
 	// Without c.Put the row is deleted and with it whatever else is kept of this person, named in
 	// c or not. Where the row is not the one that c.Was and c.Version name (it is missing, there
 	// already, of another enrolment, or was written since), or the number is not as its change
-	// expects, or a passkey is not (it is missing, somebody else's, of another hash, written since, or to be
-	// added and there already, by its ID or with its hash, whosever), nothing changes:
-	// ErrConflict. Of several at once with the same version one wins.
+	// expects, or a passkey is not (it is missing, somebody else's, of another hash, was written
+	// since, or to be added and there already, by its ID or with its hash, whosever), nothing
+	// changes: ErrConflict. Of several at once with the same version one wins.
 	Apply(ctx context.Context, c Change) error
 
 	// Advance moves Step forward to step, sets Used to now and Failures to 0, if the row has
