@@ -22,11 +22,25 @@
 // in one browser's cookie by [SetTicket]. No path leads around a step and nobody is exempt:
 // passwords, links, a changed password all end in the same gate, which alone starts sessions.
 //
-// The order is: address, identifier, throttle, password, state of the tenant and of the person
-// (approval too), inactivity, network, second factor or its set-up, a new password if one is due,
-// banner, session. What a tenant asks of it is its [Policy]: [Manager.SavePolicy] puts another one
-// into force with the next step. [Manager.Prove] asks who is signed in once more, before a
-// sensitive act.
+// [Manager.OfferPasskey] begins another way in: a passkey, without an identifier and without a
+// password ([Options].Passkeys). The order is: address, identifier or passkey, throttle, password,
+// state of the tenant and of the person (approval too), inactivity, network, second factor or its
+// set-up, a new password if one is due, banner, session. What a tenant asks of it is its [Policy]:
+// [Manager.SavePolicy] puts another one into force with the next step. [Manager.Prove] asks who is
+// signed in once more, before a sensitive act.
+//
+// # Second factors
+//
+// Step.Factors says what a step takes: a passkey, a code of an app (or a recovery code), a code by
+// text message ([Options].Texts, where [Policy].Texts takes them). Passkeys are offered wherever a
+// second factor is set up. Any one that a person has is asked for, also one that the policy has
+// switched off since, so that nobody's account gets weaker by it; where the policy asks for one
+// that it takes, it is set up behind the other.
+//
+// A passkey is two factors and signs in alone ([PasskeysAlone], the default). So it is made only by
+// who has just proven a password, and a second factor if they had one, or another passkey: in guided
+// set-up, or by [Manager.BeginPasskey] and [Manager.AddPasskey] in a session that was proven within
+// five minutes.
 //
 // # Changes
 //
@@ -44,11 +58,14 @@
 //     up, with Referrer-Policy: no-referrer because the token is in the address;
 //   - refuse cross-site posts to these pages: package session's handler does;
 //   - pass KnownFrom on in Client.Known, and write cookies with SetTicket;
+//   - hand Step.Passkey to the browser and its answer back, as it is;
 //   - call Run on at least one server, and look at Health;
 //   - check codes that people type outside of sign-ins, to end a second factor for example, inside
 //     [Manager.Guess];
 //   - show people their known browsers: [Manager.Devices], [Manager.ForgetDevice];
-//   - end sessions through [Manager.ResetFactor] when a second factor is taken away.
+//   - take second factors away through [Manager.ResetFactor], which ends sessions: the app, passkeys
+//     and the number together; and let people who lost a device end its sessions when they remove
+//     its passkey.
 //
 // # Compatibility
 //

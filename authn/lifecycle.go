@@ -105,11 +105,11 @@ func (m *Manager) Unlock(ctx context.Context, t audit.Tenant, person audit.Actor
 	})
 }
 
-// ResetFactor calls reset to take the person's second factors away, and ends every sign-in
-// in progress and every session. At the next sign-in the person is enrolled again where the
-// policy requires it. Telling the person is reset's business. Reset may be called again
-// after an error; it runs between two changes of the account, so that neither a sign-in
-// that checked the old factor nor a crash leaves a session behind.
+// ResetFactor calls reset to take the person's second factors away, passkeys and numbers as well, and
+// ends every sign-in, registration and proof in progress and every session. At the next sign-in the
+// person is enrolled again where the policy requires it. Telling the person is reset's business. Reset
+// may be called again after an error; it runs between two changes of the account, so that neither a
+// sign-in that checked the old factor nor a crash leaves a session behind.
 func (m *Manager) ResetFactor(ctx context.Context, t audit.Tenant, person audit.ActorID, why string, reset func(context.Context) error) error {
 	c := change{
 		tenant: t, person: person, action: ActionResetFactor, why: why,
