@@ -239,6 +239,7 @@ func TestResetInTheHostsTransaction(t *testing.T) {
 		store := sqlStore(t, e)
 		w := newWorld(t, store, nil)
 		key := w.enrol(t, lin)
+		d := w.own(t, lin)
 		for _, commit := range []bool{false, true} {
 			w.next()
 			tx, err := e.Pool.BeginTx(t.Context(), nil)
@@ -250,9 +251,11 @@ func TestResetInTheHostsTransaction(t *testing.T) {
 				require.NoError(t, tx.Rollback())
 				require.NoError(t, w.Deliver(t.Context()))
 				w.passes(t, lin, w.code(t, key, 0))
+				w.works(t, lin, d)
 				continue
 			}
 			require.NoError(t, tx.Commit())
+			nothing(t)(w.use(t.Context(), "", d))
 			require.NoError(t, w.Deliver(t.Context()))
 			require.Equal(t, []audit.ActorID{lin}, w.sessions.ended)
 			require.Len(t, w.rec.Find(mfa.ActionReset), 1)
