@@ -157,6 +157,38 @@ func TestAttackRowsOfTheDatabase(t *testing.T) {
 		require.ErrorIs(t, err, mfa.ErrUnavailable)
 		require.Empty(t, proof.ID)
 	})
+	t.Run("an old row of hers, adopted", func(t *testing.T) {
+		t.Parallel()
+		w, _, _ := setUp(t)
+		old := passkeytest.New(origin)
+		w.add(t, lin, old, "")
+		rows, err := w.store.Passkeys(t.Context(), clinic, lin)
+		require.NoError(t, err)
+		row := rows[1]
+		require.NoError(t, w.Reset(as(t, admin), clinic, lin, "stolen"))
+		w.own(t, lin)
+		head := w.row(t, lin)
+		row.Handle, head.Passkeys = head.Handle, 2
+		require.NoError(t, w.store.Apply(t.Context(), mfa.Change{
+			Was: head.Ref(), Version: head.Version, Put: &head, Passkeys: []mfa.PasskeyChange{{ID: row.ID, Put: &row}},
+		}))
+		old.Lie = func(c *passkeytest.Claims) { c.Handle = head.Handle }
+		proof, err := w.use(t.Context(), "", old)
+		require.ErrorIs(t, err, mfa.ErrUnavailable)
+		require.Empty(t, proof.ID)
+	})
+	t.Run("her other record in this row", func(t *testing.T) {
+		t.Parallel()
+		w, _, _ := setUp(t)
+		old := w.own(t, lin)
+		rows, err := w.store.Passkeys(t.Context(), clinic, lin)
+		require.NoError(t, err)
+		require.NoError(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, rows[1].ID))
+		w.overwriteKey(t, lin, func(p *mfa.PasskeyRow) { p.Sealed, p.Hash = rows[1].Sealed, rows[1].Hash })
+		proof, err := w.use(t.Context(), "", old)
+		require.ErrorIs(t, err, mfa.ErrUnavailable)
+		require.Empty(t, proof.ID)
+	})
 	t.Run("enabling it again", func(t *testing.T) {
 		t.Parallel()
 		w, mine, _ := setUp(t)
