@@ -20,7 +20,7 @@ func (l *Log) catchUp(ctx context.Context) error {
 	}
 	to := Checkpoint{Root: Hash((&side{}).root())}
 	if latest.Size != 0 || latest.Note != nil {
-		if to, err = OpenCheckpoint(latest.Note, l.signer.text); err != nil || to.Size != latest.Size {
+		if to, err = OpenCheckpoint(latest.Note, l.signer.VerifierKey()); err != nil || to.Size != latest.Size {
 			return fmt.Errorf("%w: the stored checkpoint is not signed with this key", ErrRewritten)
 		}
 	}
@@ -57,7 +57,7 @@ func (l *Log) readSinks(ctx context.Context) ([]Checkpoint, error) {
 		if last == nil {
 			continue
 		}
-		if out[i], err = OpenCheckpoint(last, l.signer.text); err != nil {
+		if out[i], err = OpenCheckpoint(last, l.signer.VerifierKey()); err != nil {
 			return nil, fmt.Errorf("%w: a sink holds one of another log or key", ErrCheckpoint)
 		}
 	}

@@ -1,16 +1,13 @@
 package tlog
 
 import (
-	"crypto"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
+	"github.com/wardkit/wardkit/audit/internal/signed"
 )
 
 // Hash is a SHA-256 hash; as text it is base64.
@@ -53,22 +50,16 @@ const maxNote = 16 << 10
 // "origin+hash+key" in the form of C2SP signed notes; the checkpoint has to be signed with it
 // and to name its origin. Further signatures, of witnesses for example, do not matter. Anything
 // else: ErrCheckpoint.
-func OpenCheckpoint(signed []byte, verifierKey string) (Checkpoint, error) {
-	v, err := note.NewVerifier(verifierKey)
-	if err != nil || len(signed) > maxNote {
+func OpenCheckpoint(data []byte, verifierKey string) (Checkpoint, error) {
+	if len(data) > maxNote {
 		return Checkpoint{}, ErrCheckpoint
 	}
-	n, err := note.Open(signed, note.VerifierList(v))
+	text, name, err := signed.Open(data, verifierKey)
 	if err != nil {
 		return Checkpoint{}, ErrCheckpoint
 	}
-	for _, s := range n.Sigs { // one form of a signature, not four
-		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
-			return Checkpoint{}, ErrCheckpoint
-		}
-	}
-	c, ok := parseCheckpoint(n.Text)
-	if !ok || c.Origin != v.Name() {
+	c, ok := parseCheckpoint(text)
+	if !ok || c.Origin != name {
 		return Checkpoint{}, ErrCheckpoint
 	}
 	return c, nil
@@ -89,55 +80,9 @@ func parseCheckpoint(text string) (c Checkpoint, ok bool) {
 	return c, c.text() == text
 }
 
-// signer signs checkpoints with a host's key, which may be in a KMS.
-type signer struct {
-	key      crypto.Signer
-	verifier note.Verifier
-	text     string // of the verifier key
-}
-
-var errKey = errors.New("the key must be an Ed25519 key")
-
-func newSigner(origin string, key crypto.Signer) (*signer, error) {
-	if key == nil {
-		return nil, errKey
-	}
-	public, ok := key.Public().(ed25519.PublicKey)
-	if !ok {
-		return nil, errKey
-	}
-	text, err := note.NewEd25519VerifierKey(origin, public)
-	if err != nil {
-		return nil, errKey
-	}
-	v, err := note.NewVerifier(text)
-	if err != nil {
-		return nil, errors.New("the origin must be a name such as clinic.example.com/audit, without spaces and plus signs")
-	}
-	return &signer{key, v, text}, nil
-}
-
-// Name implements note.Signer.
-func (s *signer) Name() string { return s.verifier.Name() }
-
-// KeyHash implements note.Signer.
-func (s *signer) KeyHash() uint32 { return s.verifier.KeyHash() }
-
-// Sign implements note.Signer.
-func (s *signer) Sign(msg []byte) ([]byte, error) {
-	sig, err := s.key.Sign(rand.Reader, msg, crypto.Hash(0))
-	if err != nil {
-		return nil, err
-	}
-	if !s.verifier.Verify(msg, sig) {
-		return nil, errors.New("the signer's signature does not fit its key")
-	}
-	return sig, nil
-}
-
 // sign returns the signed note of a checkpoint.
-func (s *signer) sign(c Checkpoint) (Signed, error) {
-	n, err := note.Sign(&note.Note{Text: c.text()}, s)
+func sign(s *signed.Signer, c Checkpoint) (Signed, error) {
+	n, err := s.Note(c.text())
 	if err != nil {
 		return Signed{}, unavailable("signing a checkpoint", err)
 	}

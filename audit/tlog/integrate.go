@@ -73,7 +73,7 @@ func (l *Log) step(ctx context.Context) (more bool, err error) {
 		next.push(h.leaf(), keep)
 	}
 	c.Tiles = append(c.Tiles, partial("", l.root, next)...)
-	c.Signed, err = l.signer.sign(Checkpoint{l.signer.Name(), next.size, Hash(next.root())})
+	c.Signed, err = sign(l.signer, Checkpoint{l.signer.Name(), next.size, Hash(next.root())})
 	if err != nil {
 		return false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/internal/signed"
 )
 
 // Options are what New can be told. The zero value is safe.
@@ -37,7 +38,7 @@ type Sink interface {
 type Log struct {
 	src    Source
 	store  Store
-	signer *signer
+	signer *signed.Signer
 	o      Options
 
 	mu    sync.Mutex // held while integrating
@@ -66,7 +67,7 @@ func New(src Source, store Store, origin string, key crypto.Signer, o *Options) 
 	if src == nil || store == nil {
 		problems = append(problems, errors.New("no source or no store"))
 	}
-	s, err := newSigner(origin, key)
+	s, err := signed.New(origin, key)
 	if err != nil {
 		problems = append(problems, err)
 	}
@@ -97,7 +98,7 @@ func New(src Source, store Store, origin string, key crypto.Signer, o *Options) 
 
 // VerifierKey returns what checkpoints and proofs are checked with, "origin+hash+key" in the form
 // of C2SP signed notes. It is no secret; give it to whoever shall be able to check.
-func (l *Log) VerifierKey() string { return l.signer.text }
+func (l *Log) VerifierKey() string { return l.signer.VerifierKey() }
 
 // Checkpoint returns the signed checkpoint that Integrate made or found last, nil before.
 func (l *Log) Checkpoint() []byte {

@@ -1,0 +1,24 @@
+// Package export lets an audit log leave the system as a file that proves itself: streaming, in
+// JSON Lines or CSV, with a signed manifest beside it that says what was selected, by which index,
+// how many events, and under which signed tree (package tlog).
+//
+//	x, err := export.New(events, trees, log, "clinic.example.com/export", key, nil)
+//	manifest, err := x.Export(ctx, file, export.Request{Tenant: "clinic-17"})     // all of it
+//	verified, err := export.Verify(file, manifest, export.Keys{Export: …, Log: …}, nil)
+//
+// It protects against exports that are altered, cut short or put together later: whoever has
+// the two verifier keys checks a file without the database, and one without a filter is proven to
+// hold every event up to the end of a signed tree, none left out. Two exports that follow each other
+// (From is the To of the one before) are proven to be neighbours.
+//
+// What the host must still do:
+//   - let rbac decide who may export, after a step-up, and for which tenant;
+//   - keep the export's key apart from the database and from the key for checkpoints;
+//   - store manifest and file together; without a manifest a file is nothing;
+//   - encrypt what it keeps or sends: an export names patients by their opaque identifiers.
+//
+// Private values (addresses, typed reasons, recipients) leave as commitments only.
+//
+// Compatibility: before version 1 the Go API may change with an entry in the changelog. Lines,
+// columns and manifests do not break: what was signed once can be verified for ever.
+package export

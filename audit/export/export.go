@@ -1,0 +1,298 @@
+package export
+
+import (
+	"bufio"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/internal/signed"
+	"github.com/wardkit/wardkit/audit/tlog"
+)
+
+// Encoder writes events in one format. JSONLines and CSV are some.
+type Encoder interface {
+	// Name is the format's name in the manifest, for example "jsonl".
+	Name() string
+	// Begin appends what is before the first event.
+	Begin(dst []byte) []byte
+	// Append appends one event. It has its Index, Body and Leaf.
+	Append(dst []byte, e *audit.Entry) ([]byte, error)
+}
+
+// Request says what to export.
+type Request struct {
+	Tenant audit.Tenant
+	// Without a Filter: everything from this index on, up to the end of the signed tree; 0 is all.
+	// The next export begins at Manifest.To.
+	From int64
+	// Filter selects events, the newest first; not together with From.
+	Filter *Filter
+	// Encoder is the format; nil is JSONLines.
+	Encoder Encoder
+}
+
+// Options are what New can be told. The zero value is safe.
+type Options struct {
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Exporter exports logs. It is safe for concurrent use.
+type Exporter struct {
+	src    tlog.Source
+	trees  *tlog.Log
+	rec    audit.Recorder
+	signer *signed.Signer
+	now    func() time.Time
+}
+
+// New returns an Exporter of the events in src that trees cover. The recorder hears of every
+// export before its first byte. The origin names the exporter, for example
+// "clinic.example.com/export", and key, an Ed25519 key, signs its manifests; not the key for
+// checkpoints.
+func New(src tlog.Source, trees *tlog.Log, rec audit.Recorder, origin string, key crypto.Signer, o *Options) (*Exporter, error) {
+	var problems []error
+	if src == nil || trees == nil || rec == nil {
+		problems = append(problems, errors.New("no source, no trees or no recorder"))
+	}
+	s, err := signed.New(origin, key)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	if err == nil && trees != nil && s.VerifierKey() == trees.VerifierKey() {
+		problems = append(problems, errors.New("the exporter needs a key or an origin of its own"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	x := &Exporter{src, trees, rec, s, time.Now}
+	if o != nil && o.Now != nil {
+		x.now = o.Now
+	}
+	return x, nil
+}
+
+// VerifierKey returns what manifests are checked with.
+func (x *Exporter) VerifierKey() string { return x.signer.VerifierKey() }
+
+// Export writes the events to w and returns the signed manifest, which goes beside them. That the
+// actor in ctx exports is recorded, durably, before the first byte (audit.ActionExportCreated;
+// its object is the export, type "audit_export"). Private values leave as commitments.
+//
+// An export without a filter holds every event from Request.From to the end of the latest signed
+// tree, and its manifest proves it; events that are not covered yet are in the next one. If the
+// events are not those that were signed, there is no manifest and the error is tlog.ErrTampered.
+//
+// Errors: ErrRequest; tlog.ErrUncovered if there is nothing from that index on; ErrWrite;
+// ErrUnavailable; tlog.ErrTampered. Without a manifest what was written is nothing.
+func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest []byte, err error) {
+	if r.Encoder == nil {
+		r.Encoder = JSONLines{}
+	}
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	proof, err := x.trees.Range(ctx, r.Tenant, r.From)
+	if err != nil {
+		return nil, err
+	}
+	now := x.now().UTC().Truncate(time.Microsecond)
+	m := Manifest{
+		Origin: x.signer.Name(), ID: audit.NewID(now), Format: r.Encoder.Name(), Made: now, Tenant: r.Tenant,
+		From: r.From, To: proof.Head.Size, Filter: r.Filter,
+		Left: proof.Left, Head: proof.Head, Path: proof.Path, Checkpoint: proof.Checkpoint,
+	}
+	if err := x.record(ctx, &m); err != nil {
+		return nil, err
+	}
+	out := newOutput(w, r.Encoder)
+	if r.Filter == nil {
+		err = x.all(ctx, out, r, proof)
+	} else {
+		err = x.some(ctx, out, r, proof.Head.Size)
+	}
+	if err == nil {
+		err = out.flush()
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.Count, m.Bytes = out.count, out.bytes
+	out.file.Sum(m.SHA256[:0])
+	out.leaves.Sum(m.Leaves[:0])
+	return sign(x.signer, &m)
+}
+
+func (r *Request) validate() error {
+	switch f := r.Filter; {
+	case r.Tenant == "" || r.From < 0 || r.Filter != nil && r.From != 0:
+		return ErrRequest
+	case f != nil && (f.ResourceID != "" && f.ResourceType == "" || !f.End.IsZero() && f.End.Before(f.Start)):
+		return ErrRequest
+	case f != nil && max(len(f.Actors), len(f.Actions), len(f.Outcomes)) > audit.MaxValues:
+		return ErrRequest
+	}
+	return nil
+}
+
+// record tells the log who exports what.
+func (x *Exporter) record(ctx context.Context, m *Manifest) error {
+	detail := map[string]string{"format": m.Format, "from": strconv.FormatInt(m.From, 10), "to": strconv.FormatInt(m.To, 10)}
+	e := audit.Event{
+		Tenant: m.Tenant, Action: audit.ActionExportCreated, Verb: audit.Execute,
+		Objects: []audit.Object{{Type: "audit_export", ID: m.ID}}, Detail: detail,
+	}
+	if m.Filter != nil {
+		text, err := json.Marshal(m.Filter)
+		if err != nil {
+			return unavailable("recording an export", err)
+		}
+		sum := sha256.Sum256(text)
+		detail["filter"] = hex.EncodeToString(sum[:])
+		if m.Filter.Patient != "" {
+			e.Patients = []audit.Patient{m.Filter.Patient}
+		}
+	}
+	if actor, ok := audit.ActorFrom(ctx); ok {
+		e.Actor = actor
+	}
+	if err := x.rec.Record(ctx, e); err != nil {
+		return unavailable("recording an export", err)
+	}
+	return nil
+}
+
+// chunk is how many events are read at a time.
+const chunk = 1024
+
+// all writes everything from an index on, and compares it with the tree.
+func (x *Exporter) all(ctx context.Context, out *output, r Request, proof tlog.Range) error {
+	peaks, err := proof.Peaks()
+	if err != nil {
+		return err
+	}
+	list := make([]audit.Entry, 0, chunk)
+	for from := r.From; from < proof.Head.Size; from += chunk {
+		to := min(from+chunk, proof.Head.Size)
+		list = list[:0]
+		for e, err := range x.src.List(ctx, audit.Filter{Tenant: r.Tenant}, to, int(to-from)) {
+			if err != nil {
+				return readError(err)
+			}
+			list = append(list, e)
+		}
+		slices.Reverse(list)
+		if int64(len(list)) != to-from {
+			return tlog.ErrMissing
+		}
+		for i := range list {
+			if list[i].Index != from+int64(i) || audit.Leaf(list[i].Body) != list[i].Leaf {
+				return tlog.ErrAltered
+			}
+			peaks.Push(list[i].Leaf)
+			if err := out.add(&list[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if peaks.Root() != proof.Head.Root {
+		return tlog.ErrAltered
+	}
+	return nil
+}
+
+// some writes what a filter selects.
+func (x *Exporter) some(ctx context.Context, out *output, r Request, below int64) error {
+	for e, err := range x.src.List(ctx, r.Filter.store(r.Tenant), below, math.MaxInt) {
+		if err != nil {
+			return readError(err)
+		}
+		if e.Index < 0 || e.Index >= below || audit.Leaf(e.Body) != e.Leaf {
+			return tlog.ErrAltered
+		}
+		below = e.Index
+		if err := out.add(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readError(err error) error {
+	if errors.Is(err, audit.ErrDamaged) {
+		return tlog.ErrAltered
+	}
+	return unavailable("reading events", err)
+}
+
+// output writes and sums up.
+type output struct {
+	w            *bufio.Writer
+	encoder      Encoder
+	line         []byte
+	count, bytes int64
+	file, leaves hash.Hash
+	begun        bool
+}
+
+func newOutput(w io.Writer, e Encoder) *output {
+	return &output{w: bufio.NewWriterSize(w, 64<<10), encoder: e, file: sha256.New(), leaves: sha256.New()}
+}
+
+func (o *output) add(e *audit.Entry) error {
+	if err := o.begin(); err != nil {
+		return err
+	}
+	line, err := o.encoder.Append(o.line[:0], e)
+	if err != nil {
+		return tlog.ErrAltered
+	}
+	o.line = line
+	o.count++
+	var key [8 + 32]byte
+	binary.BigEndian.PutUint64(key[:8], uint64(e.Index))
+	copy(key[8:], e.Leaf[:])
+	o.leaves.Write(key[:])
+	return o.write(line)
+}
+
+// begin writes what is before the first event, once.
+func (o *output) begin() error {
+	if o.begun {
+		return nil
+	}
+	o.begun = true
+	return o.write(o.encoder.Begin(nil))
+}
+
+func (o *output) write(b []byte) error {
+	o.bytes += int64(len(b))
+	o.file.Write(b)
+	if _, err := o.w.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrWrite, err)
+	}
+	return nil
+}
+
+func (o *output) flush() error {
+	if err := o.begin(); err != nil {
+		return err
+	}
+	if err := o.w.Flush(); err != nil {
+		return fmt.Errorf("%w: %w", ErrWrite, err)
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package export_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/export"
+	"github.com/wardkit/wardkit/audit/tlog"
+)
+
+// sign signs any text with the exporter's key.
+func sign(t testing.TB, text string) []byte {
+	t.Helper()
+	vkey, err := note.NewEd25519VerifierKey("clinic.example.com/export", []byte(key("export"))[32:])
+	require.NoError(t, err)
+	name := strings.Join(strings.Split(vkey, "+")[:2], "+")
+	s, err := note.NewSigner("PRIVATE+KEY+" + name + "+" + base64.StdEncoding.EncodeToString(append([]byte{1}, key("export").Seed()...)))
+	require.NoError(t, err)
+	signed, err := note.Sign(&note.Note{Text: text}, s)
+	require.NoError(t, err)
+	return signed
+}
+
+func resign(t testing.TB, m *export.Manifest) []byte {
+	t.Helper()
+	text, err := json.Marshal(m)
+	require.NoError(t, err)
+	return sign(t, "wardkit export v1\n"+string(text)+"\n")
+}
+
+// sums makes a manifest's sums those of a file, as a liar would.
+func sums(m *export.Manifest, file []byte) {
+	m.Bytes, m.SHA256 = int64(len(file)), sha256.Sum256(file)
+	h := sha256.New()
+	lines := bufio.NewScanner(bytes.NewReader(file))
+	m.Count = 0
+	for lines.Scan() {
+		index, body, _ := strings.Cut(strings.TrimPrefix(lines.Text(), `{"index":`), `,"event":`)
+		n, _ := strconv.ParseUint(index, 10, 64)
+		leaf := audit.Leaf([]byte(strings.TrimSuffix(body, "}")))
+		h.Write(append(binary.BigEndian.AppendUint64(nil, n), leaf[:]...))
+		m.Count++
+	}
+	m.Leaves = tlog.Hash(h.Sum(nil))
+}
