@@ -26,9 +26,6 @@ func (f *Factors) BeginText(ctx context.Context, t audit.Tenant, person audit.Ac
 	if err != nil {
 		return time.Time{}, err
 	}
-	if !phone.in(f.o.Texts.Regions) {
-		return time.Time{}, f.refusedText(ctx, Number{Tenant: t, Person: person}, "region", ErrRegion)
-	}
 	was, err := f.read(ctx, t, person)
 	if err == nil {
 		err = f.admit(ctx, was, f.now())

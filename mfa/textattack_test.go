@@ -269,6 +269,14 @@ func TestAttackMovedTextCodes(t *testing.T) {
 	ok, err := w.ConfirmText(w.anew(t.Context(), lin), clinic, lin, lins)
 	require.ErrorIs(t, err, mfa.ErrUnavailable, "for signing in, not for confirming")
 	require.False(t, ok)
+	w.textPasses(t, diaz, mallorys)
+	unproven := w.beginText(t, diaz, "+12125550188")
+	n := w.numberRow(t, diaz)
+	put := n
+	put.Enrols = false
+	require.NoError(t, w.store.ApplyNumber(t.Context(), mfa.NumberChange{Was: n.Ref(), Version: n.Version, Put: &put}))
+	_, err = w.VerifyText(t.Context(), clinic, diaz, unproven)
+	require.ErrorIs(t, err, mfa.ErrUnavailable, "for confirming, not for signing in")
 	plant(func(n *mfa.Number) { n.Phone = attacker.Phone })
 	refused("to another number", lins)
 	failed, found := w.rec.Last(mfa.ActionTextFailed)
@@ -339,4 +347,60 @@ func TestTextKeysOutOfReach(t *testing.T) {
 	require.Nil(t, methods)
 	require.Equal(t, 2, w.carrier.count())
 	require.Equal(t, n, w.numberRow(t, lin))
+}
+
+// between is a store that does something else between a try and what follows it.
+type between struct {
+	mfa.Store
+	once func()
+}
+
+func (b *between) TryText(ctx context.Context, r mfa.Ref, code string, tries, failures int, now time.Time) (int, error) {
+	n, err := b.Store.TryText(ctx, r, code, tries, failures, now)
+	if b.once != nil {
+		b.once()
+		b.once = nil
+	}
+	return n, err
+}
+
+// A right code of a number that was locked, replaced by another code, or ended between the try
+// and the write confirms nothing and passes nothing.
+func TestAttackOvertakenTextCodes(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(n *mfa.Number){
+		"locked":       func(n *mfa.Number) { n.Locked = start },
+		"another code": func(n *mfa.Number) { n.CodeID = "c-other" },
+		"burnt":        func(n *mfa.Number) { n.CodeID, n.Code = "", nil },
+	} {
+		for _, enrols := range []bool{true, false} {
+			store := &between{Store: mfa.NewMemory()}
+			w := newTexting(t, store, nil)
+			w.number(t, lin, linsNumber)
+			code := ""
+			if enrols {
+				code = w.beginText(t, lin, "+12125550188")
+			} else {
+				code = w.send(t, lin)
+			}
+			store.once = func() {
+				n := w.numberRow(t, lin)
+				put := n
+				edit(&put)
+				require.NoError(t, store.ApplyNumber(t.Context(), mfa.NumberChange{Was: n.Ref(), Version: n.Version, Put: &put}))
+			}
+			if enrols {
+				ok, err := w.ConfirmText(w.anew(t.Context(), lin), clinic, lin, code)
+				require.False(t, ok, name)
+				require.NoError(t, err, name)
+			} else {
+				methods, err := w.VerifyText(t.Context(), clinic, lin, code)
+				require.Nil(t, methods, name)
+				require.Equal(t, name == "locked", errors.Is(err, mfa.ErrTextLocked), name)
+			}
+			hint, err := w.TextHint(t.Context(), clinic, lin)
+			require.NoError(t, err)
+			require.Equal(t, "•• 23", hint, name)
+		}
+	}
 }

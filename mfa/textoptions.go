@@ -112,8 +112,11 @@ func (o *TextOptions) withDefaults() (*TextOptions, error) {
 	}
 	d.Regions = slices.Clone(d.Regions)
 	for _, b := range []struct{ have, preset *TextBudget }{
-		{&d.Person, &TextBudget{5, 20}}, {&d.Number, &TextBudget{5, 20}}, {&d.Prefix, &TextBudget{200, 1000}},
-		{&d.Tenant, &TextBudget{500, 2500}}, {&d.All, &TextBudget{5000, 25000}},
+		{&d.Person, &TextBudget{5, 20}},
+		{&d.Number, &TextBudget{5, 20}},
+		{&d.Prefix, &TextBudget{200, 1000}},
+		{&d.Tenant, &TextBudget{500, 2500}},
+		{&d.All, &TextBudget{5000, 25000}},
 	} {
 		*b.have = TextBudget{cmp.Or(b.have.Hour, b.preset.Hour), cmp.Or(b.have.Day, b.preset.Day)}
 	}
