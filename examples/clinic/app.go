@@ -18,6 +18,8 @@ import (
 	"github.com/wardkit/wardkit/audit/auditsql"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/authn/authnsql"
+	"github.com/wardkit/wardkit/authn/machine"
+	"github.com/wardkit/wardkit/authn/machine/machinesql"
 	"github.com/wardkit/wardkit/examples/seats"
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/mfa/mfasql"
@@ -41,6 +43,7 @@ type app struct {
 	sessions *session.Manager
 	factors  *mfa.Factors
 	people   *authn.Manager
+	machines *machine.Manager
 	access   *rbac.Authorizer
 
 	patients *patients
@@ -68,6 +71,7 @@ type stores struct {
 	session *sessionsql.Store
 	mfa     *mfasql.Store
 	authn   *authnsql.Store
+	machine *machinesql.Store
 	rbac    *rbacsql.Store
 }
 
@@ -172,7 +176,10 @@ func (a *app) wire(s *stores) (err error) {
 	if err != nil {
 		return err
 	}
-	return a.wirePeople(s)
+	if err := a.wirePeople(s); err != nil {
+		return err
+	}
+	return a.wireMachines(s)
 }
 
 // clinicName is what devices call the clinic.
@@ -202,6 +209,7 @@ func (a *app) wirePeople(s *stores) (err error) {
 	}
 	o := &authn.Options{
 		Admission: admission{seats.Seats{Access: a.access, Grants: a.grants}}, Context: []string{"harbor", "clinic"}, Logger: a.logger,
+		Also: []authn.Ender{programs{a}},
 	}
 	if a.passkeys {
 		o.Passkeys = a.factors
@@ -233,6 +241,7 @@ func (d *database) stores() (*stores, error) {
 		session: pick(d, sessionsql.SQLite, sessionsql.Postgres, &err),
 		mfa:     pick(d, mfasql.SQLite, mfasql.Postgres, &err),
 		authn:   pick(d, authnsql.SQLite, authnsql.Postgres, &err),
+		machine: pick(d, machinesql.SQLite, machinesql.Postgres, &err),
 		rbac:    pick(d, rbacsql.SQLite, rbacsql.Postgres, &err),
 	}
 	return s, err
@@ -241,7 +250,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.session, s.mfa, s.authn, s.rbac} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.session, s.mfa, s.authn, s.machine, s.rbac} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -282,6 +291,7 @@ func (a *app) background(ctx context.Context) error {
 	group.Go(func() error { return a.people.Run(delivering) })
 	group.Go(func() error { return a.factors.Run(delivering) })
 	group.Go(func() error { return a.sessions.Run(delivering) })
+	group.Go(func() error { return a.machines.Run(delivering) })
 	group.Go(func() error { return a.renewals.rotator.Run(delivering) })
 	group.Go(func() error { return a.renewals.run(delivering) })
 	err := group.Wait()

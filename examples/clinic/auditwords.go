@@ -25,6 +25,7 @@ func actionWords() []optionGroup {
 		{"Roles", roleEventWords()},
 		{"Team and audit", auditWords()},
 		{"Signing in", signInWords()},
+		{"Programs and agents", machineWords()},
 		{"Second factors", slices.Concat(factorWords(), factorUseWords())},
 		{"The system itself", systemWords()},
 	}
@@ -274,6 +275,10 @@ func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
 		return "not signed in"
 	case audit.KindSystem:
 		return "the clinic's server"
+	case audit.KindService:
+		return "a program"
+	case audit.KindAgent:
+		return "an AI agent for " + whoText(audit.Actor{ID: actor.OnBehalfOf}, team)
 	}
 	return string(actor.ID)
 }

@@ -75,6 +75,6 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), careTeamActions(), []rbac.AnyAction{memberReset})
+	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), careTeamActions(), []rbac.AnyAction{memberReset})
 	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self}})
 }

@@ -129,6 +129,7 @@ func (a *app) settingsPage(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		{"/settings/accounts", "Accounts", "Codes from a phone, approval, and when unused accounts are locked", ""},
 		{"/settings/network", "Networks", "From where people may sign in and work", ""},
 		{"/settings/banner", "Banner", "Words that everybody confirms before going on", ""},
+		{"/programs", "API keys and agents", "Programs that use the clinic’s data, and for whom", ""},
 		{"/settings/keys", "Keys of the records", "Renew the keys under which records are locked", ""},
 	}
 	a.render(w, r, http.StatusOK, "settings", view{Title: "Settings", Data: struct{ Tiles []tile }{tiles}})

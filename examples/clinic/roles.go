@@ -87,6 +87,9 @@ func (a *app) holders(ctx context.Context) (map[rbac.RoleName][]link, error) {
 			return nil, err
 		}
 		l := link{"/team/" + string(g.Person) + "/rights", nameOf(g.Person, team)}
+		if g.Role == rbac.AIAgent || g.Role == rbac.ServiceAccount {
+			l = link{"/programs", "API keys and agents"}
+		}
 		if !slices.Contains(all[g.Role], l) {
 			all[g.Role] = append(all[g.Role], l)
 		}
@@ -133,4 +136,4 @@ func (a *app) grantable(ctx context.Context) ([]rbac.Role, error) {
 }
 
 // forPatients reports whether a role is no role of the team.
-func forPatients(r rbac.Role) bool { return r.Kind == audit.KindPatient }
+func forPatients(r rbac.Role) bool { return r.Kind != audit.KindStaff }

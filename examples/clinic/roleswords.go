@@ -87,6 +87,10 @@ func roleWords(name rbac.RoleName) string {
 		return "Looks after the patients in care and adds to their notes."
 	case rbac.Finance:
 		return "Bills and follows claims. Reads nothing clinical."
+	case rbac.AIAgent:
+		return "An AI agent. It acts for somebody and never does more than they may, nor more than it was made for."
+	case rbac.ServiceAccount:
+		return "A program with a key, which does no more than it was made for."
 	case rbac.FrontDesk:
 		return "Registers patients and hands in papers. Reads nothing clinical."
 	case rbac.PatientRole:

@@ -44,7 +44,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		rt.enterAll()
 		rt.fill = map[string]string{
 			"patient": strings.TrimPrefix(rt.who["therapist"].patient(demoPatient(0).Email), "/patients/"),
-			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "token": "nobodys", "file": "clinic.css", "$": "",
+			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "key": "nobodys", "token": "nobodys", "file": "clinic.css", "$": "",
 			"step":  "nothing",
 			"event": rt.who["admin"].get("/audit").links(eventLink)[0],
 		}

@@ -113,6 +113,10 @@ func doneText(code string) string {
 		"start-again":        "That took too long. Please start again.",
 		"network":            "The networks are saved. They hold from now on, for everybody.",
 		"banner":             "The banner is saved. Everybody reads it at the next sign-in.",
+		"key-revoked":        "The key is revoked. It stopped working at once, on every server.",
+		"program-suspended":  "It is suspended. It stopped working at once.",
+		"program-resumed":    "It is let in again.",
+		"program-removed":    "It is removed. It stopped working at once, and stays in the audit.",
 		"accounts":           "The rules for accounts are saved. They hold from now on, for everybody.",
 	}[code]
 }

@@ -23,7 +23,11 @@ func (a *app) routes() (http.Handler, error) {
 	if err := mux.Err(); err != nil {
 		return nil, err
 	}
-	hold, err := audithttp.Hold(a.log, a.guard(a.sessions.Handler(mux)), &audithttp.Options{Logger: a.logger})
+	api, err := a.api()
+	if err != nil {
+		return nil, err
+	}
+	hold, err := audithttp.Hold(a.log, a.guard(split(api, a.sessions.Handler(mux))), &audithttp.Options{Logger: a.logger})
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +48,7 @@ func (a *app) mux() *rbac.Mux {
 	a.adminRoutes(mux)
 	a.roleRoutes(mux)
 	a.paperRoutes(mux)
+	a.machineRoutes(mux)
 	return mux
 }
 
