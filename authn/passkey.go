@@ -166,6 +166,12 @@ func (m *Manager) admitOffer(ctx context.Context, t audit.Tenant, c Client) erro
 	return m.spend(ctx, t, c, "offer:tenant", m.o.TenantTries, CodeBudget)
 }
 
+// admitOwn counts what makes a ticket for somebody signed in, in a window of theirs: who floods the
+// offers of everybody keeps nobody from it.
+func (m *Manager) admitOwn(ctx context.Context, s subject, c Client) error {
+	return m.spend(ctx, s.tenant, c, "own:"+string(s.id), m.o.AddressTries, CodeThrottled)
+}
+
 // answerPasskey signs in whoever the passkey belongs to. The account is read before the response is
 // checked, so that a change in between ends the sign-in. Whatever is wrong, the answer is the same.
 func (m *Manager) answerPasskey(ctx context.Context, st ticketState, a Answer, c Client) (Step, error) {

@@ -489,6 +489,17 @@ func TestOffersFindAnEnd(t *testing.T) {
 	require.NoError(t, err, "tries are counted apart")
 	_, err = h.m.OfferPasskey(t.Context(), clinic, known)
 	require.NoError(t, err, "a known browser")
+	own := h.proving(p, audit.AAL2, "s1")
+	for i := range 21 {
+		begin := func() (authn.Step, error) { return h.m.BeginPasskey(own, home) }
+		if i%2 == 0 {
+			begin = func() (authn.Step, error) { return h.m.BeginProof(own, authn.Answer{}, home) }
+		}
+		if _, err = begin(); i < 20 {
+			require.NoError(t, err, "who is signed in draws on nobody's offers")
+		}
+	}
+	require.ErrorIs(t, err, authn.ErrThrottled, "and finds an end too")
 
 	h.clock.Advance(5 * time.Minute)
 	o, err := h.m.OfferPasskey(t.Context(), clinic, known)

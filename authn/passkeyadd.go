@@ -27,7 +27,7 @@ func (m *Manager) BeginPasskey(ctx context.Context, c Client) (_ Step, err error
 	if age := m.now().Sub(a.AuthTime); age > freshFor || age < -freshFor {
 		return Step{}, ErrProof
 	}
-	if err := m.admitOffer(ctx, s.tenant, c); err != nil {
+	if err := m.admitOwn(ctx, s, c); err != nil {
 		return Step{}, err
 	}
 	asked, err := m.passkeyToMake(ctx, s.account.Person)

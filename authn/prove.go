@@ -62,7 +62,7 @@ func (m *Manager) BeginProof(ctx context.Context, a Answer, c Client) (_ Step, e
 	if a.sends() && !slices.Contains(now.factors(), FactorText) {
 		return Step{}, ErrNoFactor
 	}
-	if err := m.admitOffer(ctx, s.tenant, c); err != nil {
+	if err := m.admitOwn(ctx, s, c); err != nil {
 		return Step{}, err
 	}
 	actor, _ := audit.ActorFrom(ctx)
