@@ -24,6 +24,16 @@
 //	person, err = factors.PasskeyOwner(ctx, tenant, response)
 //	proof, err = factors.VerifyPasskey(ctx, tenant, person, state, response) // no ID: not accepted
 //
+// Codes by text message need Options.Texts. They go to a number that the person confirmed: six
+// digits for five minutes, five tries, one at a time, within budgets that toll fraud runs into.
+// The telephone network is a restricted authenticator (section 3.2.9): offer another beside it,
+// and say why (NoticeRestricted).
+//
+//	again, err := factors.BeginText(ctx, tenant, person, "+1 415 555 0123") // signed in, proven anew
+//	ok, err = factors.ConfirmText(ctx, tenant, person, "123456")
+//	again, err = factors.SendText(ctx, tenant, person)
+//	methods, err = factors.VerifyText(ctx, tenant, person, "654321") // ["sms"], or nil: wrong
+//
 // A person's factors of all kinds hang together. The first is set up in guided set-up, by whoever
 // proved the password; a further one only by the person themselves, signed in, who proved one of
 // them within the last 15 minutes. The last that can be used is not removed where one is required.

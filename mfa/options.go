@@ -17,8 +17,9 @@ type Sessions interface {
 // Notices tells a person what happened to their second factor: by mail, text or push. The
 // message carries no address and no words; the host knows the address of m.Person and the
 // words for m.Topic, which is ActionEnrolled, ActionDisabled, ActionReset, ActionReplaced,
-// ActionLocked, ActionCodesIssued, ActionRecovered, ActionPasskeyAdded, ActionPasskeyRemoved or
-// ActionPasskeyCloned.
+// ActionLocked, ActionCodesIssued, ActionRecovered, ActionPasskeyAdded, ActionPasskeyRemoved,
+// ActionPasskeyCloned, ActionTextAdded, ActionTextReplaced, ActionTextRemoved or
+// ActionTextLocked.
 // The same message may come twice and has the same m.ID then.
 type Notices interface {
 	Notify(ctx context.Context, m audit.Message) error
@@ -43,7 +44,8 @@ type Options struct {
 	// methods about them return ErrNoPasskeys. Turn it on once every server runs a release that
 	// knows it, and off whenever you like: who has only a passkey counts as enrolled all the same.
 	WebAuthn WebAuthn
-	// Texts is how codes are sent by text message. Nil: none are.
+	// Texts is how codes are sent by text message. Nil: none are. Turn it on once every server runs
+	// a release that knows it, and off whenever you like, as with WebAuthn.
 	Texts *TextOptions
 	// MaxFailures is how many consecutive wrong codes disable an authenticator, 1 to 100.
 	// 0: 100. Slowing guesses down is the job of whoever calls Verify.
