@@ -28,6 +28,9 @@ const (
 	origin              = "clinic.example.com/audit"
 )
 
+// bg is for what must not end with a test's context.
+var bg = context.Background()
+
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // key is a key for checkpoints; the same for the same seed.

@@ -34,31 +34,71 @@ type Progress struct {
 	Done, Many int64        // events read, of so many
 }
 
-// Verify reads the whole log and compares it with what was signed: each event's bytes with its
-// tenant's tree, at every size that was ever signed; the trees with the root log; the root log
-// with the latest checkpoint; and that with an old one, which whoever verifies has kept outside
-// the database, nil if there is none. Nothing that the database says about itself is trusted.
+// VerifyOptions are what Verify can be told.
+type VerifyOptions struct {
+	// Progress is called now and then.
+	Progress func(Progress)
+	// Since is where an earlier verification stopped: what it found whole is not read again, but
+	// the root log is compared with the checkpoint it had.
+	Since *Verified
+	// Save is given where this one has come to, every 100,000 events and at the end of each
+	// tenant that is whole; its error ends the verification.
+	Save func(Verified) error
+}
+
+// Verify reads the log and compares it with what was signed: each event's bytes with its tenant's
+// tree, at every size that was ever signed; the trees with the root log; the root log with the
+// latest checkpoint; and that with an old one, which whoever verifies has kept outside the
+// database, nil if there is none. Nothing that the database says about itself is trusted.
 //
 // What was changed is in the report and the error is ErrTampered, which wraps ErrRolledBack or
 // ErrRewritten where the log as a whole is another one; then the events are not read at all.
-// ErrCheckpoint for an old checkpoint of another log or key. Progress, if it is not nil, is
-// called now and then.
-func Verify(ctx context.Context, src Source, store Store, verifierKey string, old []byte, progress func(Progress)) (Report, error) {
-	v := &verification{src: src, store: store, progress: progress, heads: map[audit.Tenant]*line{}}
-	if v.progress == nil {
-		v.progress = func(Progress) {}
-	}
-	var err error
-	if v.report.Checkpoint, err = v.root(ctx, verifierKey, old); err != nil {
+// ErrCheckpoint for an old checkpoint of another log or key.
+func Verify(ctx context.Context, src Source, store Store, verifierKey string, old []byte, o *VerifyOptions) (Report, error) {
+	v, err := newVerification(ctx, src, store, verifierKey, old, o)
+	if err != nil {
 		return v.report, err
 	}
 	if err := v.tenants(ctx); err != nil {
 		return v.report, err
 	}
+	return v.report, v.found()
+}
+
+// newVerification compares the root log with the checkpoints.
+func newVerification(ctx context.Context, src Source, store Store, verifierKey string, old []byte, o *VerifyOptions) (*verification, error) {
+	v := &verification{src: src, store: store, heads: map[audit.Tenant]*line{}, done: map[audit.Tenant]*Peaks{}}
+	if o != nil {
+		v.o = *o
+	}
+	if v.o.Progress == nil {
+		v.o.Progress = func(Progress) {}
+	}
+	var kept []Checkpoint
+	for _, note := range [][]byte{old, v.o.Since.note()} {
+		if note == nil {
+			continue
+		}
+		c, err := OpenCheckpoint(note, verifierKey)
+		if err != nil {
+			return v, err
+		}
+		kept = append(kept, c)
+	}
+	if err := v.since(); err != nil {
+		return v, err
+	}
+	var err error
+	v.report.Checkpoint, err = v.root(ctx, verifierKey, kept)
+	return v, err
+}
+
+// found is what was found, as an error.
+func (v *verification) found() (err error) {
 	for _, f := range v.report.Findings {
 		err = errors.Join(err, f.Err)
 	}
-	return v.report, err
+	return err
 }
 
 // line is what the root log says of one tenant.
@@ -72,30 +112,30 @@ func (l *line) add(h Head) {
 }
 
 type verification struct {
-	src      Source
-	store    Store
-	progress func(Progress)
-	heads    map[audit.Tenant]*line
-	report   Report
-	many     int64
+	src    Source
+	store  Store
+	o      VerifyOptions
+	note   []byte // the latest checkpoint
+	heads  map[audit.Tenant]*line
+	done   map[audit.Tenant]*Peaks // what is whole
+	report Report
+	many   int64
+	saved  int64 // events read when Save was called last
+
+	damaged bool // of the tenant that is read
 }
 
 // root checks the root log, and returns the checkpoint over it.
-func (v *verification) root(ctx context.Context, key string, old []byte) (Checkpoint, error) {
-	var kept Checkpoint
-	if old != nil {
-		var err error
-		if kept, err = OpenCheckpoint(old, key); err != nil {
-			return Checkpoint{}, err
-		}
-	}
+func (v *verification) root(ctx context.Context, key string, kept []Checkpoint) (Checkpoint, error) {
 	latest, err := v.store.Latest(ctx)
 	if err != nil {
 		return Checkpoint{}, unavailable("reading the checkpoint", err)
 	}
 	if latest.Note == nil && latest.Size == 0 {
-		if kept.Size > 0 {
-			return Checkpoint{}, ErrRolledBack
+		for _, c := range kept {
+			if c.Size > 0 {
+				return Checkpoint{}, ErrRolledBack
+			}
 		}
 		return Checkpoint{}, v.nothing(ctx)
 	}
@@ -103,8 +143,11 @@ func (v *verification) root(ctx context.Context, key string, old []byte) (Checkp
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: the stored checkpoint is not signed with this key", ErrRewritten)
 	}
-	if to.Size < kept.Size {
-		return to, ErrRolledBack
+	v.note = latest.Note
+	for _, c := range kept {
+		if to.Size < c.Size {
+			return to, ErrRolledBack
+		}
 	}
 	return to, v.entries(ctx, to, kept)
 }
@@ -120,8 +163,8 @@ func (v *verification) nothing(ctx context.Context) error {
 	return nil
 }
 
-// entries reads the root log and compares it with both checkpoints.
-func (v *verification) entries(ctx context.Context, to, kept Checkpoint) error {
+// entries reads the root log and compares it with all checkpoints.
+func (v *verification) entries(ctx context.Context, to Checkpoint, kept []Checkpoint) error {
 	s := &side{}
 	for h, err := range v.store.Heads(ctx, 0) {
 		if err != nil {
@@ -140,8 +183,8 @@ func (v *verification) entries(ctx context.Context, to, kept Checkpoint) error {
 		}
 		of.add(h)
 		s.push(h.leaf(), nil)
-		if s.size == kept.Size && Hash(s.root()) != kept.Root {
-			return ErrRewritten
+		if err := fits(s, kept); err != nil {
+			return err
 		}
 	}
 	if s.size != to.Size || Hash(s.root()) != to.Root {
@@ -163,6 +206,9 @@ func (v *verification) tenants(ctx context.Context) error {
 	for t, of := range v.heads {
 		all = append(all, t)
 		v.many += of.last.Size
+		if p := v.done[t]; p != nil {
+			v.many -= p.Size()
+		}
 	}
 	for t, size := range sizes {
 		if of := v.heads[t]; of == nil {
@@ -184,11 +230,19 @@ func (v *verification) tenants(ctx context.Context) error {
 // tenant checks one tenant's events against each of its heads.
 func (v *verification) tenant(ctx context.Context, t audit.Tenant, size int64) error {
 	of, again := v.heads[t], &line{}
+	v.damaged = false
 	if size < of.last.Size {
 		v.find(t, ErrMissing, size, of.last.Size)
 		return nil
 	}
-	s := &side{}
+	p := v.done[t]
+	if p == nil {
+		p = &Peaks{}
+	}
+	if p.Size() > of.last.Size {
+		v.find(t, ErrRewritten, 0, of.last.Size)
+		return nil
+	}
 	for h, err := range v.store.HeadsOf(ctx, t, 0) {
 		if err != nil {
 			return unavailable("reading the root log", err)
@@ -197,22 +251,34 @@ func (v *verification) tenant(ctx context.Context, t audit.Tenant, size int64) e
 			break
 		}
 		again.add(h)
-		before := s.clone()
-		damaged, err := v.read(ctx, t, s, h.Size)
+		if h.Size < p.Size() {
+			continue // compared before
+		}
+		before := p.Size()
+		damaged, err := v.read(ctx, t, p, h.Size)
 		if err != nil {
 			return err
 		}
-		if Hash(s.root()) != h.Root {
+		if p.Root() != h.Root {
 			if !damaged {
 				return v.narrow(ctx, t, before, h)
 			}
 			return nil
 		}
+		if v.damaged = v.damaged || damaged; !v.damaged {
+			if err := v.save(t, p, false); err != nil {
+				return err
+			}
+		}
 	}
 	if again.sum != of.sum {
 		v.find(t, ErrRewritten, 0, of.last.Size)
+		return nil
 	}
-	return nil
+	if v.damaged {
+		return nil
+	}
+	return v.save(t, p, true)
 }
 
 func (v *verification) find(t audit.Tenant, err error, from, to int64) {
@@ -224,18 +290,18 @@ const bodyChunk = 1024
 
 // read goes on with a tenant's tree from the events' bytes. It reports whether some of them
 // could not be used; they are findings already.
-func (v *verification) read(ctx context.Context, t audit.Tenant, s *side, to int64) (damaged bool, err error) {
-	for s.size < to {
-		end := min(s.size+bodyChunk, to)
-		leaves, bad, err := v.leaves(ctx, t, s.size, end)
+func (v *verification) read(ctx context.Context, t audit.Tenant, p *Peaks, to int64) (damaged bool, err error) {
+	for p.Size() < to {
+		end := min(p.Size()+bodyChunk, to)
+		leaves, bad, err := v.leaves(ctx, t, p.Size(), end)
 		if err != nil {
 			return damaged, err
 		}
 		damaged = damaged || bad
 		for _, h := range leaves {
-			s.push(h, nil)
+			p.Push(h)
 		}
-		v.progress(Progress{t, v.report.Events, v.many})
+		v.o.Progress(Progress{t, v.report.Events, v.many})
 	}
 	return damaged, nil
 }
@@ -289,8 +355,8 @@ func (v *verification) search(ctx context.Context, t audit.Tenant, from, to int6
 
 // narrow finds out which 256 events are not those that a head covers, from the hashes that the
 // head proves; if these were changed too, it is somewhere since the head before.
-func (v *verification) narrow(ctx context.Context, t audit.Tenant, before *side, h Head) error {
-	from, to, read := before.size, h.Size, v.report.Events
+func (v *verification) narrow(ctx context.Context, t audit.Tenant, before int64, h Head) error {
+	from, to, read := before, h.Size, v.report.Events
 	defer func() { v.report.Events = read }() // they were read before
 	r := merkle.TileHashReader(merkle.Tree{N: h.Size, Hash: merkle.Hash(h.Root)}, &tiles{ctx: ctx, src: v.src, store: v.store, tenant: t})
 	for at := from / tileWidth * tileWidth; at+tileWidth <= to; at += tileWidth {
