@@ -321,3 +321,26 @@ func TestANumberIsNoUseWithoutTexts(t *testing.T) {
 	w.overwrite(t, head)
 	require.ErrorIs(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, w.keys(t, lin)[0].ID), mfa.ErrRequired)
 }
+
+// What is under way with an app that was never confirmed touches nobody's passkeys or codes.
+func TestAPendingAppBesideAPasskey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, mfa.NewMemory(), func(o *mfa.Options) { o.MaxFailures = 1 })
+	d := w.own(t, lin)
+	codes, _, err := w.IssueCodes(w.fresh(t, lin), clinic, lin, "")
+	require.NoError(t, err)
+	_, _, _, err = w.Replace(w.fresh(t, lin), clinic, lin, "", "lin@example.com")
+	require.ErrorIs(t, err, mfa.ErrNotEnrolled, "there is no app to replace")
+	key := w.beginAs(t, lin)
+	_, err = w.Confirm(w.fresh(t, lin), clinic, lin, w.wrong(t, key))
+	require.ErrorIs(t, err, mfa.ErrLocked)
+	w.refuses(t, lin, w.code(t, key, 0))
+	w.recovers(t, lin, codes.Reveal()[0])
+	w.works(t, lin, d)
+	key = w.beginAs(t, lin)
+	ok, err := w.Confirm(w.fresh(t, lin), clinic, lin, w.code(t, key, 0))
+	require.NoError(t, err)
+	require.True(t, ok)
+	w.recovers(t, lin, codes.Reveal()[1])
+	w.works(t, lin, d)
+}

@@ -60,7 +60,7 @@ func (f *Factors) IssueCodes(ctx context.Context, t audit.Tenant, person audit.A
 		return RecoveryCodes{}, false, err
 	}
 	err = f.change(ctx, t, person, func(was Credential, now time.Time) (Change, error) {
-		if was.ID != of.ID || !was.enrolled() { // ended since the proof
+		if was.ID != of.ID { // ended since the proof
 			return Change{}, ErrNotEnrolled
 		}
 		put := was
