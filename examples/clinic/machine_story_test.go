@@ -96,7 +96,7 @@ func TestProgramsStory(t *testing.T) {
 				field, value, says string
 			}{
 				{"name", "", "give it a name"}, {"days", "0", "in how many days"}, {"days", "366", "in how many days"},
-				{"kind", "agent", "for whom the agent acts"}, {"kind", "staff", "choose again"}, {"scope", "", "choose again"},
+				{"kind", "agent", "for whom the agent acts"}, {"kind", "staff", "choose what it is"}, {"scope", "", "choose again"},
 				{"scope", "note.read", "cannot read notes"}, {"scope", "roles.change", "choose again"},
 			} {
 				form := service("patient.read")
