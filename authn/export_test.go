@@ -49,22 +49,23 @@ func (m *Manager) Judge(p Password, least int, words ...string) error {
 	return err
 }
 
-// Occupy takes every place of the hasher's slots and n of its queue.
+// Occupy takes every place of the hasher's slots and n of its queue, as guests do.
 func (m *Manager) Occupy(n int) (leave func()) {
-	for range cap(m.hash.slots) {
+	hashing := cap(m.hash.slots)
+	for range hashing {
 		m.hash.slots <- struct{}{}
-		m.hash.inside <- struct{}{}
 	}
-	for range n {
+	for range hashing + n {
 		m.hash.inside <- struct{}{}
+		m.hash.guests <- struct{}{}
 	}
 	return func() {
-		for range cap(m.hash.slots) {
+		for range hashing {
 			<-m.hash.slots
-			<-m.hash.inside
 		}
-		for range n {
+		for range hashing + n {
 			<-m.hash.inside
+			<-m.hash.guests
 		}
 	}
 }

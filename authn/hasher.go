@@ -16,6 +16,7 @@ type hasher struct {
 	pepper  Pepper            // for new hashes
 	peppers map[string]Pepper // for stored ones, by id
 	inside  chan struct{}     // hashing or waiting
+	guests  chan struct{}     // those of them that may be anybody's; the rest is kept for known browsers
 	slots   chan struct{}     // hashing
 	decoy   phc
 }
@@ -25,6 +26,7 @@ func newHasher(o Options) *hasher {
 		scheme:  o.hashing(),
 		peppers: map[string]Pepper{},
 		inside:  make(chan struct{}, o.Hashers+o.Queue),
+		guests:  make(chan struct{}, o.Hashers+o.Queue-o.Queue/4),
 		slots:   make(chan struct{}, o.Hashers),
 		decoy:   decoy(o.hashing()),
 	}
@@ -41,26 +43,40 @@ func newHasher(o Options) *hasher {
 const perHash = 50 * time.Millisecond
 
 // enter waits for a slot. With a full queue it returns a *BusyError at once; if ctx ends
-// while waiting, ctx's error. Call leave when done.
-func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case h.inside <- struct{}{}:
-	default:
-		return nil, h.busy()
+// while waiting, ctx's error. Call leave when done. A guest is anybody who comes from no known
+// browser and has proven nothing yet: a flood of them leaves room for the others.
+func (h *hasher) enter(ctx context.Context, guest bool) (leave func(), err error) {
+	places := []chan struct{}{h.inside}
+	if guest {
+		places = append(places, h.guests)
+	}
+	for i, place := range places {
+		select {
+		case place <- struct{}{}:
+		default:
+			release(places[:i])
+			return nil, h.busy()
+		}
 	}
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots; <-h.inside }, nil
+		return func() { <-h.slots; release(places) }, nil
 	case <-ctx.Done():
-		<-h.inside
+		release(places)
 		return nil, ctx.Err()
+	}
+}
+
+func release(places []chan struct{}) {
+	for _, place := range places {
+		<-place
 	}
 }
 
 // room refuses early what enter would refuse, before anybody is looked up: a flood costs little more
 // than its budgets. Enter decides.
-func (h *hasher) room() error {
-	if len(h.inside) == cap(h.inside) {
+func (h *hasher) room(guest bool) error {
+	if len(h.inside) == cap(h.inside) || guest && len(h.guests) == cap(h.guests) {
 		return h.busy()
 	}
 	return nil

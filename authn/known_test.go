@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +258,35 @@ func TestConcurrentBudgets(t *testing.T) {
 		require.NoError(t, err)
 		run(t, nil, windows)
 	})
+}
+
+// A flood of strangers fills their part of the hashers' queue and no more: who comes from a known
+// browser gets in, and who does not is told to come back.
+func TestAFloodLeavesRoomForKnownBrowsers(t *testing.T) {
+	t.Parallel()
+	h, _, here := settled(t, nil, func(o *authn.Options) { o.Hashers, o.Queue = 1, 8 })
+	leave := h.m.Occupy(6)
+	_, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+	require.ErrorIs(t, err, authn.ErrBusy)
+	_, err = h.m.SignIn(t.Context(), clinic, "nobody@example.com", pw(good), here)
+	require.ErrorIs(t, err, authn.ErrBusy, "a cookie is good for its own person only")
+	done := make(chan error)
+	occupied := h.m.Waiting()
+	for range 2 {
+		go func() {
+			_, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), here)
+			done <- err
+		}()
+	}
+	for h.m.Waiting() < occupied+2 {
+		runtime.Gosched()
+	}
+	_, err = h.m.SignIn(t.Context(), clinic, ada, pw(good), here)
+	require.ErrorIs(t, err, authn.ErrBusy, "the kept places are not endless")
+	leave()
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
+	require.Zero(t, h.m.Waiting())
+	leave = h.m.Occupy(6) // every place was given back
+	leave()
 }

@@ -27,7 +27,7 @@ func (m *Manager) newPassword(ctx context.Context, now standing, pw Password) (s
 	if stolen {
 		return "", &PolicyError{Reason: Breached, Min: now.least(), Max: maxLength}
 	}
-	leave, err := m.hash.enter(ctx)
+	leave, err := m.hash.enter(ctx, false)
 	if err != nil {
 		return "", err
 	}

@@ -81,7 +81,9 @@ type Options struct {
 	// hash leaves 19 MiB of garbage: where little else is on the heap the collector runs once per
 	// hash, and with GOGC=400 once in four.
 	Hashers int
-	// Queue is how many more may wait before ErrBusy. Default 32 per hasher.
+	// Queue is how many more may wait before ErrBusy. A quarter of it is kept for known browsers and
+	// for who sets a new password, so that a flood of strangers keeps neither out. Default 32 per
+	// hasher.
 	Queue int
 	// InsecureArgon2 replaces the Argon2id parameters; for tests only.
 	InsecureArgon2 *Argon2

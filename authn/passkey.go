@@ -179,7 +179,7 @@ func (m *Manager) answerPasskey(ctx context.Context, st ticketState, a Answer, c
 	if m.o.Passkeys == nil {
 		return Step{}, exempted(ctx, "there are no passkeys", ErrPasswordFirst)
 	}
-	s, err := m.approach(ctx, t, c, func() (subject, error) { return m.ownerOf(ctx, t, st.Passkey, a.Passkey) })
+	s, err := m.approach(ctx, t, c, func(bool) (subject, error) { return m.ownerOf(ctx, t, st.Passkey, a.Passkey) })
 	if err != nil {
 		return Step{}, err
 	}

@@ -18,8 +18,8 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 	if m.joined {
 		return Step{}, ErrState
 	}
-	s, err := m.approach(ctx, t, c, func() (subject, error) {
-		if err := m.hash.room(); err != nil { // no use in looking anybody up
+	s, err := m.approach(ctx, t, c, func(known bool) (subject, error) {
+		if err := m.hash.room(!known); err != nil { // no use in looking anybody up
 			return subject{}, err
 		}
 		return m.lookup(ctx, t, identifier)
@@ -39,7 +39,7 @@ func (m *Manager) SignIn(ctx context.Context, t audit.Tenant, identifier string,
 
 // approach finds out whose try it is, after the budgets of the address and the tenant, which a
 // browser that is known for somebody does not draw on. One that is known for somebody else does.
-func (m *Manager) approach(ctx context.Context, t audit.Tenant, c Client, find func() (subject, error)) (subject, error) {
+func (m *Manager) approach(ctx context.Context, t audit.Tenant, c Client, find func(known bool) (subject, error)) (subject, error) {
 	k, known := m.recognise(ctx, t, c.Known)
 	if known {
 		in, err := m.knownBudget(ctx, t, k.Person)
@@ -56,7 +56,7 @@ func (m *Manager) approach(ctx context.Context, t audit.Tenant, c Client, find f
 	if err := m.reachable(ctx, t, c); err != nil {
 		return subject{}, err
 	}
-	s, err := find()
+	s, err := find(known)
 	if err != nil || !known {
 		return s, err
 	}

@@ -136,7 +136,7 @@ func (m *Manager) checkPassword(ctx context.Context, s subject, pw Password) (bo
 	if err := m.waits(ctx, s, row); err != nil {
 		return false, err
 	}
-	leave, err := m.hash.enter(ctx)
+	leave, err := m.hash.enter(ctx, !s.known)
 	if err != nil {
 		return false, err
 	}
