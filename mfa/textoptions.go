@@ -10,8 +10,8 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// TextSender hands a text message to whoever carries it. It writes the words: m.Code.Line makes
-// the last line. It must not keep or log the number or the code, sends a message with an ID that
+// TextSender hands a text message to whoever carries it; examples/texts is one. It writes the
+// words: m.Code.Line makes the last line. It must not keep or log the number or the code, sends a message with an ID that
 // it has seen no second time, and does not try again after it has answered.
 type TextSender interface {
 	Send(ctx context.Context, m TextMessage) error
