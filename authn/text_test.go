@@ -3,7 +3,6 @@ package authn_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -113,7 +112,7 @@ func TestTextsAreNotGuessed(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store authn.Store) {
 		h, p := texting(t, store)
-		tickets := make([]string, 256)
+		tickets := make([]string, guesses())
 		for i := range tickets {
 			s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
 			require.NoError(t, err)
@@ -123,31 +122,32 @@ func TestTextsAreNotGuessed(t *testing.T) {
 		require.NoError(t, err)
 		tickets[0] = s.Ticket.Reveal()
 		before := h.factor.count()
-		var wg sync.WaitGroup
-		failed := make(chan error, len(tickets))
-		for i, ticket := range tickets {
-			wg.Go(func() {
-				a := authn.Answer{Factor: authn.FactorText, Code: fmt.Sprintf("%06d", i)}
-				if i%2 == 1 {
-					a.Factor = authn.FactorApp
-				}
-				s, err := h.m.Continue(t.Context(), ticket, a, home)
-				if err == nil && s.Problem == nil {
-					err = errors.New("a guess got somebody on")
-				}
-				failed <- err
-			})
-		}
-		wg.Wait()
-		close(failed)
-		for err := range failed {
-			require.NoError(t, err)
+		errs := atOnce(len(tickets), func(i int) error {
+			a := authn.Answer{Factor: authn.FactorText, Code: fmt.Sprintf("%06d", i)}
+			if i%2 == 1 {
+				a.Factor = authn.FactorApp
+			}
+			s, err := h.m.Continue(t.Context(), tickets[i], a, home)
+			if err == nil && s.Problem == nil {
+				return errors.New("a guess got somebody on")
+			}
+			return err
+		})
+		for _, err := range errs {
+			if !errors.Is(err, authn.ErrUnavailable) { // a store that was busy for too long is a closed answer too
+				require.NoError(t, err)
+			}
 		}
 		_, tries := h.texts.counts()
-		require.Equal(t, 5, tries+h.factor.count()-before)
+		tries += h.factor.count() - before
+		require.LessOrEqual(t, tries, 5)
 		a, err := h.m.Account(t.Context(), clinic, p.ID)
 		require.NoError(t, err)
-		require.Equal(t, 5, a.Second.Failures)
+		require.GreaterOrEqual(t, a.Second.Failures, tries, "a try is counted before it is made")
+		require.LessOrEqual(t, a.Second.Failures, 5)
+		if number(errs, authn.ErrUnavailable) == 0 {
+			require.Equal(t, 5, tries)
+		}
 	})
 }
 
