@@ -175,7 +175,10 @@ func TestReportsAskForEverything(t *testing.T) {
 	log := newLog(t, audit.NewMemory(), &audit.Options{Now: clock(&now)})
 	told(t, log, &now, march(2025), "Registry", nil)
 	for _, s := range []audit.Subject{
-		{}, {Tenant: staff.Tenant}, {Patient: "p-1"}, {Tenant: staff.Tenant, Patient: "p\n1"},
+		{},
+		{Tenant: staff.Tenant},
+		{Patient: "p-1"},
+		{Tenant: staff.Tenant, Patient: "p\n1"},
 		{Tenant: staff.Tenant, Patient: "p-1", Period: audit.Period{Start: march(2025), End: march(2024)}},
 	} {
 		_, err := log.Disclosures(t.Context(), s, nil)

@@ -375,7 +375,9 @@ func TestRequests(t *testing.T) {
 	h := newHouse(t, audit.NewMemory())
 	h.add(t, 3, nil)
 	for _, r := range []export.Request{
-		{}, {Tenant: clinic, From: -1}, {Tenant: clinic, From: 1, Filter: &export.Filter{}},
+		{},
+		{Tenant: clinic, From: -1},
+		{Tenant: clinic, From: 1, Filter: &export.Filter{}},
 		{Tenant: clinic, Filter: &export.Filter{ResourceID: "n-1"}},
 		{Tenant: clinic, Filter: &export.Filter{Start: noon, End: noon.Add(-1)}},
 		{Tenant: clinic, Filter: &export.Filter{Actors: make([]audit.ActorID, audit.MaxValues+1)}},

@@ -114,14 +114,13 @@ func (v *verifier) read(r io.Reader) error {
 
 // block reads a part of a format that has no lines to look at.
 func (v *verifier) block(in *bufio.Reader) error {
-	b, err := in.Peek(1)
-	if err != nil {
+	if _, err := in.Peek(1); err != nil {
 		return readFailed(err)
 	}
-	b, _ = in.Peek(in.Buffered())
+	b, _ := in.Peek(in.Buffered()) // it is there
 	v.file.Write(b)
 	v.bytes += int64(len(b))
-	_, err = in.Discard(len(b))
+	_, err := in.Discard(len(b))
 	return readFailed(err)
 }
 

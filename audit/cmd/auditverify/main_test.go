@@ -31,15 +31,14 @@ func key(seed string) ed25519.PrivateKey {
 
 // house is a database with a log of 300 events, and what its operator gives out.
 type house struct {
-	pool    *sql.DB
-	where   []string // flags that name the database
-	events  *auditsql.Store
-	trees   *tlog.Log
-	x       *export.Exporter
-	dir     string
-	sinks   string
-	logKey  string
-	exports export.Keys
+	pool   *sql.DB
+	where  []string // flags that name the database
+	events *auditsql.Store
+	trees  *tlog.Log
+	x      *export.Exporter
+	dir    string
+	sinks  string
+	logKey string
 }
 
 func newHouse(t *testing.T, engine string) *house {
