@@ -145,8 +145,8 @@ const Remember = 30 * 24 * time.Hour
 type Ticket struct {
 	Hash    []byte // SHA-256 of the token in the browser's cookie
 	Tenant  audit.Tenant
-	Person  audit.ActorID
-	State   phi.Sealed // what was proven and what is asked next
+	Person  audit.ActorID // "" until a passkey says who it is
+	State   phi.Sealed    // what was proven and what is asked next
 	Expires time.Time
 }
 

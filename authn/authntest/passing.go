@@ -13,6 +13,7 @@ import (
 func ticketRules() []rule {
 	return []rule{
 		{Name: "keeps_ticket", Clause: "A ticket comes back as it was written; an unknown hash is ErrTicket.", Run: keepsTicket},
+		{Name: "ticket_of_nobody", Clause: "A ticket without a person, whom a passkey will name, is kept like any other.", Run: ticketOfNobody},
 		{Name: "ticket_new", Clause: "A ticket whose hash exists answers ErrExists and leaves the first one.", Run: ticketNew},
 		{Name: "ticket_shown", Clause: "Ticket does not use a ticket up.", Run: ticketShown},
 		{Name: "ticket_once", Clause: "TakeTicket removes the ticket: ErrTicket after that.", Run: ticketOnce},
@@ -40,6 +41,16 @@ func keepsTicket(ctx context.Context, s authn.Store) error {
 	_, unknown := s.TakeTicket(ctx, []byte("another"), noon)
 	_, unknown2 := s.Ticket(ctx, []byte("another"), noon)
 	return all(err, sameTicket(got, tk), wantErr("another hash", unknown, authn.ErrTicket), wantErr("another hash", unknown2, authn.ErrTicket))
+}
+
+func ticketOfNobody(ctx context.Context, s authn.Store) error {
+	tk := ticket("an offer")
+	tk.Person = ""
+	if err := s.PutTicket(ctx, tk); err != nil {
+		return err
+	}
+	got, err := s.TakeTicket(ctx, tk.Hash, noon)
+	return all(err, sameTicket(got, tk))
 }
 
 func ticketNew(ctx context.Context, s authn.Store) error {
