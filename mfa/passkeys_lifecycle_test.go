@@ -344,3 +344,53 @@ func TestAPendingAppBesideAPasskey(t *testing.T) {
 	w.recovers(t, lin, codes.Reveal()[1])
 	w.works(t, lin, d)
 }
+
+// A registration adds nothing once the person's factors are others than when it began; what
+// changes no factor does not disturb it.
+func TestARegistrationIsForTheFactorsItBeganWith(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, w *world, d *passkeytest.Device, id string)
+		added     bool
+	}{
+		"a use":  {func(t *testing.T, w *world, d *passkeytest.Device, _ string) { w.works(t, lin, d) }, true},
+		"a code": {func(t *testing.T, w *world, _ *passkeytest.Device, _ string) { w.refuses(t, lin, "123456") }, true},
+		"a name": {func(t *testing.T, w *world, _ *passkeytest.Device, id string) {
+			require.NoError(t, w.RenamePasskey(as(t, lin), clinic, lin, id, "renamed"))
+		}, true},
+		"a shown app": {func(t *testing.T, w *world, _ *passkeytest.Device, _ string) { w.beginAs(t, lin) }, true},
+		"an app": {func(t *testing.T, w *world, _ *passkeytest.Device, _ string) {
+			ok, err := w.Confirm(w.fresh(t, lin), clinic, lin, w.code(t, w.beginAs(t, lin), 0))
+			require.NoError(t, err)
+			require.True(t, ok)
+		}, false},
+		"a passkey": {func(t *testing.T, w *world, _ *passkeytest.Device, _ string) { w.own(t, lin) }, false},
+		"another in its place": {func(t *testing.T, w *world, _ *passkeytest.Device, id string) {
+			w.own(t, lin)
+			require.NoError(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, id))
+		}, false},
+		"a copy": {func(t *testing.T, w *world, d *passkeytest.Device, _ string) { w.clone(t, lin, d) }, false},
+		"a reset": {func(t *testing.T, w *world, _ *passkeytest.Device, _ string) {
+			require.NoError(t, w.Reset(as(t, admin), clinic, lin, ""))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, mfa.NewMemory(), nil)
+			d := w.own(t, lin)
+			options, state, err := w.BeginPasskey(w.fresh(t, lin), clinic, lin, "lin@example.com")
+			require.NoError(t, err)
+			response, err := passkeytest.New(origin).Create(options)
+			require.NoError(t, err)
+			c.meanwhile(t, w, d, w.keys(t, lin)[0].ID)
+			before := len(w.keys(t, lin))
+			proof, err := w.AddPasskey(w.fresh(t, lin), clinic, lin, state, response, "")
+			require.NoError(t, err)
+			require.Equal(t, c.added, proof.ID == lin)
+			if !c.added {
+				require.Equal(t, "ceremony", w.refusal(t))
+				require.Len(t, w.keys(t, lin), before)
+			}
+		})
+	}
+}
