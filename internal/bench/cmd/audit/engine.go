@@ -114,7 +114,7 @@ func attachPostgres(ctx context.Context, address, schema string) (*engine, error
 	if err != nil {
 		return nil, errors.New("WARDKIT_POSTGRES cannot be read")
 	}
-	config.RuntimeParams["search_path"] = schema
+	config.RuntimeParams["search_path"], config.RuntimeParams["application_name"] = schema, schema
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)

@@ -14,7 +14,7 @@ import (
 type sample struct {
 	done    int
 	elapsed time.Duration
-	cpu     time.Duration   // of this process
+	cpu     time.Duration   // of this process, and where it was asked, of the server's for it
 	waits   []time.Duration // of each call
 }
 

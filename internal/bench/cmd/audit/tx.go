@@ -34,15 +34,21 @@ func txKinds() []txKind {
 	return []txKind{{row: true}, {row: true, plain: true}, {row: true, record: true}, {plain: true}, {record: true}}
 }
 
+// txCost is the processor time of a transaction, in microseconds.
+func txCost(s *sample) float64 { return float64(s.cpu.Microseconds()) / float64(max(1, s.done)) }
+
 // measureTx compares transactions that write a host's row, alone, with the event in a plain
 // table, with RecordTx; and the plain event with RecordTx without the row.
 func measureTx(ctx context.Context, c *config, dir string) error {
-	fmt.Fprintf(c.out, "\n### RecordTx\n\nLoad average %s. Transactions a second; the last three columns are how much longer they take, as medians of the rounds' own ratios.\n\n", load())
-	fmt.Fprint(c.out, "| engine | writers | row | row, plain event | row, RecordTx | plain event | RecordTx | row: RecordTx | row: RecordTx for plain | RecordTx for plain |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(c.out, "\n### RecordTx\n\nLoad average %s. Transactions a second; three columns are how much longer they take, as medians of the rounds' own ratios; the last three are their processor time, of this process and of PostgreSQL's on this machine.\n\n", load())
+	fmt.Fprint(c.out, "| engine | writers | row | row, plain event | row, RecordTx | plain event | RecordTx | row: RecordTx | row: RecordTx for plain | RecordTx for plain | plain event, CPU µs | RecordTx, CPU µs | for plain |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	d := time.Duration(c.seconds * float64(time.Second))
 	for _, o := range engines(c) {
+		if !strings.Contains(o.name, c.cells) {
+			continue
+		}
 		for _, writers := range []int{1, 16, 256} {
-			rates := make([][]float64, len(txKinds()))
+			rates, costs := make([][]float64, len(txKinds())), make([][]float64, len(txKinds()))
 			var overRow, overBoth, overPlain []float64
 			for range c.rounds {
 				var now []float64
@@ -52,7 +58,7 @@ func measureTx(ctx context.Context, c *config, dir string) error {
 						return err
 					}
 					now = append(now, s.rate())
-					rates[i] = append(rates[i], s.rate())
+					rates[i], costs[i] = append(rates[i], s.rate()), append(costs[i], txCost(s))
 				}
 				overRow, overBoth, overPlain = append(overRow, now[0]/now[2]-1), append(overBoth, now[1]/now[2]-1), append(overPlain, now[3]/now[4]-1)
 			}
@@ -60,7 +66,9 @@ func measureTx(ctx context.Context, c *config, dir string) error {
 			for _, r := range rates {
 				fmt.Fprintf(c.out, " %.0f |", median(r))
 			}
-			fmt.Fprintf(c.out, " %+.0f %% | %+.0f %% | %+.0f %% |\n", 100*median(overRow), 100*median(overBoth), 100*median(overPlain))
+			plain, record := median(costs[3]), median(costs[4])
+			fmt.Fprintf(c.out, " %+.0f %% | %+.0f %% | %+.0f %% | %.0f | %.0f | %+.0f %% |\n",
+				100*median(overRow), 100*median(overBoth), 100*median(overPlain), plain, record, 100*(record/plain-1))
 		}
 	}
 	return nil
@@ -138,7 +146,36 @@ func hostSample(ctx context.Context, o opener, dir string, writers int, d time.D
 	if _, err := closedLoop(ctx, writers, d/4, write, nil); err != nil {
 		return nil, err
 	}
-	return closedLoop(ctx, writers, d, write, nil)
+	before, err := h.serverTime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = closedLoop(ctx, writers, d, write, nil); err != nil {
+		return nil, err
+	}
+	after, err := h.serverTime(ctx)
+	s.cpu += after - before
+	return s, err
+}
+
+// serverTime is what PostgreSQL's processes behind the host's connections have used.
+func (h *host) serverTime(ctx context.Context) (sum time.Duration, err error) {
+	if h.name != "PostgreSQL" {
+		return 0, nil
+	}
+	rows, err := h.db.QueryContext(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = current_setting('application_name')")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var pid int
+		if err := rows.Scan(&pid); err != nil {
+			return 0, err
+		}
+		sum += processTime(pid)
+	}
+	return sum, rows.Err()
 }
 
 func inTx(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
