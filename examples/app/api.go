@@ -140,6 +140,8 @@ func (a *API) handle(call func(*http.Request, question) (answer, error)) http.Ha
 		switch {
 		case errors.Is(err, mfa.ErrUnproven):
 			http.Error(w, "prove it again", http.StatusUnauthorized)
+		case errors.Is(err, mfa.ErrTooMany):
+			http.Error(w, "no room for another", http.StatusConflict)
 		case errors.Is(err, mfa.ErrRequired):
 			http.Error(w, "the last one stays", http.StatusConflict)
 		case errors.Is(err, mfa.ErrPending):
