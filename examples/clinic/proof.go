@@ -217,7 +217,11 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 	}
 	var token string
 	if err == nil {
-		token, err = a.sessions.Reauthenticated(ctx, actor, a.sessions.PurposeOf(ctx, d.Action, d.Object))
+		var purposes []session.Purpose
+		if d.Action != ownSecurity { // there the time of the proof itself counts
+			purposes = append(purposes, a.sessions.PurposeOf(ctx, d.Action, d.Object))
+		}
+		token, err = a.sessions.Reauthenticated(ctx, actor, purposes...)
 	}
 	if err != nil {
 		a.unproved(w, r, err, func(status int, problem string) { a.askAgain(w, r, status, d, problem) })

@@ -44,7 +44,7 @@ func (a *app) beginNumber(w http.ResponseWriter, r *http.Request) {
 	}
 	s, _ := session.From(r.Context())
 	d := numberData{Number: strings.TrimSpace(r.PostForm.Get("number"))}
-	_, err := a.factors.BeginText(r.Context(), tenant, s.Person, d.Number)
+	_, err := a.factors.BeginText(r.Context(), tenant, s.Person, dialled(d.Number))
 	if problem := textProblem(err); problem != "" {
 		a.showNumber(w, r, http.StatusUnprocessableEntity, d, problem)
 		return
@@ -55,6 +55,25 @@ func (a *app) beginNumber(w http.ResponseWriter, r *http.Request) {
 	}
 	d.Sent = true
 	a.showNumber(w, r, http.StatusOK, d, "")
+}
+
+// dialled writes a number as telephone networks do. People here type theirs without the country's code.
+func dialled(typed string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, typed)
+	switch {
+	case strings.HasPrefix(typed, "+"):
+		return "+" + digits
+	case len(digits) == 10:
+		return "+1" + digits
+	case len(digits) == 11 && digits[0] == '1':
+		return "+" + digits
+	}
+	return typed
 }
 
 // confirmNumber takes the code that came.

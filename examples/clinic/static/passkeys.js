@@ -86,8 +86,12 @@
   for (const form of all("form[data-passkey]")) {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      const button = form.querySelector("button");
       say(form, "");
+      button.disabled = true;
       await run(form, false);
+      button.disabled = false;
+      button.focus();
       if (form.dataset.suggest !== undefined && !form.querySelector("[data-response]").value) suggest(form);
     });
     if (form.dataset.suggest !== undefined) suggest(form);
