@@ -404,3 +404,47 @@ func TestAttackOvertakenTextCodes(t *testing.T) {
 		}
 	}
 }
+
+// Not the whole row of somebody else either, with the time of confirmation that makes it valid.
+func TestAttackAMovedNumber(t *testing.T) {
+	t.Parallel()
+	w := newTexting(t, mfa.NewMemory(), nil)
+	w.number(t, lin, linsNumber)
+	w.number(t, diaz, "+12125550187")
+	mallorys := w.send(t, diaz)
+	moved, victim := w.numberRow(t, diaz), w.numberRow(t, lin)
+	moved.Tenant, moved.Person = victim.Tenant, victim.Person
+	require.NoError(t, w.store.ApplyNumber(t.Context(), mfa.NumberChange{Was: victim.Ref(), Version: victim.Version, Put: &moved}))
+	head := w.row(t, lin)
+	head.Texted = moved.Confirmed
+	w.overwrite(t, head)
+	methods, err := w.VerifyText(t.Context(), clinic, lin, mallorys)
+	require.ErrorIs(t, err, phi.ErrTampered)
+	require.Nil(t, methods)
+	w.clock.add(time.Hour)
+	_, err = w.SendText(t.Context(), clinic, lin)
+	require.ErrorIs(t, err, phi.ErrTampered)
+	moved = w.numberRow(t, lin)
+	moved.Phone = victim.Phone
+	w.beginText(t, diaz, "+12125550188")
+	next := w.numberRow(t, diaz)
+	moved.Next, moved.Code, moved.CodeID, moved.Enrols, moved.Expires, moved.Tries = next.Next, next.Code, next.CodeID, true, next.Expires, 0
+	now := w.numberRow(t, lin)
+	require.NoError(t, w.store.ApplyNumber(t.Context(), mfa.NumberChange{Was: now.Ref(), Version: now.Version, Put: &moved}))
+	ok, err := w.ConfirmText(w.anew(t.Context(), lin), clinic, lin, w.carrier.last(t))
+	require.ErrorIs(t, err, phi.ErrTampered)
+	require.False(t, ok)
+	require.Equal(t, 4, w.carrier.count())
+}
+
+// A number that was never confirmed is forgotten with the next code.
+func TestAnUnconfirmedNumberIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newTexting(t, mfa.NewMemory(), nil)
+	w.number(t, lin, linsNumber)
+	w.beginText(t, lin, "+12125550188")
+	require.NotEmpty(t, w.numberRow(t, lin).Next)
+	w.clock.add(time.Hour)
+	w.send(t, lin)
+	require.Empty(t, w.numberRow(t, lin).Next)
+}
