@@ -112,24 +112,33 @@ func insufficientScope(d *definition) string {
 	return `Bearer error="insufficient_scope", scope="` + string(d.name) + `"`
 }
 
-// MayGrant reports whether the actor in ctx may do the action of this name anywhere, so that a
-// scope of a program that they make does not go beyond their own rights, and whether programs can
-// do it at all: not where it needs a step-up, a second person or a licence. An action that the
-// policy does not list is false. Like Check it only asks; an error wraps ErrUndecided.
-func (z *Authorizer) MayGrant(ctx context.Context, name audit.Action) (bool, error) {
+// MayGrant reports whether the actor in ctx may do the action of this name themselves, so that a
+// scope of a program that they make does not go beyond their own rights: anywhere, which is enough
+// for a program that acts for them, or everywhere in the tenant, which it takes for every other.
+// What no program can do is granted to none: not what needs a step-up, a second person or a licence,
+// nor what the policy does not list. Like Check it only asks; an error wraps ErrUndecided.
+func (z *Authorizer) MayGrant(ctx context.Context, name audit.Action, everywhere bool) (bool, error) {
 	s, err := z.asked(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, d := range s.policy.actions {
-		if d.name != name {
-			continue
-		}
-		if d.stepUp > 0 || d.twoPerson || d.licence != "" {
-			return false, nil
-		}
-		dec, err := s.decideAny(ctx, d, d.anywhere(s.tenant), s.at())
+	i := slices.IndexFunc(s.policy.actions, func(d *definition) bool { return d.name == name })
+	if i < 0 {
+		return false, nil
+	}
+	d := s.policy.actions[i]
+	switch {
+	case d.stepUp > 0 || d.twoPerson || d.licence != "":
+		return false, nil
+	case d.tenantLevel():
+		dec, err := s.decide(ctx, d, d.anywhere(s.tenant), s.at())
 		return dec.Allowed && err == nil, err
 	}
-	return false, nil
+	f, code := s.reach(d, s.at())
+	return code == CodeAllowed && (!everywhere || f.everywhere()), nil
+}
+
+// everywhere reports whether a list has every row of the tenant, but for what labels hold back.
+func (f *filter) everywhere() bool {
+	return slices.ContainsFunc(f.groups, func(g group) bool { return g.everything() }) && (f.person == nil || f.person.everywhere())
 }

@@ -71,7 +71,7 @@ func TestProgramsHaveTheLeastOfRoleAndTask(t *testing.T) {
 	roleless.ID = "other-bot"
 	require.Equal(t, rbac.CodeNoPermission, h.code(t, roleless, p1), "never by the person's own roles")
 
-	may, err := h.z.MayGrant(audit.WithActor(t.Context(), bot("tess", "patient.read")), "patient.read")
+	may, err := h.z.MayGrant(audit.WithActor(t.Context(), bot("tess", "patient.read")), "patient.read", false)
 	require.NoError(t, err)
 	require.True(t, may)
 
@@ -206,17 +206,36 @@ func TestMayGrant(t *testing.T) {
 	t.Parallel()
 	h := bots(t, rbac.Options{})
 	h.grant(t, "ana", "admin")
-	for name, want := range map[audit.Action]bool{"patient.read": true, "team.manage": true, "note.write": false, "no.such": false, "": false} {
-		may, err := h.z.MayGrant(audit.WithActor(t.Context(), staff("ana")), name)
+	h.grant(t, "tess", "therapist")
+	h.grant(t, "bill", "biller", "north")
+	for _, c := range []struct {
+		who        audit.ActorID
+		name       audit.Action
+		everywhere bool
+		want       bool
+	}{
+		{"ana", "patient.read", false, true},
+		{"ana", "patient.read", true, true},
+		{"ana", "team.manage", true, true},
+		{"ana", "note.write", false, false},
+		{"ana", "no.such", false, false},
+		{"ana", "", false, false},
+		{"tess", "patient.read", false, true},
+		{"tess", "patient.read", true, false}, // a program would reach more than her own patients
+		{"bill", "patient.read", false, true},
+		{"bill", "patient.read", true, false},
+		{"tess", "team.manage", false, false},
+	} {
+		may, err := h.z.MayGrant(audit.WithActor(t.Context(), staff(c.who)), c.name, c.everywhere)
 		require.NoError(t, err)
-		require.Equal(t, want, may, name)
+		require.Equal(t, c.want, may, c)
 	}
 	weak := staff("ana")
 	weak.Assurance = audit.AAL1
-	may, err := h.z.MayGrant(audit.WithActor(t.Context(), weak), "patient.read")
+	may, err := h.z.MayGrant(audit.WithActor(t.Context(), weak), "patient.read", false)
 	require.NoError(t, err)
 	require.False(t, may, "not before they have proven enough to do it")
-	may, err = h.z.MayGrant(t.Context(), "patient.read")
+	may, err = h.z.MayGrant(t.Context(), "patient.read", false)
 	require.NoError(t, err)
 	require.False(t, may)
 }

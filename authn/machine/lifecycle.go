@@ -41,8 +41,8 @@ type Edit struct {
 }
 
 // Each change below is of the tenant of the actor in ctx. What lets a program in, or hands out a
-// key, needs a person with AAL2 whose own rights have every scope; what ends something, a person or
-// the host's system. Who may do it is the host's to decide, with rbac, before the call. The change
+// key, needs a person with AAL2 whose own rights have every scope: everywhere in the tenant, unless it
+// acts for that person. What ends something needs a person or the host's system. Who may do it is the host's to decide, with rbac, before the call. The change
 // is durable in the audit log before it is made; should it then not be made, a second event says
 // so, with the code not_applied, or unconfirmed where the store did not tell.
 //
@@ -230,13 +230,15 @@ func (m *Manager) possible(ctx context.Context, p Principal, now time.Time) erro
 			return bad([]Reason{BadOwner, BadPerson}[i])
 		}
 	}
-	return m.grantable(ctx, p.Scopes)
+	return m.grantable(ctx, p)
 }
 
-// grantable is ErrScope unless the person in ctx may grant every scope.
-func (m *Manager) grantable(ctx context.Context, scopes []audit.Action) error {
-	for _, s := range scopes {
-		ok, err := m.p.Rights.MayGrant(ctx, s)
+// grantable is ErrScope unless the person in ctx may grant every scope. What acts for themselves is
+// bound by what they may do; of everything else they must reach as much as it may.
+func (m *Manager) grantable(ctx context.Context, p Principal) error {
+	a, _ := audit.ActorFrom(ctx)
+	for _, s := range p.Scopes {
+		ok, err := m.p.Rights.MayGrant(ctx, s, p.OnBehalfOf != a.ID)
 		if err != nil {
 			return unavailable("asking for somebody's rights", err)
 		}

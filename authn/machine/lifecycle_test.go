@@ -94,7 +94,19 @@ func TestWhoMayCreate(t *testing.T) {
 	require.ErrorIs(t, err, machine.ErrAssurance)
 	_, _, err = h.m.Create(h.as(tess), h.service())
 	require.ErrorIs(t, err, machine.ErrScope, "she reads no claims herself")
+	spec := h.service()
+	spec.Scopes = []audit.Action{read}
+	_, _, err = h.m.Create(h.as(tess), spec)
+	require.ErrorIs(t, err, machine.ErrScope, "it would reach more than her own patients")
+	spec = h.agent()
+	spec.OnBehalfOf = ada
+	_, _, err = h.m.Create(h.as(tess), spec)
+	require.ErrorIs(t, err, machine.ErrScope, "and so would one that acts for an administrator")
 	require.Zero(t, h.rec.Len(), "nothing happened")
+	p, key, err := h.m.Create(h.as(tess), h.agent())
+	require.NoError(t, err, "one that acts for herself does not")
+	require.Equal(t, tess, p.Owner)
+	require.Equal(t, tess, h.in(key).OnBehalfOf)
 }
 
 func TestSpec(t *testing.T) {
@@ -164,7 +176,7 @@ func TestChange(t *testing.T) {
 
 	_, err = h.m.Change(h.as(ada), p.ID, p.Version, machine.Edit{Name: "Late"})
 	require.ErrorIs(t, err, machine.ErrConflict, "read before somebody else changed it")
-	_, err = h.m.Change(h.as(tess), p.ID, 2, machine.Edit{Scopes: []audit.Action{claims}})
+	_, err = h.m.Change(h.as(tess), p.ID, 2, machine.Edit{Owner: ada, Scopes: []audit.Action{claims}})
 	require.ErrorIs(t, err, machine.ErrScope)
 	_, err = h.m.Change(h.as(ada), p.ID, 2, machine.Edit{Scopes: []audit.Action{}})
 	require.ErrorIs(t, err, machine.ErrSpec, "none is not all")

@@ -14,9 +14,10 @@ import (
 
 // Rights tells what somebody may give away; rbac.Authorizer is one.
 type Rights interface {
-	// MayGrant reports whether the person in ctx may do the action themselves, and a program can do
-	// it at all. An error means that it could not be found out: nothing is granted.
-	MayGrant(ctx context.Context, action audit.Action) (bool, error)
+	// MayGrant reports whether the person in ctx may do the action themselves, somewhere or
+	// everywhere in the tenant, and a program can do it at all. An error means that it could not be
+	// found out: nothing is granted.
+	MayGrant(ctx context.Context, action audit.Action, everywhere bool) (bool, error)
 }
 
 // People tells who may act; authn.Manager is one.

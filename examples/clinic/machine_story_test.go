@@ -95,9 +95,14 @@ func TestProgramsStory(t *testing.T) {
 			for _, wrong := range []struct {
 				field, value, says string
 			}{
-				{"name", "", "give it a name"}, {"days", "0", "in how many days"}, {"days", "366", "in how many days"},
-				{"kind", "agent", "for whom the agent acts"}, {"kind", "staff", "choose what it is"}, {"scope", "", "choose again"},
-				{"scope", "note.read", "cannot read notes"}, {"scope", "roles.change", "choose again"},
+				{"name", "", "give it a name"},
+				{"days", "0", "in how many days"},
+				{"days", "366", "in how many days"},
+				{"kind", "agent", "for whom the agent acts"},
+				{"kind", "staff", "choose what it is"},
+				{"scope", "", "choose again"},
+				{"scope", "note.read", "cannot read notes"},
+				{"scope", "roles.change", "choose again"},
 			} {
 				form := service("patient.read")
 				form.Set(wrong.field, wrong.value)

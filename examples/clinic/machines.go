@@ -136,7 +136,7 @@ func machineKind(k audit.Kind) string {
 // grantableScopes are those of the offered scopes that the person has themselves.
 func (a *app) grantableScopes(ctx context.Context) (all []option, err error) {
 	for _, action := range offered() {
-		may, err := a.access.MayGrant(ctx, action.Name())
+		may, err := a.access.MayGrant(ctx, action.Name(), true)
 		if err != nil {
 			return nil, err
 		}

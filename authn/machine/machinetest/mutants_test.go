@@ -46,7 +46,9 @@ func (m *mutant) FindKey(ctx context.Context, id string) (machine.Found, error) 
 func (m *mutant) FindToken(ctx context.Context, id string) (machine.Found, error) {
 	return m.findToken(ctx, id)
 }
+
 func (m *mutant) PutToken(ctx context.Context, tk machine.Token) error { return m.putToken(ctx, tk) }
+
 func (m *mutant) Touch(ctx context.Context, t audit.Tenant, p audit.ActorID, key string, now time.Time) error {
 	return m.touch(ctx, t, p, key, now)
 }
