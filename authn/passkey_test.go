@@ -501,10 +501,15 @@ func TestOffersFindAnEnd(t *testing.T) {
 	}
 	require.ErrorIs(t, err, authn.ErrThrottled, "and finds an end too")
 
+	then := h.clock.Now()
+	old, err := h.m.OfferPasskey(t.Context(), clinic, known)
+	require.NoError(t, err)
 	h.clock.Advance(5 * time.Minute)
 	o, err := h.m.OfferPasskey(t.Context(), clinic, known)
 	require.NoError(t, err)
 	require.NoError(t, h.store.Sweep(t.Context(), h.clock.Now()))
+	_, err = h.store.Ticket(t.Context(), authn.Sum(old.Ticket.Reveal()), then)
+	require.ErrorIs(t, err, authn.ErrTicket, "an old one is forgotten")
 	_, err = h.m.Show(t.Context(), o.Ticket.Reveal())
 	require.NoError(t, err, "a live one stays")
 }
