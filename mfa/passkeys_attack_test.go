@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,6 +200,15 @@ func TestAttackRowsOfTheDatabase(t *testing.T) {
 			require.ErrorIs(t, err, mfa.ErrPasskeyDisabled)
 		}
 	})
+	t.Run("the count cleared", func(t *testing.T) {
+		t.Parallel()
+		w, mine, _ := setUp(t)
+		head := w.row(t, diaz)
+		head.Passkeys = 0
+		w.overwrite(t, head)
+		nothing(t)(w.use(t.Context(), "", mine))
+		require.Empty(t, w.keys(t, diaz))
+	})
 	t.Run("the hash of another", func(t *testing.T) {
 		t.Parallel()
 		w, mine, row := setUp(t)
@@ -235,6 +245,13 @@ func TestAttackLiesAboutWhoseItIs(t *testing.T) {
 		require.NoError(t, err)
 		response, err := liar.Get(options)
 		require.NoError(t, err, name)
+		owner, err := w.PasskeyOwner(t.Context(), clinic, response)
+		require.NoError(t, err)
+		if both := strings.Contains(name, "and handle") || strings.Contains(name, "counter"); both {
+			require.Equal(t, lin, owner, "whose it is, with nothing proven")
+		} else {
+			require.Empty(t, owner, name)
+		}
 		for _, person := range []audit.ActorID{"", lin} {
 			nothing(t)(w.VerifyPasskey(t.Context(), clinic, person, state, response))
 		}
