@@ -62,8 +62,13 @@ func TestAttackTextGuessesAtOnceNeverGetMoreTries(t *testing.T) {
 		w := newTexting(t, open(t), nil)
 		w.number(t, lin, linsNumber)
 		code := w.send(t, lin)
+		var busy atomic.Int64
 		together(256, func(int) {
 			methods, err := w.VerifyText(t.Context(), clinic, lin, another(code))
+			if errors.Is(err, mfa.ErrUnavailable) { // a store with too many writers at once says so
+				busy.Add(1)
+				err = nil
+			}
 			if err != nil || methods != nil {
 				t.Error(methods, err)
 			}
@@ -74,8 +79,15 @@ func TestAttackTextGuessesAtOnceNeverGetMoreTries(t *testing.T) {
 				tried++
 			}
 		}
-		require.Equal(t, 5, tried)
-		require.Equal(t, 5, w.numberRow(t, lin).Failures)
+		counted := w.numberRow(t, lin).Failures
+		require.LessOrEqual(t, tried, counted)
+		require.LessOrEqual(t, counted, 5)
+		if busy.Load() == 0 {
+			require.Equal(t, 5, tried)
+		}
+		for range 5 - counted { // what was too busy to be counted was not compared
+			w.textRefuses(t, lin, another(code))
+		}
 		w.textRefuses(t, lin, code)
 		w.textPasses(t, lin, w.send(t, lin))
 		require.Zero(t, w.numberRow(t, lin).Failures, "consecutive ones count")
