@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -284,4 +285,63 @@ func TestAChangeOvertakesADevice(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, all, "gap %d", gap)
 	}
+}
+
+// A server of the release before sets passwords and knows no rows: its new password makes browsers
+// strangers all the same.
+func TestANewPasswordOfTheReleaseBefore(t *testing.T) {
+	t.Parallel()
+	h, p, here := settled(t, nil)
+	require.True(t, h.isKnown(p, here))
+	a, err := h.store.Account(t.Context(), clinic, p.ID)
+	require.NoError(t, err)
+	c := authn.Change{Person: a.Person, Expect: a.Person.Version, Password: &a.Password, Now: h.clock.Now()}
+	c.Person.Version++
+	c.Password.Changed = h.clock.Now()
+	require.NoError(t, h.store.Apply(t.Context(), c))
+	require.False(t, h.isKnown(p, here))
+	require.Empty(t, h.labels(p, here), "and nobody is shown what is none of theirs any more")
+	h.clock.Advance(time.Hour)
+	old := here.Known
+	h.enters(&here)
+	require.NotEqual(t, old, here.Known)
+}
+
+// Whatever a cookie holds, only the one that was made here is known, and only to its tenant.
+func FuzzKnownCookie(f *testing.F) {
+	h := newHouse(f, nil)
+	h.ada(audit.KindPatient)
+	s, err := h.signIn(good)
+	require.NoError(f, err)
+	own := s.Known.Reveal()
+	for _, seed := range []string{
+		"", own, own[:43], own[43:], own + "A", own[:len(own)-1], " " + own, strings.ToLower(own),
+		strings.Repeat("A", len(own)), own[:43] + "==", own + own, strings.Repeat("é", 40),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cookie string) {
+		require.Equal(t, cookie == own, h.m.Recognise(t.Context(), clinic, cookie))
+		require.False(t, h.m.Recognise(t.Context(), "other", cookie))
+		require.False(t, h.m.Recognise(t.Context(), "", cookie))
+	})
+}
+
+// Whose browser it is counts, also where two people set their passwords in the same instant.
+func TestADeviceIsOnePersons(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindPatient)
+	_, err := h.m.Invite(t.Context(), clinic, authn.Newcomer{Kind: audit.KindPatient, Identifier: "bob@example.com"})
+	require.NoError(t, err)
+	s, err := h.m.CompleteSetUp(t.Context(), h.mail.token(t, authn.TopicInvitation), authn.Answer{Password: pw(good)}, home)
+	require.NoError(t, err)
+	bobs := home
+	bobs.Known = s.Known.Reveal()
+	require.True(t, h.m.Recognise(t.Context(), clinic, bobs.Known))
+	require.False(t, h.isKnown(p, bobs))
+	all, err := h.m.Devices(t.Context(), clinic, p.ID, bobs)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.False(t, all[0].Current)
 }

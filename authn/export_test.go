@@ -85,3 +85,9 @@ func (m *Manager) PutTicketState(ctx context.Context, t audit.Tenant, person aud
 	}
 	return token.Reveal(), m.p.Store.PutTicket(ctx, Ticket{Hash: hash, Tenant: t, Person: person, State: sealed, Expires: expires})
 }
+
+// Recognise reports whether a cookie makes a browser known.
+func (m *Manager) Recognise(ctx context.Context, t audit.Tenant, cookie string) bool {
+	_, ok := m.recognise(ctx, t, cookie)
+	return ok
+}
