@@ -79,7 +79,7 @@ func (o *office) castAll(t *testing.T) (map[string]*person, map[string]string) {
 	return people, map[string]string{
 		"patient": patient, "claim": strings.TrimPrefix(people["finance"].claim("/patients/"+patient), "/claims/"),
 		"letter": at.match(t, `href="/letters/([^"]+)"`), "form": at.match(t, `href="/forms/([^"]+)"`),
-		"member": nadiaID, "session": "nobodys", "change": "nothing", "step": "nothing", "event": o.alma.get("/audit").links(eventLink)[0],
+		"member": nadiaID, "session": "nobodys", "program": "nobodys", "key": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "step": "nothing", "event": o.alma.get("/audit").links(eventLink)[0],
 	}
 }
 
