@@ -28,7 +28,8 @@ type passkeys struct {
 	level audit.Assurance
 	tries int
 
-	forgetful bool // a flawed one, whose registrations outlive a reset
+	others    func(audit.ActorID) bool // whether there are factors of any kind
+	forgetful bool                     // a flawed one, whose registrations outlive a reset
 }
 
 type passkey struct {
@@ -83,6 +84,9 @@ func (k *passkeys) BeginPasskey(ctx context.Context, _ audit.Tenant, p audit.Act
 	if err := k.wire.call(ctx, "passkeys.BeginPasskey"); err != nil {
 		return nil, nil, err
 	}
+	if k.others(p) && !admitted(ctx, p) {
+		return nil, nil, errors.New("passkeys: beside another factor only by who proved it")
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if account == "" {
@@ -94,6 +98,9 @@ func (k *passkeys) BeginPasskey(ctx context.Context, _ audit.Tenant, p audit.Act
 func (k *passkeys) AddPasskey(ctx context.Context, t audit.Tenant, p audit.ActorID, state, answer []byte, label string) (audit.Actor, error) {
 	if err := k.wire.call(ctx, "passkeys.AddPasskey"); err != nil {
 		return audit.Actor{}, err
+	}
+	if k.others(p) && !admitted(ctx, p) {
+		return audit.Actor{}, errors.New("passkeys: beside another factor only by who proved it")
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -130,6 +130,9 @@ func (f *factor) Begin(ctx context.Context, _ audit.Tenant, p audit.ActorID, acc
 	if f.enrolled[p] {
 		return "", "", errors.New("factor: enrolled already")
 	}
+	if f.others(p) && !admitted(ctx, p) {
+		return "", "", errors.New("factor: beside another one only by who proved it")
+	}
 	f.pending[p] = true
 	return "otpauth://totp/" + account, "ABCD EFGH", nil
 }
@@ -143,11 +146,21 @@ func (f *factor) Confirm(ctx context.Context, _ audit.Tenant, p audit.ActorID, c
 	if !f.pending[p] {
 		return false, errors.New("factor: nothing to confirm")
 	}
+	if f.others(p) && !admitted(ctx, p) {
+		return false, errors.New("factor: beside another one only by who proved it")
+	}
 	if c != code {
 		return false, nil
 	}
 	f.pending[p], f.enrolled[p] = false, true
 	return true, nil
+}
+
+// admitted reports whether the context says that the person is signed in with two factors, which is
+// what package mfa asks of who sets up a factor beside another one.
+func admitted(ctx context.Context, p audit.ActorID) bool {
+	a, ok := audit.ActorFrom(ctx)
+	return ok && a.ID == p && a.Assurance >= audit.AAL2
 }
 
 func (f *factor) set(p audit.ActorID, enrolled bool) {

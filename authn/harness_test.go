@@ -90,6 +90,9 @@ func newHouse(t testing.TB, store authn.Store, edit ...func(*authn.Options)) *ho
 	h.factor.others = func(p audit.ActorID) bool {
 		return len(h.passkeys.of(p)) > 0 || h.texts.hint(p) != ""
 	}
+	h.passkeys.others = func(p audit.ActorID) bool {
+		return h.factor.has(p) || h.texts.hint(p) != "" || len(h.passkeys.of(p)) > 0
+	}
 	h.mail = &mailbox{wire: h.wire}
 	h.seats = newSeats(h.wire)
 	h.devices = &devices{wire: h.wire, live: map[audit.ActorID]int{}}
