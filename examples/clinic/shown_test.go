@@ -87,11 +87,11 @@ func (o *office) castAll(t *testing.T) (map[string]*person, map[string]string) {
 func guarded(r rbac.Route) bool { return r.Guard == "action" || r.Guard == "list" }
 
 // needsState reports whether a route is shown only in a state that the walk does not make for
-// everybody: a note in the making, a phone that was not taken away yet, a patient without access to
-// the portal, with it, with a phone. A patient's own pages are no page of the team's.
+// everybody: a note in the making, a phone that was not taken away yet, a program, a patient without access to
+// the portal, with it, with a phone, a program with a key. A patient's own pages are no page of the team's.
 func needsState(r rbac.Route) bool {
 	return slices.Contains([]string{"/patients/{patient}/note/lock", "/patients/{patient}/note/discard", "/team/{member}/reset-factor"}, r.Path) ||
-		strings.HasPrefix(r.Path, "/me") || r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/patients/{patient}/portal")
+		strings.HasPrefix(r.Path, "/me") || strings.HasPrefix(r.Path, "/programs/{program}") || strings.HasPrefix(r.Path, "/programs/{program}") || r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/patients/{patient}/portal")
 }
 
 // pattern returns the route that a path belongs to.
