@@ -116,7 +116,7 @@ func insufficientScope(d *definition) string {
 // scope of a program that they make does not go beyond their own rights: anywhere, which is enough
 // for a program that acts for them, or everywhere in the tenant, which it takes for every other.
 // What no program can do is granted to none: not what needs a step-up, a second person or a licence,
-// nor what the policy does not list. Like Check it only asks; an error wraps ErrUndecided.
+// nor what the policy does not list. A program grants nothing. Like Check it only asks; an error wraps ErrUndecided.
 func (z *Authorizer) MayGrant(ctx context.Context, name audit.Action, everywhere bool) (bool, error) {
 	s, err := z.asked(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (z *Authorizer) MayGrant(ctx context.Context, name audit.Action, everywhere
 	}
 	d := s.policy.actions[i]
 	switch {
-	case d.stepUp > 0 || d.twoPerson || d.licence != "":
+	case s.task != nil, d.stepUp > 0 || d.twoPerson || d.licence != "":
 		return false, nil
 	case d.tenantLevel():
 		dec, err := s.decide(ctx, d, d.anywhere(s.tenant), s.at())
@@ -140,5 +140,5 @@ func (z *Authorizer) MayGrant(ctx context.Context, name audit.Action, everywhere
 
 // everywhere reports whether a list has every row of the tenant, but for what labels hold back.
 func (f *filter) everywhere() bool {
-	return slices.ContainsFunc(f.groups, func(g group) bool { return g.everything() }) && (f.person == nil || f.person.everywhere())
+	return slices.ContainsFunc(f.groups, func(g group) bool { return g.everything() })
 }

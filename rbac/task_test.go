@@ -73,7 +73,7 @@ func TestProgramsHaveTheLeastOfRoleAndTask(t *testing.T) {
 
 	may, err := h.z.MayGrant(audit.WithActor(t.Context(), bot("tess", "patient.read")), "patient.read", false)
 	require.NoError(t, err)
-	require.True(t, may)
+	require.False(t, may, "a program grants nothing")
 
 	h.now = h.now.Add(time.Hour)
 	require.Equal(t, rbac.CodePerson, h.code(t, bot("tess", "patient.read"), p1), "who loses a patient takes it from the agent")
@@ -166,6 +166,11 @@ func TestProgramsNeverPassWhatAsksForASecondFactor(t *testing.T) {
 	h.z = z
 	h.policy = p
 	h.grant(t, "boss", "staff")
+	for name, want := range map[audit.Action]bool{"patient.plain": true, "patient.export": false} {
+		may, err := z.MayGrant(audit.WithActor(t.Context(), staff("boss")), name, true)
+		require.NoError(t, err)
+		require.Equal(t, want, may, "no program can do what asks for a step-up, so nobody grants it")
+	}
 	for _, kind := range []audit.Kind{audit.KindService, audit.KindAgent, audit.KindStaff} {
 		id := audit.ActorID("x-" + kind)
 		h.grant(t, id, rbac.RoleName(kind))
@@ -238,4 +243,39 @@ func TestMayGrant(t *testing.T) {
 	may, err = h.z.MayGrant(t.Context(), "patient.read", false)
 	require.NoError(t, err)
 	require.False(t, may)
+}
+
+// A response that lasts ends when the person behind the program may see less, though not nothing.
+func TestALongResponseEndsWithThePersonsRights(t *testing.T) {
+	t.Parallel()
+	h := bots(t, rbac.Options{})
+	mux := rbac.NewMux(h.z, nil)
+	served := 0
+	watch := func(r *http.Request) {
+		served++
+		require.NoError(t, recheck(r))
+		was := h.now
+		h.now = h.now.Add(time.Minute) // the role of the whole tenant ends, the other stays
+		require.Error(t, recheck(r))
+		h.now = was
+	}
+	rbac.HandleList(mux, "GET /patients", h.PatientRead, func(_ http.ResponseWriter, r *http.Request, _ rbac.Filter[patient]) { watch(r) })
+	rbac.For(mux, func(context.Context, *http.Request) (patient, error) { return patient{id: "p1", tenant: clinic}, nil }).
+		Handle("GET /patient", h.PatientRead, func(_ http.ResponseWriter, r *http.Request, _ rbac.Granted[patient]) { watch(r) })
+	h.own.Link(clinic, "tess", "p1", time.Time{})
+	h.grant(t, "tess", "therapist")
+	h.grantIn(t, clinic, rbac.Grant{Person: "tess", Role: "admin", Until: h.now.Add(time.Minute)})
+	for _, path := range []string{"/patients", "/patient"} {
+		ctx, trail := audit.WithTrail(audit.WithActor(t.Context(), bot("tess", "patient.read")), audit.Discard{}, audit.Event{})
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		mux.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(ctx, trailKey{}, trail)))
+	}
+	require.Equal(t, 2, served)
+}
+
+type trailKey struct{}
+
+// recheck asks what a long response asks.
+func recheck(r *http.Request) error {
+	return r.Context().Value(trailKey{}).(*audit.Trail).Recheck(r.Context())
 }

@@ -77,9 +77,13 @@ func TestATamperedRowIsNoPerson(t *testing.T) {
 		require.NoError(t, store.Apply(t.Context(), machine.Change{Put: bad, Expect: int64(1 + i)}))
 		h.out(key, machine.CodeState)
 	}
+	late := p
+	late.Expires = h.clock.Now()
+	require.NoError(t, store.Apply(t.Context(), machine.Change{Put: late, Expect: 5}))
+	h.out(key, machine.CodeExpired) // though its key is not
 	bad := p
 	bad.Owner = ""
-	require.NoError(t, store.Apply(t.Context(), machine.Change{Put: bad, Expect: 5}))
+	require.NoError(t, store.Apply(t.Context(), machine.Change{Put: bad, Expect: 6}))
 	h.out(key, machine.CodePerson)
 }
 

@@ -107,6 +107,7 @@ func (c lifecycle) faulty(t *testing.T, at int, mode string) bool {
 	}
 	if happened {
 		require.True(t, said, "call %d: nothing happens unrecorded", at)
+		require.NoError(t, err, "call %d: the store was asked what became of it", at)
 	}
 	if said && !happened {
 		require.True(t, unsaid, "call %d: what did not happen is not left standing", at)

@@ -285,6 +285,7 @@ func TestTokenEndpoint(t *testing.T) {
 	for what, r := range map[string]*http.Request{
 		"GET":            httptest.NewRequest(http.MethodGet, "/token?"+posted.Encode(), nil),
 		"in the address": form("/token?"+posted.Encode(), ""),
+		"a scope there":  form("/token?scope=patient.read", posted.Encode()),
 		"JSON":           httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(`{}`)),
 	} {
 		w := serve(site, r)
