@@ -62,7 +62,7 @@ type Actor struct {
 	OnBehalfOf ActorID // whose rights a service, agent or supporter uses
 
 	Session           string    // public session id, never the token
-	AuthTime          time.Time // when the person last proved who they are
+	AuthTime          time.Time // when the person last proved who they are, with all that Assurance says
 	Methods           []string  // how, as RFC 8176 amr values: "pwd", "otp", "hwk" …
 	Assurance         Assurance
 	PhishingResistant bool

@@ -175,6 +175,34 @@ func TestAssuranceNeverRisesByItself(t *testing.T) {
 	}
 }
 
+// An AuthTime goes with the Assurance beside it: who has found a screen and a password must not seem
+// to have proven two factors just now, which is what setting up one of their own takes.
+func TestAttackAPasswordMakesNoSecondFactorFresh(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
+		d := newDesk(t, open(t))
+		save(t, d.store, risky())
+		token := d.start(t, staff(ann))
+		began := d.clock.Now()
+		d.clock.Add(10 * time.Minute)
+		token, err := d.Reauthenticated(d.in(t, token), d.again(ann), session.Area("settings"))
+		require.NoError(t, err)
+		a, ok := audit.ActorFrom(d.in(t, token))
+		require.True(t, ok)
+		require.Equal(t, audit.AAL2, a.Assurance)
+		require.Equal(t, began, a.AuthTime, "when AAL2 was proven")
+		require.Equal(t, d.clock.Now(), d.is(t, token).AuthTime, "a step-up by one factor counts as ever")
+
+		d.clock.Add(time.Minute)
+		strong := staff(ann)
+		strong.AuthTime = d.clock.Now()
+		token, err = d.Reauthenticated(d.in(t, token), strong)
+		require.NoError(t, err)
+		a, _ = audit.ActorFrom(d.in(t, token))
+		require.Equal(t, strong.AuthTime, a.AuthTime)
+	})
+}
+
 // A single factor cannot keep a session of two alive for ever.
 func TestAbsoluteLimitNeedsTheFullProof(t *testing.T) {
 	t.Parallel()

@@ -61,8 +61,13 @@ const (
 )
 
 // Actor is who acts with the session in a request that came from origin. Roles and the
-// emergency grant are empty: each request decides them afresh.
+// emergency grant are empty: each request decides them afresh. AuthTime is when the Assurance beside
+// it was proven: a password given since, in a session of two factors, is no proof of both, so that
+// whoever asks for a fresh AAL2 gets one. StepUp takes the password too.
 func (s Session) Actor(origin netip.Addr) audit.Actor {
+	if !s.Since.IsZero() {
+		s.AuthTime = earlier(s.AuthTime, s.Since)
+	}
 	return audit.Actor{
 		ID: s.Person, Kind: s.Kind, Tenant: s.Tenant, OnBehalfOf: s.OnBehalfOf,
 		Session: s.ID, AuthTime: s.AuthTime, Methods: s.Methods,

@@ -229,13 +229,14 @@ func (f *factored) rules() {
 		require.Equal(t, http.StatusConflict, offered.get("/security/passkeys/new").status)
 		require.Equal(t, "/settings/accounts?done=accounts", f.accountRules(t, keysAlone, false).path)
 	})
-	f.step("a_password_alone_adds_no_passkey", func(t *testing.T) {
+	f.step("one_factor_alone_adds_no_passkey", func(t *testing.T) {
 		form := url.Values{fieldAction: {string(ownSecurity)}, fieldTo: {"/security/passkeys/new"}, fieldMethod: {http.MethodGet}, fieldPassword: {demoPassword}}
 		at := f.iris.post("/confirm", form)
 		require.Equal(t, http.StatusUnprocessableEntity, at.status, at.text())
-		require.Contains(t, at.text(), "Your password alone is not enough")
+		require.Contains(t, at.text(), "One of them alone is not enough")
 		require.Contains(t, at.text(), "Change my ways to sign in")
-		at = f.iris.proves(at, url.Values{fieldPassword: {""}, fieldCode: {f.iris.code()}})
+		require.Contains(t, at.text(), "And a code from your phone")
+		at = f.iris.proves(at, url.Values{fieldPassword: {demoPassword}, fieldCode: {f.iris.code()}})
 		require.Equal(t, "/security/passkeys/new", at.path, at.text())
 		require.NotEmpty(t, at.asks(t))
 	})

@@ -122,7 +122,11 @@ func (a *app) actingIn(r *http.Request, s session.Session) context.Context {
 // message sent if that was wished, with a ticket in the browser.
 func (a *app) fillProof(w http.ResponseWriter, r *http.Request, s session.Session, to string, d *again) (problem string, err error) {
 	ctx, send := a.actingIn(r, s), r.PostForm.Get(fieldSend) == "yes"
-	if d.Asked, err = a.people.Asked(ctx); err != nil || !d.Asked.Passkey && !d.Asked.Text {
+	d.Asked, err = a.people.Asked(ctx)
+	if d.Action == ownSecurity { // see bySecond
+		d.Asked.Both = d.Asked.Passkey || d.Asked.Code || d.Asked.Text
+	}
+	if err != nil || !d.Asked.Passkey && !d.Asked.Text {
 		return "", err
 	}
 	answer := authn.Answer{}
@@ -164,7 +168,7 @@ func proofProblem(err error) string {
 	case errors.Is(err, authn.ErrTicket):
 		return "That took too long. Please try again."
 	case errors.Is(err, errSecond):
-		return "Your password alone is not enough for this: use your passkey or a code."
+		return "One of them alone is not enough for this: use your passkey, or your password and a code."
 	case errors.Is(err, authn.ErrDenied):
 		return "That password is not right."
 	case errors.Is(err, authn.ErrNoFactor):
@@ -231,14 +235,15 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 	d.goOn(w, r)
 }
 
-// errSecond: a password was given where a second factor has to be.
+// errSecond: one factor was given where two have to be.
 var errSecond = errors.New("a second factor is needed")
 
-// bySecond refuses a proof by password alone of whoever has a second factor: who has found a screen
-// and a password must not make a passkey of their own with them.
+// bySecond refuses a proof by one factor of whoever has two: who has found a screen and a password
+// must not make a passkey of their own with them. It would lead nowhere either: session says of one
+// factor that it proves nothing of what a session of two does.
 func (a *app) bySecond(ctx context.Context, proven audit.Actor) error {
 	has, err := a.factors.Enrolled(ctx, tenant, proven.ID)
-	if err == nil && has && slices.Equal(proven.Methods, []string{"pwd"}) {
+	if err == nil && has && proven.Assurance < audit.AAL2 {
 		return errSecond
 	}
 	return err

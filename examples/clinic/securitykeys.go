@@ -12,7 +12,7 @@ import (
 )
 
 // ownSecurity names, for the page that asks who is there, a change of one's own second factors. It
-// takes a second factor itself from whoever has one.
+// takes all factors from whoever has a second one.
 const ownSecurity audit.Action = "security.change"
 
 // passkeyRow is a passkey as its owner and the team's administrators see it.
