@@ -99,6 +99,16 @@ func TestProgramsListAndSeeWhatThePersonDoes(t *testing.T) {
 	require.Equal(t, "((tenant = $3) AND (tenant = $4))", where)
 	require.Equal(t, []any{"clinic", "clinic"}, args)
 
+	h.grant(t, "tess", "therapist")
+	h.own.Link(clinic, "tess", "p1", time.Time{})
+	f, err = rbac.Visible(rbactest.As(t.Context(), bot("tess", "patient.read"), audit.Discard{}), h.z, h.PatientRead)
+	require.NoError(t, err)
+	for id, want := range map[string]bool{"p1": true, "p2": false} {
+		ok, err := f.Match(t.Context(), patient{id: id, tenant: clinic})
+		require.NoError(t, err)
+		require.Equal(t, want, ok, "hits of a search are narrowed too: %s", id)
+	}
+
 	ctx = rbactest.As(t.Context(), bot("nobody", "patient.read"), audit.Discard{})
 	_, err = rbac.Visible(ctx, h.z, h.PatientRead)
 	var denial *rbac.Denial

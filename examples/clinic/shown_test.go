@@ -91,7 +91,7 @@ func guarded(r rbac.Route) bool { return r.Guard == "action" || r.Guard == "list
 // the portal, with it, with a phone, a program with a key. A patient's own pages are no page of the team's.
 func needsState(r rbac.Route) bool {
 	return slices.Contains([]string{"/patients/{patient}/note/lock", "/patients/{patient}/note/discard", "/team/{member}/reset-factor"}, r.Path) ||
-		strings.HasPrefix(r.Path, "/me") || strings.HasPrefix(r.Path, "/programs/{program}") || strings.HasPrefix(r.Path, "/programs/{program}") || r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/patients/{patient}/portal")
+		strings.HasPrefix(r.Path, "/me") || strings.HasPrefix(r.Path, "/programs/{program}") || r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/patients/{patient}/portal")
 }
 
 // pattern returns the route that a path belongs to.
