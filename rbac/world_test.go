@@ -24,7 +24,7 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 	if testing.Short() {
 		n = 10_000
 	}
-	asked, forbidden := map[bool]int{}, 0
+	asked, forbidden, behalf := map[bool]int{}, 0, map[rbac.Code]int{}
 	for seed := uint64(0); asked[true]+asked[false] < n; seed++ {
 		w := world.New(seed, 60)
 		p, err := rbac.Compile(w.Rules(w.Relations()))
@@ -51,6 +51,9 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 						t.Fatalf("seed %d: %+v, %s, %+v: check %v, match %v, naive %v", seed, a, action, r, d.Allowed, match, want)
 					}
 					asked[want]++
+					if a.OnBehalfOf != "" {
+						behalf[d.Code]++
+					}
 					if d.Code == rbac.CodeForbidden {
 						forbidden++
 					}
@@ -63,4 +66,7 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 	require.Greater(t, asked[true], total/50)
 	require.Greater(t, asked[false], total/50)
 	require.Greater(t, forbidden, total/500)
+	require.Positive(t, behalf[rbac.CodeAllowed], "programs that act for people were let through")
+	require.Positive(t, behalf[rbac.CodePerson], "and were not, because of whom they act for: %v", behalf)
+	require.Positive(t, behalf[rbac.CodeScopes])
 }

@@ -80,7 +80,7 @@ func (w *World) actions() {
 
 func (w *World) roles() {
 	all := []string{"practice", "location", "queue", "own", "supervisees", "self", "proxy", "author", "consented", "emergency", "full", "tenant"}
-	for i := range 8 {
+	for i := range 10 {
 		r := rbac.Role{Name: rbac.RoleName(fmt.Sprintf("role%d", i)), Label: "Role", Rank: i}
 		words, depth := all, 2
 		switch i {
@@ -88,12 +88,16 @@ func (w *World) roles() {
 			words, depth = []string{"tenant"}, 0
 		case 1:
 			r.Kind, words, depth = audit.KindPatient, []string{"self", "proxy", "author", "full"}, 0
+		case 8: // wide, so that mostly the person whom an agent acts for narrows it
+			r.Kind, words, depth = audit.KindAgent, []string{"tenant"}, 0
+		case 9:
+			r.Kind = audit.KindAgent
 		}
 		w.perms[r.Name] = make([][]perm, len(w.Actions))
 		for a := range w.Actions {
 			choice := pick(w, []string{"", "", "in", "out"})
 			for range 4 {
-				if i == 0 {
+				if i == 0 || i == 8 {
 					choice = ""
 				} else if w.rnd.IntN(3) != 0 {
 					continue
