@@ -27,6 +27,10 @@ func (d *device) AddPasskey(_ context.Context, t audit.Tenant, p audit.ActorID, 
 	return d.VerifyPasskey(context.Background(), t, p, state, response)
 }
 
+func (d *device) PasskeyLives(_ context.Context, _ audit.Tenant, p audit.ActorID, passkey string) (bool, error) {
+	return p == d.owner && passkey == "phone", nil
+}
+
 func (d *device) AskPasskey(context.Context, audit.Tenant, audit.ActorID) (options, state []byte, err error) {
 	return []byte(`{"challenge":"ask"}`), []byte("ask"), nil
 }
@@ -39,7 +43,7 @@ func (d *device) VerifyPasskey(_ context.Context, t audit.Tenant, p audit.ActorI
 	if string(response) != "signed "+string(state) {
 		return audit.Actor{}, nil // not accepted
 	}
-	return audit.Actor{Tenant: t, ID: p, Methods: []string{"swk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}, nil
+	return audit.Actor{Tenant: t, ID: p, Session: "phone", Methods: []string{"swk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}, nil
 }
 
 // A passkey is made in the guided set-up that the policy asks of staff, and signs in alone from then

@@ -22,8 +22,8 @@ const (
 // the server, in a ticket that is used once.
 //
 // A proof is the person's tenant and ID with how they proved to be it: Methods (RFC 8176, without
-// "mfa"), Assurance and PhishingResistant. A proof without an ID is a response that was not
-// accepted. An error with a method Disabled() bool that reports true says that this passkey takes
+// "mfa"), Assurance and PhishingResistant; its Session is the passkey's ID. A proof without either ID
+// is a response that was not accepted. An error with a method Disabled() bool that reports true says that this passkey takes
 // part no more; every other error is a failure.
 type Passkeys interface {
 	PasskeyMaker
@@ -50,6 +50,10 @@ type PasskeyAsker interface {
 	AskPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (options, state []byte, err error)
 	// PasskeyOwner returns whose passkey a response names, with nothing proven; "" for nobody's.
 	PasskeyOwner(ctx context.Context, t audit.Tenant, response []byte) (person audit.ActorID, err error)
+	// PasskeyLives reports whether the passkey that a proof named is still the person's and can be
+	// used. It is asked until there is a session: one that is removed, or disabled because there is a
+	// copy, ends the sign-ins that are under way with it, also beside another one.
+	PasskeyLives(ctx context.Context, t audit.Tenant, person audit.ActorID, passkey string) (bool, error)
 	// VerifyPasskey checks the response: it is of a passkey of this person, or not accepted.
 	VerifyPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID, state, response []byte) (proof audit.Actor, err error)
 }

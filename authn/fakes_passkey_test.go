@@ -80,6 +80,13 @@ func (k *passkeys) HasPasskey(ctx context.Context, _ audit.Tenant, p audit.Actor
 	return len(k.keys[p]) > 0, nil
 }
 
+func (k *passkeys) PasskeyLives(ctx context.Context, _ audit.Tenant, p audit.ActorID, name string) (bool, error) {
+	if err := k.wire.call(ctx, "passkeys.PasskeyLives"); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(k.of(p), func(key passkey) bool { return key.name == name && !key.disabled }), nil
+}
+
 func (k *passkeys) BeginPasskey(ctx context.Context, _ audit.Tenant, p audit.ActorID, account string) ([]byte, []byte, error) {
 	if err := k.wire.call(ctx, "passkeys.BeginPasskey"); err != nil {
 		return nil, nil, err
@@ -109,7 +116,7 @@ func (k *passkeys) AddPasskey(ctx context.Context, t audit.Tenant, p audit.Actor
 		return audit.Actor{}, nil
 	}
 	k.keys[p] = append(k.keys[p], passkey{name: r.Key, label: label})
-	return k.proof(t, p), nil
+	return k.proof(t, p, r.Key), nil
 }
 
 func (k *passkeys) AskPasskey(ctx context.Context, _ audit.Tenant, p audit.ActorID) ([]byte, []byte, error) {
@@ -163,13 +170,13 @@ func (k *passkeys) VerifyPasskey(ctx context.Context, t audit.Tenant, p audit.Ac
 		if key.disabled {
 			return audit.Actor{}, errPasskeyDisabled
 		}
-		return k.proof(t, p), nil
+		return k.proof(t, p, r.Key), nil
 	}
 	return audit.Actor{}, nil
 }
 
-func (k *passkeys) proof(t audit.Tenant, p audit.ActorID) audit.Actor {
-	return audit.Actor{Tenant: t, ID: p, Methods: []string{"hwk", "user"}, Assurance: k.level, PhishingResistant: true}
+func (k *passkeys) proof(t audit.Tenant, p audit.ActorID, key string) audit.Actor {
+	return audit.Actor{Tenant: t, ID: p, Session: key, Methods: []string{"hwk", "user"}, Assurance: k.level, PhishingResistant: true}
 }
 
 func read(state, answer []byte) (c ceremony, r response, ok bool) {
@@ -182,6 +189,13 @@ func (k *passkeys) give(p audit.ActorID, name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys[p] = append(k.keys[p], passkey{name: name})
+}
+
+// remove takes one passkey of a person away.
+func (k *passkeys) remove(p audit.ActorID, name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys[p] = slices.DeleteFunc(k.keys[p], func(key passkey) bool { return key.name == name })
 }
 
 // reset takes all passkeys of a person away, and those that are being made.

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -24,6 +25,7 @@ type Evidence struct {
 	// Factors are the second factors among them; none with Second is FactorApp, as releases wrote
 	// it that knew no other.
 	Factors  []Factor        `json:"factors,omitempty"`
+	Passkey  string          `json:"passkey,omitempty"`  // the ID of the one that was proven
 	Level    audit.Assurance `json:"level,omitempty"`    // what a passkey reaches by itself
 	Phishing bool            `json:"phishing,omitempty"` // whether it resists phishing
 	Alone    bool            `json:"alone,omitempty"`    // a passkey and no password
@@ -57,6 +59,7 @@ func (e Evidence) with(p proven) Evidence {
 	e.Proven = slices.Concat(e.Proven, p.methods)
 	e.Factors = append(slices.Clone(e.Factors), p.factor)
 	e.Second = true
+	e.Passkey = cmp.Or(p.passkey, e.Passkey)
 	e.Level, e.Phishing = max(e.Level, p.level), e.Phishing || p.phishing
 	return e
 }
@@ -130,8 +133,8 @@ func (m *Manager) stopped(ctx context.Context, ev Evidence, c Client, err error)
 }
 
 // standing reads the person and the policy. Evidence of nothing, somebody who is not active, whose
-// account changed since the evidence began or who has lost the factor that was proven: ErrTicket. Somebody not approved yet: ErrApproval. Somebody
-// locked out for inactivity: ErrInactive.
+// account changed since the evidence began or who has lost the factor that was proven: ErrTicket.
+// Somebody not approved yet: ErrApproval. Somebody locked out for inactivity: ErrInactive.
 func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	if ev.Person == "" || len(ev.Proven) == 0 {
 		return standing{}, ErrTicket
@@ -160,6 +163,9 @@ func (m *Manager) standing(ctx context.Context, ev Evidence) (standing, error) {
 	h, err := m.holds(ctx, ev.Tenant, ev.Person, p)
 	if err != nil {
 		return standing{}, err
+	}
+	if ok, err := m.lives(ctx, ev); err != nil || !ok {
+		return standing{}, cmp.Or(err, ErrTicket)
 	}
 	now := standing{a, p, h}
 	if ev.Second && !now.counts(ev.proved()) { // taken away since it was proven, or not taken any more

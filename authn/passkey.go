@@ -97,12 +97,30 @@ func (m *Manager) checkPasskey(ctx context.Context, s subject, asked *challenge,
 	return provenBy(proof, s.tenant, s.id), nil
 }
 
-// provenBy is what a proof is worth: nothing, unless it is of this person.
+// provenBy is what a proof is worth: nothing, unless it is of this person and says by which passkey.
 func provenBy(proof audit.Actor, t audit.Tenant, id audit.ActorID) proven {
-	if id == "" || proof.ID != id || proof.Tenant != t {
+	if id == "" || proof.ID != id || proof.Tenant != t || proof.Session == "" {
 		return proven{}
 	}
-	return proven{FactorPasskey, slices.Clone(proof.Methods), proof.Assurance, proof.PhishingResistant}
+	return proven{
+		factor: FactorPasskey, passkey: proof.Session,
+		methods: slices.Clone(proof.Methods), level: proof.Assurance, phishing: proof.PhishingResistant,
+	}
+}
+
+// lives reports whether the passkey of the evidence, if there is one, still proves anything.
+func (m *Manager) lives(ctx context.Context, ev Evidence) (bool, error) {
+	if ev.Passkey == "" {
+		return true, nil
+	}
+	if m.o.Passkeys == nil {
+		return false, nil
+	}
+	ok, err := m.o.Passkeys.PasskeyLives(ctx, ev.Tenant, ev.Person, ev.Passkey)
+	if err != nil {
+		return false, unavailable("asking for a passkey", err)
+	}
+	return ok, nil
 }
 
 // OfferPasskey begins a sign-in with a passkey and no identifier: the Step's Passkey is for a button

@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -388,6 +389,50 @@ func TestPasskeyGapsAreSeen(t *testing.T) {
 		found = live
 	}
 	require.True(t, found)
+}
+
+// TestAttackAThiefIsHalfInWhenThePasskeyGoes: who signs in with a stolen passkey and waits at the next
+// question is out with the passkey, though its owner has another one: removal ends sessions, and this
+// is none yet.
+func TestAttackAThiefIsHalfInWhenThePasskeyGoes(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*passkeys, audit.ActorID, string){
+		"removed": (*passkeys).remove, "disabled, being a copy": (*passkeys).disable,
+	} {
+		for _, alone := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", alone ", alone), func(t *testing.T) {
+				t.Parallel()
+				h, p := keyed(t, audit.KindStaff)
+				h.passkeys.give(p.ID, "phone")
+				h.rule(func(r *authn.Policy) { r.Banner = authn.Banner{Version: "7", Always: true} })
+				h.rec.Reset()
+				begin := h.offer
+				if !alone {
+					begin = func() authn.Step {
+						s, err := h.m.SignIn(t.Context(), clinic, ada, pw(good), home)
+						require.NoError(t, err)
+						return s
+					}
+				}
+				half := func(key string) authn.Step {
+					s := begin()
+					s, err := h.m.Continue(t.Context(), s.Ticket.Reveal(), authn.Answer{Passkey: touch(t, s, key)}, home)
+					require.NoError(t, err)
+					require.Equal(t, authn.NeedBanner, s.Need)
+					return s
+				}
+				thief, owner := half("phone"), half("laptop")
+				end(h.passkeys, p.ID, "phone")
+				_, err := h.m.Continue(t.Context(), thief.Ticket.Reveal(), authn.Answer{Banner: "7"}, home)
+				require.ErrorIs(t, err, authn.ErrTicket)
+				events := h.rec.Events()
+				require.Equal(t, authn.CodeOvertaken, events[len(events)-1].Code)
+				s, err := h.m.Continue(t.Context(), owner.Ticket.Reveal(), authn.Answer{Banner: "7"}, home)
+				require.NoError(t, err)
+				require.Equal(t, authn.Done, s.Need)
+			})
+		}
+	}
 }
 
 // touchIn signs in with the passkey.

@@ -80,6 +80,7 @@ func (s standing) counts(all []Factor) bool {
 // proven is what a right answer to a second factor proves; the zero one is a wrong answer.
 type proven struct {
 	factor   Factor
+	passkey  string   // its ID, where it is one
 	methods  []string // RFC 8176
 	level    audit.Assurance
 	phishing bool

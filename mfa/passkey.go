@@ -3,6 +3,7 @@ package mfa
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,20 @@ type Passkey struct {
 func (f *Factors) HasPasskey(ctx context.Context, t audit.Tenant, person audit.ActorID) (bool, error) {
 	c, err := f.read(ctx, t, person)
 	return err == nil && c.Passkeys > 0, err
+}
+
+// PasskeyLives reports whether a passkey is one of the person's and is not disabled: whether what it
+// has proven counts still.
+func (f *Factors) PasskeyLives(ctx context.Context, t audit.Tenant, person audit.ActorID, id string) (bool, error) {
+	c, err := f.read(ctx, t, person)
+	if err != nil {
+		return false, err
+	}
+	row, _, err := f.one(ctx, c, id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && row.Disabled.IsZero(), err
 }
 
 // ListPasskeys returns the person's passkeys, oldest first.

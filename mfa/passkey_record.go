@@ -116,7 +116,7 @@ func (p PasskeyRow) public(r keyRecord) PublicKey {
 // proof is what a passkey proves of its owner. A key that can be copied reaches AAL2 whatever
 // vouches for it (NIST SP 800-63B-4, section 3.1.7), one that cannot AAL3 where its maker does.
 func (p PasskeyRow) proof(r keyRecord) audit.Actor {
-	a := audit.Actor{Tenant: p.Tenant, ID: p.Person, Methods: []string{"hwk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}
+	a := audit.Actor{Tenant: p.Tenant, ID: p.Person, Session: p.ID, Methods: []string{"hwk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}
 	switch {
 	case r.Eligible || p.BackedUp:
 		a.Methods[0] = "swk"

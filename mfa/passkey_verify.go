@@ -100,9 +100,10 @@ func (f *Factors) claimed(ctx context.Context, t audit.Tenant, person, asked aud
 }
 
 // VerifyPasskey checks the response to AskPasskey for the same person or for "". With a person it
-// is theirs or not accepted, with "" it is whose it is, after AskPasskey for "" only. It returns what was proven: the person's tenant and ID with Methods (RFC 8176: "swk" for a passkey
-// that can be copied to other devices, "hwk" for one that cannot, and "user", because the device
-// verified who uses it), Assurance and PhishingResistant. Without an ID the response was not
+// is theirs or not accepted, with "" it is whose it is, after AskPasskey for "" only. It returns what
+// was proven: the person's tenant and ID, as Session the passkey's ID, with Methods (RFC 8176: "swk"
+// for a passkey that can be copied to other devices, "hwk" for one that cannot, and "user", because
+// the device verified who uses it), Assurance and PhishingResistant. Without an ID the response was not
 // accepted, and of responses with the same signature counter above 0 one is, whatever comes at the
 // same time on however many servers.
 //

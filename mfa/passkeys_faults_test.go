@@ -71,6 +71,9 @@ func passkeyOperations() map[string]func(ctx context.Context, h *holder) (passed
 	ok := func(err error) (bool, error) { return err == nil, err }
 	return map[string]func(ctx context.Context, h *holder) (bool, error){
 		"has": func(ctx context.Context, h *holder) (bool, error) { return h.HasPasskey(ctx, clinic, lin) },
+		"lives": func(ctx context.Context, h *holder) (bool, error) {
+			return h.PasskeyLives(ctx, clinic, lin, h.ids[1])
+		},
 		"takes codes": func(ctx context.Context, h *holder) (bool, error) {
 			_, err := h.TakesCodes(ctx, clinic, lin)
 			return ok(err)
@@ -219,7 +222,7 @@ func TestARecorderThatFailsClosesPasskeys(t *testing.T) {
 	t.Parallel()
 	for name, do := range passkeyOperations() {
 		switch name {
-		case "has", "takes codes", "ask", "owner", "list", "rename", "remove", "reset", "add", "issue codes":
+		case "has", "lives", "takes codes", "ask", "owner", "list", "rename", "remove", "reset", "add", "issue codes":
 			continue // record nothing, or through the outbox
 		}
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +242,7 @@ func TestPasskeysOutOfReach(t *testing.T) {
 	t.Parallel()
 	for name, do := range passkeyOperations() {
 		switch name {
-		case "has", "takes codes", "owner":
+		case "has", "lives", "takes codes", "owner":
 			continue // need no key
 		}
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,12 @@ func TestRemovingAPasskey(t *testing.T) {
 		w := newWorld(t, open(t), nil)
 		lost, kept := w.own(t, lin), w.own(t, lin)
 		keys := w.keys(t, lin)
+		w.lives(t, lin, keys[0].ID, true)
 		require.NoError(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, keys[0].ID))
+		w.lives(t, lin, keys[0].ID, false)
+		w.lives(t, lin, keys[1].ID, true)
+		w.lives(t, diaz, keys[1].ID, false)
+		w.lives(t, lin, "", false)
 		require.Equal(t, []audit.ActorID{lin, lin}, w.sessions.ended, "before the change and after it")
 		require.Equal(t, []string{"mfa.passkey_added", "mfa.passkey_added", "mfa.passkey_removed"}, w.notices.topics())
 		removed, ok := w.rec.Last(mfa.ActionPasskeyRemoved)
@@ -128,6 +133,14 @@ func TestTheLastUsableOneTakesTheDisabledWithIt(t *testing.T) {
 	require.NoError(t, w.RemovePasskey(w.fresh(t, lin), clinic, lin, keys[0].ID), "the disabled one may go")
 }
 
+// lives asserts whether what a passkey has proven counts still.
+func (w *world) lives(t testing.TB, person audit.ActorID, id string, want bool) {
+	t.Helper()
+	lives, err := w.PasskeyLives(t.Context(), clinic, person, id)
+	require.NoError(t, err)
+	require.Equal(t, want, lives)
+}
+
 // clone lets a copy of the device sign, then the device itself, whose counter is behind.
 func (w *world) clone(t testing.TB, person audit.ActorID, d *passkeytest.Device) {
 	t.Helper()
@@ -136,6 +149,7 @@ func (w *world) clone(t testing.TB, person audit.ActorID, d *passkeytest.Device)
 	require.Equal(t, person, proof.ID)
 	_, err = w.use(t.Context(), person, d)
 	require.ErrorIs(t, err, mfa.ErrPasskeyDisabled)
+	w.lives(t, person, proof.Session, false)
 }
 
 func TestAResetEndsEverything(t *testing.T) {

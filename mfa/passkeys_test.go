@@ -126,7 +126,8 @@ func TestAPasskeyIsAddedAndUsed(t *testing.T) {
 		require.False(t, has)
 		proof, err := w.make(t.Context(), lin, d, "  Blue key ") // guided set-up: nobody is signed in
 		require.NoError(t, err)
-		want := audit.Actor{Tenant: clinic, ID: lin, Methods: []string{"hwk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}
+		require.NotEmpty(t, proof.Session)
+		want := audit.Actor{Tenant: clinic, ID: lin, Session: w.keys(t, lin)[0].ID, Methods: []string{"hwk", "user"}, Assurance: audit.AAL2, PhishingResistant: true}
 		require.Equal(t, want, proof)
 		has, err = w.HasPasskey(t.Context(), clinic, lin)
 		require.NoError(t, err)
