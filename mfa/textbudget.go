@@ -12,7 +12,8 @@ import (
 
 // affordable says why a message may not be sent now; nil: it may. It asks from narrow to wide and
 // stops at the first no, so that what one person, number or range may not do takes nothing from
-// the others. What cannot be counted is not sent.
+// the others. What cannot be counted is not sent. What confirms a number is apart from what signs
+// in with it: anybody can type the number of a colleague, who must not be kept out by that.
 func (f *Factors) affordable(ctx context.Context, n Number, phone Phone) error {
 	o := f.o.Texts
 	if !phone.in(o.Regions) {
@@ -25,7 +26,9 @@ func (f *Factors) affordable(ctx context.Context, n Number, phone Phone) error {
 	prefix := phone.prefix()
 	for _, step := range []func() error{
 		func() error { return f.spendText(ctx, n, n.Tenant, "person", string(n.Person), o.Person) },
-		func() error { return f.spendText(ctx, n, n.Tenant, "number", hex.EncodeToString(term), o.Number) },
+		func() error {
+			return f.spendText(ctx, n, n.Tenant, "number", purposeOf(n)+"."+hex.EncodeToString(term), o.Number)
+		},
 		func() error { return f.roomFor(ctx, n, prefix) },
 		func() error { return f.spendText(ctx, n, n.Tenant, "prefix", prefix, o.Prefix) },
 		func() error { return f.spendText(ctx, n, n.Tenant, "tenant", "", o.Tenant) },

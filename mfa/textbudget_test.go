@@ -115,6 +115,25 @@ func TestTextBudgetOfADay(t *testing.T) {
 	w.textPasses(t, lin, w.send(t, lin))
 }
 
+// Somebody who has an account of the clinic and knows a colleague's number has codes sent to it, as
+// if it were their own, as often as they may. The colleague, who has nothing else, signs in.
+func TestAttackATypedNumberKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newTexting(t, mfa.NewMemory(), nil)
+	w.number(t, lin, linsNumber)
+	w.clock.add(time.Hour)
+	for range 12 {
+		for range 23 {
+			err := w.begins(t, clinic, "p-mallory", linsNumber)
+			require.True(t, err == nil || errors.Is(err, mfa.ErrTextLimit), "%v", err)
+			w.clock.add(5 * time.Minute)
+		}
+		w.textPasses(t, lin, w.send(t, lin))
+		w.clock.add(5 * time.Minute)
+	}
+	require.LessOrEqual(t, w.carrier.count(), 1+12+20, "and the colleague gets no more than a day's budget of them")
+}
+
 // Budgets draw from narrow to wide: what one person may not do takes nothing from the tenant.
 func TestARefusalTakesNothingFromOthers(t *testing.T) {
 	t.Parallel()

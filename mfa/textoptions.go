@@ -59,9 +59,9 @@ type TextOptions struct {
 	// Tries is how many times a code may be tried, 1 to 10. 0: 5.
 	Tries int
 
-	// How many messages are sent at most: to one person, to one number, to the numbers of one
-	// tenant that begin alike (the country's code and three more digits), for one tenant, and for
-	// all of them. Zero fields: 5 and 20, 5 and 20, 200 and 1000, 500 and 2500, 5000 and 25000.
+	// How many messages are sent at most: to one person, to one number for each purpose, to the
+	// numbers of one tenant that begin alike (the country's code and three more digits), for one
+	// tenant, and for all of them. Zero fields: 5 and 20, 5 and 20, 200 and 1000, 500 and 2500, 5000 and 25000.
 	Person, Number, Prefix, Tenant, All TextBudget
 	// Unverified is how many messages of one purpose may go within an hour to the numbers of one
 	// tenant that begin alike before their codes come back. Each code that does makes room for two
