@@ -155,12 +155,17 @@ func (m *Manager) undone(ctx context.Context, c change, was, next Principal, cod
 	return errors.Join(why, m.record(ctx, c, was, next, audit.MajorFailure, code))
 }
 
-// same compares what a change can write.
+// same compares what a change can write. Stores order keys by time, and of one instant by ID, where
+// a new one is at the end.
 func same(a, b Principal) bool {
 	return a.State == b.State && a.Name == b.Name && a.Owner == b.Owner && a.Expires.Equal(b.Expires) && slices.Equal(a.Scopes, b.Scopes) &&
-		slices.EqualFunc(a.Keys, b.Keys, func(x, y Key) bool {
+		slices.EqualFunc(byID(a.Keys), byID(b.Keys), func(x, y Key) bool {
 			return x.ID == y.ID && x.Expires.Equal(y.Expires) && x.Revoked.Equal(y.Revoked)
 		})
+}
+
+func byID(keys []Key) []Key {
+	return slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // cut drops what an event could not hold.
