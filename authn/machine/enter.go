@@ -163,17 +163,35 @@ func (m *Manager) turnedAway(ctx context.Context, a audit.Action, f Found, from 
 	if n > m.o.BadKeys {
 		return m.limited(ctx, a, f, from, n == m.o.BadKeys+1, CodeAddress, ends.Sub(now))
 	}
-	if err := m.refused(ctx, a, f, from, audit.Failure, code); err != nil {
+	if err := m.failed(ctx, a, f, from, code); err != nil {
 		return err
 	}
 	return ErrInvalid
+}
+
+// failed records a failure. A log cannot be emptied, and somebody with very many addresses has
+// budgets without end: after so many of a tenant that lead to nobody one event says so, and none
+// follows until the window is over. What names a principal is always recorded.
+func (m *Manager) failed(ctx context.Context, a audit.Action, f Found, from Client, code string) error {
+	if f.Principal.ID == "" {
+		n, _, err := m.p.Windows.Hit(ctx, m.o.Tenant, "machine/strangers", badWindow, m.now())
+		switch {
+		case err != nil:
+			return errors.Join(unavailable("counting a failure", err), m.refused(ctx, a, f, from, audit.MajorFailure, CodeUnavailable))
+		case n > maxStrangers+1:
+			return exempt(ctx, "recorded with the first that was one too many")
+		case n > maxStrangers:
+			code = CodeFlood
+		}
+	}
+	return m.refused(ctx, a, f, from, audit.Failure, code)
 }
 
 // limited is the answer to who asks too often.
 func (m *Manager) limited(ctx context.Context, a audit.Action, f Found, from Client, first bool, code string, wait time.Duration) error {
 	err := exempt(ctx, "a program that asks too often; its first request too many is recorded")
 	if first {
-		err = m.refused(ctx, a, f, from, audit.Failure, code)
+		err = m.failed(ctx, a, f, from, code)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -138,6 +139,32 @@ func TestFailuresCostNobodyElse(t *testing.T) {
 	h.in(key)
 	_, err := h.m.Enter(t.Context(), stranger, elsewhere)
 	require.ErrorIs(t, err, machine.ErrInvalid, "another address has its own")
+	h.clock.Add(10 * time.Minute)
+	h.out(stranger, machine.CodeUnknown)
+}
+
+// Somebody with very many addresses, each of which has its own budget, fills no log; and while they
+// try, a wrong secret for a key that is there is recorded still.
+func TestAttackManyAddressesFillNoLog(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil, func(o *machine.Options) { o.BadKeys = 4 })
+	_, key := h.make(h.service())
+	h.rec.Reset()
+	stranger, _, _ := machine.NewKeyText("wk", false)
+	from := func(i int) machine.Client {
+		return machine.Client{Addr: netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 5: byte(i >> 8), 6: byte(i)})}
+	}
+	for i := range 1000 {
+		for range 6 {
+			_, err := h.m.Enter(t.Context(), stranger, from(i))
+			require.True(t, errors.Is(err, machine.ErrInvalid) || errors.Is(err, machine.ErrLimited), "%v", err)
+		}
+	}
+	require.Equal(t, 1001, h.rec.Len())
+	require.Equal(t, machine.CodeFlood, h.last().Code)
+	h.in(key)
+	require.NoError(t, h.m.Suspend(h.as(ada), h.in(key).ID, ""))
+	h.out(key, machine.CodeState)
 	h.clock.Add(10 * time.Minute)
 	h.out(stranger, machine.CodeUnknown)
 }

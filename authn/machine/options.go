@@ -87,7 +87,9 @@ const (
 	day        = 24 * time.Hour
 	rateWindow = time.Minute
 	badWindow  = 10 * time.Minute
-	touchGrain = time.Minute // how old Used may be before it is written again
+	// maxStrangers is how many failures of nobody's credentials a tenant's log takes in badWindow.
+	maxStrangers = 1000
+	touchGrain   = time.Minute // how old Used may be before it is written again
 )
 
 // withDefaults fills in what is zero and refuses what is out of range.

@@ -41,6 +41,7 @@ const (
 	CodeNetwork     = "network"        // not from this address, or the tenant is closed
 	CodeRate        = "too_many"       // the first request too many of this minute
 	CodeAddress     = "address"        // the first failure too many from this address
+	CodeFlood       = "flood"          // the first of nobody's credentials that were too many; no more are recorded for a while
 	CodeScope       = "invalid_scope"  // an access token with more than the principal has
 	CodeUnavailable = "unavailable"    // a part failed
 	CodeNotApplied  = "not_applied"    // what was recorded before did not happen after all
