@@ -41,7 +41,8 @@
 //   - grant each principal its roles, with rbac; without any it may do nothing;
 //   - put [Manager.Handler] inside audithttp.Hold and around the routes for programs, and nothing
 //     of package session: what it lets in has no session, and it refuses cookies;
-//   - name the Manager in authn.Options.Also, so that programs stop with who answers for them;
+//   - name the Manager in authn.Options.Also, so that programs stop with who answers for them; it
+//     is made after authn's, so a value of the host's own stands in for it (docs/host.md);
 //   - tell whoever is shown a key to keep it in a secret store, and scanners its pattern;
 //   - call [Manager.Run] on at least one server.
 //
