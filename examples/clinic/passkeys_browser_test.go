@@ -82,7 +82,7 @@ func (h *hands) quiet() (suggest func()) {
 	})
 	require.NoError(h.t, err)
 	return func() {
-		_, err := chromedp.Call(h.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: script.Identifier})
+		_, err := chromedp.Call(h.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams(script))
 		require.NoError(h.t, err)
 	}
 }
