@@ -19,6 +19,46 @@ import (
 // Replay: a verifier that keeps no used step, or only the last code (Ory Kratos and better-auth
 // keep none, Authboss keeps one), takes a code twice. Here a code is dead once any later one was
 // used, also after a crash, also when the enrolment used it.
+// Who is signed in, and proved a passkey just now, signs in once more and types no code: what their
+// session proves is for their own factors, and no code.
+func TestAttackASessionIsNoCode(t *testing.T) {
+	everywhere(t, func(t *testing.T, open func(testing.TB) mfa.Store) {
+		w := newWorld(t, open(t), nil)
+		key := w.enrol(t, lin)
+		w.own(t, lin)
+		w.issue(t, lin, key)
+		ctx := w.fresh(t, lin)
+		_, ok, err := w.IssueCodes(ctx, clinic, lin, "")
+		require.NoError(t, err)
+		require.True(t, ok)
+		methods, err := w.Verify(ctx, clinic, lin, "")
+		require.NoError(t, err)
+		require.Nil(t, methods)
+	})
+}
+
+// Whoever has somebody's session asks for what takes a code and gives none: hosts charge what is
+// typed, and nothing was, so it must not be what disables the app for good.
+func TestAttackNoCodeDisablesNoApp(t *testing.T) {
+	everywhere(t, func(t *testing.T, open func(testing.TB) mfa.Store) {
+		w := newWorld(t, open(t), func(o *mfa.Options) { o.MaxFailures = 3 })
+		key := w.enrol(t, lin)
+		for range 4 {
+			_, ok, err := w.IssueCodes(as(t, lin), clinic, lin, "")
+			require.NoError(t, err)
+			require.False(t, ok)
+			_, _, ok, err = w.Replace(as(t, lin), clinic, lin, "", "lin@example.com")
+			require.NoError(t, err)
+			require.False(t, ok)
+		}
+		e, ok := w.rec.Last(mfa.ActionFailed)
+		require.True(t, ok)
+		require.Equal(t, "no_code", e.Code)
+		w.next()
+		w.passes(t, lin, w.code(t, key, 0))
+	})
+}
+
 func TestAttackCodeUsedTwice(t *testing.T) {
 	everywhere(t, func(t *testing.T, open func(testing.TB) mfa.Store) {
 		store := open(t)

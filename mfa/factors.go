@@ -176,7 +176,7 @@ func (f *Factors) Verify(ctx context.Context, t audit.Tenant, person audit.Actor
 	if _, ok := readRecovery(code); ok {
 		method = MethodRecovery
 	}
-	switch _, err := f.prove(ctx, t, person, code); {
+	switch _, err := f.proveCode(ctx, t, person, code); {
 	case errors.Is(err, errWrong):
 		return nil, nil
 	case err != nil:

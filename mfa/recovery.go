@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -87,11 +88,26 @@ func (f *Factors) prove(ctx context.Context, t audit.Tenant, person audit.ActorI
 		if r, err := f.bySession(ctx, t, person); r.ID != "" || err != nil {
 			return r, err
 		}
+		return Ref{}, f.noCode(ctx, t, person)
 	}
+	return f.proveCode(ctx, t, person, code)
+}
+
+// proveCode is prove without regard to the session: nothing is a wrong code.
+func (f *Factors) proveCode(ctx context.Context, t audit.Tenant, person audit.ActorID, code string) (Ref, error) {
 	if raw, ok := readRecovery(code); ok {
 		return f.spendRecovery(ctx, t, person, raw)
 	}
 	return f.spend(ctx, t, person, code)
+}
+
+// noCode refuses who gave nothing. That is no guess: hosts charge for what is typed, and whoever has
+// found a session must not disable the app with it at no charge. It never returns nil.
+func (f *Factors) noCode(ctx context.Context, t audit.Tenant, person audit.ActorID) error {
+	if _, err := f.usable(ctx, t, person); err != nil {
+		return err
+	}
+	return cmp.Or(f.note(ctx, t, person, ActionFailed, audit.Failure, "no_code"), errWrong)
 }
 
 // spendRecovery uses up a recovery code. The row's version makes it once: of two at the same
