@@ -159,7 +159,7 @@ func (a *app) wire(s *stores) (err error) {
 		Policy:  firstRules(),
 		Tenant:  func(*http.Request) audit.Tenant { return tenant },
 		Network: allowed{a},
-		Refuse:  func(w http.ResponseWriter, r *http.Request, status int, _ string) { a.fail(w, r, status) },
+		Refuse:  a.refused,
 		Logger:  a.logger,
 	})
 	if err != nil {

@@ -265,6 +265,13 @@ func (d *desk) switched() {
 		d.phone.cookies, d.phone.csrf = d.tom.cookies, d.tom.csrf // Tomas's browser
 		require.Contains(t, d.nad.also(nad, d.phone).text(), "Good day, Nadia Okafor")
 		require.Equal(t, http.StatusNotFound, d.phone.get(d.note).status)
+
+		nads := d.phone.csrf // what she sends from a page that Tomas had left open
+		d.phone.csrf = d.tom.csrf
+		at := d.phone.post(d.note+"/lock", url.Values{"note": {"his"}, "version": {version}})
+		require.Equal(t, http.StatusForbidden, at.status)
+		require.Contains(t, at.text(), "This page is from an earlier sign-in, so nothing was changed.")
+		d.phone.csrf = nads
 		d.tom.cookies, d.tom.csrf = map[string]string{sessionCookie: tomsToken}, ""
 		require.Equal(t, "/sign-in?out=ended", d.tom.get("/dashboard").path)
 	})

@@ -246,6 +246,17 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, status int) {
 	a.render(w, r, status, "message", view{Title: title, Data: m})
 }
 
+// refused answers what the session's handler does not let through, most often a form that was opened
+// before somebody signed in here anew.
+func (a *app) refused(w http.ResponseWriter, r *http.Request, status int, code string) {
+	if code != "csrf" {
+		a.fail(w, r, status)
+		return
+	}
+	m := message{Text: "This page is from an earlier sign-in, so nothing was changed. Open it again and try once more.", Href: "/", Link: "Back to the dashboard"}
+	a.render(w, r, status, "message", view{Title: "Please open the page again", Data: m})
+}
+
 // form parses a posted form; what is too large or malformed is answered here.
 func (a *app) form(w http.ResponseWriter, r *http.Request) bool {
 	err := r.ParseForm()
