@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/wardkit/wardkit/audit/export"
 	"github.com/wardkit/wardkit/audit/tlog"
@@ -55,7 +56,8 @@ with many of them, as the log's own file of checkpoints is, counts as its last o
                      full run every week
 
 The exit status is 0 if everything is whole, 1 if something was changed, removed or
-forged, 2 for a mistake on the command line, 3 if it could not be found out.
+forged, which a wrong KEY cannot be told from, 2 for a mistake on the command line, 3 if
+it could not be found out.
 `
 
 func main() {
@@ -71,7 +73,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	case len(args) == 0:
 		fmt.Fprint(errs, usage)
 		return exitUsage
-	case args[0] == "-h", args[0] == "-help", args[0] == "--help", args[0] == "help":
+	case asked(args[0]), len(args) > 1 && asked(args[1]):
 		fmt.Fprint(out, usage)
 		return exitWhole
 	case args[0] == "export":
@@ -87,6 +89,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	fmt.Fprintln(errs, "auditverify:", err)
 	return status(err)
 }
+
+// asked reports whether an argument asks for help.
+func asked(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help", "help"}, arg) }
 
 var errUsage = errors.New("see auditverify -h")
 

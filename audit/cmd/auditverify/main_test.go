@@ -199,6 +199,11 @@ func TestUsage(t *testing.T) {
 	for _, word := range []string{"auditverify export", "auditverify database", "-checkpoint", "exit status", "no secret"} {
 		require.Contains(t, out, word)
 	}
+	for _, about := range []string{"export", "database"} {
+		code, again, errs := command(about, "-h")
+		require.Equal(t, exitWhole, code)
+		require.Equal(t, out, again+errs)
+	}
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage")
 	require.NoError(t, os.WriteFile(garbage, []byte("garbage"), 0o600))
