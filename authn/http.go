@@ -51,8 +51,8 @@ func TicketFrom(r *http.Request) string { return only(r, TicketCookie) }
 
 // Status returns the HTTP status for an error of this package: 202 for ErrPending, because the
 // change is made and what is left of it will be. An error of another package that has a method
-// HTTPStatus() int, as session's have, has what that says; everything else is a part that failed,
-// 503. So tell the errors of mfa and machine apart before, where somebody typed something wrong.
+// HTTPStatus() int, as those of session, mfa and machine have, has what that says; everything else
+// is a part that failed, 503.
 func Status(err error) int {
 	for _, row := range statuses() {
 		if errors.Is(err, row.err) {

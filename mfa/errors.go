@@ -10,23 +10,23 @@ import (
 var (
 	// ErrNotEnrolled: the person has no second factor here, or for Confirm none that waits to
 	// be confirmed.
-	ErrNotEnrolled = errors.New("mfa: no second factor is enrolled")
+	ErrNotEnrolled = fmt.Errorf("%w: no second factor is enrolled", answer(409))
 	// ErrEnrolled: the person has a second factor already. It is not replaced by a new
 	// enrolment, or whoever knows a password could bring a phone of their own; it ends with
 	// Disable or Reset first.
-	ErrEnrolled = errors.New("mfa: a second factor is enrolled already")
+	ErrEnrolled = fmt.Errorf("%w: a second factor is enrolled already", answer(409))
 	// ErrLocked: the authenticator was disabled after too many consecutive wrong codes
 	// (NIST SP 800-63B-4, section 3.2.2). Only Reset ends it, or Replace with a recovery code.
 	// Its method Disabled, by which authn knows it, reports true.
 	ErrLocked = fmt.Errorf("mfa: %w", lockedError{})
 	// ErrUnproven: the person is signed in, but has not proven a second factor within the last 15
 	// minutes (audit.Actor: Assurance, AuthTime), which this takes. Let them prove who they are.
-	ErrUnproven = errors.New("mfa: a second factor has to be proven again first")
+	ErrUnproven = fmt.Errorf("%w: a second factor has to be proven again first", answer(401))
 	// ErrRequired: the person must have a second factor and cannot do without.
-	ErrRequired = errors.New("mfa: a second factor is required of this person")
+	ErrRequired = fmt.Errorf("%w: a second factor is required of this person", answer(409))
 	// ErrNotYours: only the person disables their own second factor, nobody resets their own,
 	// and nobody does either without being signed in.
-	ErrNotYours = errors.New("mfa: this is not for this actor to do")
+	ErrNotYours = fmt.Errorf("%w: this is not for this actor to do", answer(403))
 	// ErrUnwired: Options names no Sessions or no Notices, which ending a factor needs.
 	ErrUnwired = errors.New("mfa: no sessions or no notices were given")
 	// ErrFIPS: time-based codes are HMAC-SHA-1, which GODEBUG=fips140=only forbids.
@@ -35,12 +35,12 @@ var (
 	ErrURI = errors.New("mfa: not an otpauth URI of this package's kind")
 	// ErrName: an issuer, an account name or a passkey's label is empty, too long or holds what
 	// cannot be printed.
-	ErrName = errors.New("mfa: unusable name")
+	ErrName = fmt.Errorf("%w: unusable name", answer(422))
 
 	// ErrNoPasskeys: Options names no WebAuthn.
-	ErrNoPasskeys = errors.New("mfa: no passkeys here")
+	ErrNoPasskeys = fmt.Errorf("%w: no passkeys here", answer(409))
 	// ErrTooMany: the person has MaxPasskeys passkeys.
-	ErrTooMany = errors.New("mfa: too many passkeys")
+	ErrTooMany = fmt.Errorf("%w: too many passkeys", answer(409))
 	// ErrPasskeyDisabled: the passkey was disabled because there is a second copy of it, or all
 	// that the person has were. Its method Disabled, by which authn knows it, reports true.
 	ErrPasskeyDisabled = fmt.Errorf("mfa: %w", disabledError{})
@@ -50,10 +50,19 @@ var (
 	ErrUnavailable = errors.New("mfa: unavailable")
 	// ErrPending: the change is made and durable, but ending the person's sessions has not
 	// succeeded yet. Run keeps trying.
-	ErrPending = errors.New("mfa: the change is made, ending sessions is still pending")
+	ErrPending = fmt.Errorf("%w: the change is made, ending sessions is still pending", answer(202))
 	// ErrNotRunning: nobody calls Run, so a message that failed once waits for ever.
 	ErrNotRunning = errors.New("mfa: Run is not running")
 )
+
+// answer is an HTTP status for hosts' tables, such as authn.Status, which find it by its method.
+type answer int
+
+// Error begins the text of every error that has one.
+func (answer) Error() string { return "mfa" }
+
+// HTTPStatus returns the status.
+func (a answer) HTTPStatus() int { return int(a) }
 
 type lockedError struct{}
 
@@ -72,9 +81,9 @@ func (disabledError) Disabled() bool { return true }
 // What a Store answers.
 var (
 	// ErrNotFound: there is no such credential.
-	ErrNotFound = errors.New("mfa: no such credential")
+	ErrNotFound = fmt.Errorf("%w: no such credential", answer(404))
 	// ErrConflict: somebody else changed the credential since it was read.
-	ErrConflict = errors.New("mfa: the credential was changed meanwhile")
+	ErrConflict = fmt.Errorf("%w: the credential was changed meanwhile", answer(409))
 )
 
 // errWrong is a code that was refused and counted; it leaves the package as false or nil.

@@ -9,17 +9,17 @@ import (
 // What callers can act on when codes go by text message. A wrong code is not an error.
 var (
 	// ErrNumber: this is no telephone number of a person in the form +14155550123.
-	ErrNumber = errors.New("mfa: not a telephone number that can be used")
+	ErrNumber = fmt.Errorf("%w: not a telephone number that can be used", answer(422))
 	// ErrRegion: no messages are sent to numbers of this region; see TextOptions.Regions.
-	ErrRegion = errors.New("mfa: no text messages go to this region")
+	ErrRegion = fmt.Errorf("%w: no text messages go to this region", answer(422))
 	// ErrNoTexts: Options.Texts is nil, so no messages are sent.
-	ErrNoTexts = errors.New("mfa: text messages are not set up")
+	ErrNoTexts = fmt.Errorf("%w: text messages are not set up", answer(409))
 	// ErrTextLimit: nothing is sent now; a *TextLimitError says until when.
-	ErrTextLimit = errors.New("mfa: no text message can be sent now")
+	ErrTextLimit = fmt.Errorf("%w: no text message can be sent now", answer(429))
 	// ErrTextNotSent: the message could not be handed over. Its code is dead.
 	ErrTextNotSent = errors.New("mfa: the text message could not be sent")
 	// ErrTextRisk: TextOptions.Risk does not trust the number now.
-	ErrTextRisk = errors.New("mfa: the number is not to be trusted now")
+	ErrTextRisk = fmt.Errorf("%w: the number is not to be trusted now", answer(403))
 	// ErrTextLocked: codes by text message were disabled after too many wrong ones, like
 	// ErrLocked, of which it is one; other factors go on. The person ends it with RemoveText,
 	// somebody else with Reset. Its method Disabled reports true.

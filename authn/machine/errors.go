@@ -11,35 +11,44 @@ var (
 	// ErrInvalid: nobody is let in with this credential. It is the one answer for what is
 	// malformed, unknown, expired, revoked, or whose principal or person has no right to act now;
 	// the audit log knows why.
-	ErrInvalid = errors.New("machine: credential not valid")
+	ErrInvalid = fmt.Errorf("%w: credential not valid", refusal(401))
 	// ErrLimited: too many requests; see LimitedError.
-	ErrLimited = errors.New("machine: too many requests")
+	ErrLimited = fmt.Errorf("%w: too many requests", refusal(429))
 	// ErrUnavailable: a part failed, so the answer is no (HTTP 503). It wraps the cause.
 	ErrUnavailable = errors.New("machine: unavailable")
 
 	// ErrNoActor: the context carries nobody who may do this: no person of a tenant. Programs make
 	// no programs.
-	ErrNoActor = errors.New("machine: no person is signed in")
+	ErrNoActor = fmt.Errorf("%w: no person is signed in", refusal(401))
 	// ErrAssurance: the person must prove more: AAL2 (NIST SP 800-63B-4, section 2.2).
-	ErrAssurance = errors.New("machine: a second factor is required")
+	ErrAssurance = fmt.Errorf("%w: a second factor is required", refusal(401))
 	// ErrScope: a scope is more than the person may do, or nothing a program can do.
-	ErrScope = errors.New("machine: a scope is beyond the rights of who grants it")
+	ErrScope = fmt.Errorf("%w: a scope is beyond the rights of who grants it", refusal(403))
 	// ErrSpec: what a principal shall be is not possible; see SpecError.
-	ErrSpec = errors.New("machine: not possible as described")
+	ErrSpec = fmt.Errorf("%w: not possible as described", refusal(422))
 	// ErrKeys: the principal has as many live keys as it may.
-	ErrKeys = errors.New("machine: too many live keys")
+	ErrKeys = fmt.Errorf("%w: too many live keys", refusal(409))
 	// ErrState: the principal's state does not allow this change.
-	ErrState = errors.New("machine: not possible in this state")
+	ErrState = fmt.Errorf("%w: not possible in this state", refusal(409))
 
 	// ErrNotFound: no such row.
-	ErrNotFound = errors.New("machine: not found")
+	ErrNotFound = fmt.Errorf("%w: not found", refusal(404))
 	// ErrExists: a key or a token with this ID exists already.
-	ErrExists = errors.New("machine: exists already")
+	ErrExists = fmt.Errorf("%w: exists already", refusal(409))
 	// ErrConflict: the principal has another version than the writer expected.
-	ErrConflict = errors.New("machine: changed by somebody else")
+	ErrConflict = fmt.Errorf("%w: changed by somebody else", refusal(409))
 	// ErrNotRunning: nobody calls Manager.Run here.
 	ErrNotRunning = errors.New("machine: Run is not running")
 )
+
+// refusal is an HTTP status for hosts' tables, such as authn.Status, which find it by its method.
+type refusal int
+
+// Error begins the text of every error that has one.
+func (refusal) Error() string { return "machine" }
+
+// HTTPStatus returns the status.
+func (r refusal) HTTPStatus() int { return int(r) }
 
 // LimitedError is an ErrLimited that knows when to come back.
 type LimitedError struct {
