@@ -22,11 +22,11 @@ type Source interface {
 
 // Head is what one tenant's tree was at one time, an entry of the root log.
 type Head struct {
-	N      int64 // place in the root log, dense from 0
-	Tenant audit.Tenant
-	Size   int64 // events covered: those with Index 0 to Size-1
-	Root   Hash
-	At     time.Time // UTC, microseconds
+	N      int64        `json:"n"` // place in the root log, dense from 0
+	Tenant audit.Tenant `json:"tenant"`
+	Size   int64        `json:"size"` // events covered: those with Index 0 to Size-1
+	Root   Hash         `json:"root"`
+	At     time.Time    `json:"at"` // UTC, microseconds
 }
 
 // Tile is a row of a tree: up to 256 hashes of 32 bytes side by side. Level 1 is made of the

@@ -82,19 +82,23 @@ func verifyDatabase(ctx context.Context, args []string, out, errs io.Writer) err
 		report, err = tlog.Verify(ctx, events, trees, d.key, old, o)
 	}
 	b.end()
-	tell(out, &report, err, old != nil || o.Since != nil)
+	d.tell(out, &report, err, old != nil || o.Since != nil)
 	return err
 }
 
 // tell prints what was found.
-func tell(out io.Writer, r *tlog.Report, err error, compared bool) {
+func (d *database) tell(out io.Writer, r *tlog.Report, err error, compared bool) {
 	for _, f := range r.Findings {
 		fmt.Fprintf(out, "tenant %q, events %d to %d: %v\n", f.Tenant, f.From, f.To-1, f.Err)
 	}
 	if err != nil {
 		return
 	}
-	fmt.Fprintf(out, "whole: %d events read, %d tenants, a root log of %d", r.Events, r.Tenants, r.Checkpoint.Size)
+	found := "whole"
+	if d.mode != "full" { // what was not read is not said to be whole
+		found = "nothing wrong in what was read"
+	}
+	fmt.Fprintf(out, "%s: %d events, tenants: %d, entries of the root log: %d", found, r.Events, r.Tenants, r.Checkpoint.Size)
 	if r.Uncovered > 0 {
 		fmt.Fprintf(out, "; %d events are not covered yet", r.Uncovered)
 	}

@@ -131,7 +131,7 @@ func TestDatabase(t *testing.T) {
 			state := filepath.Join(h.dir, "state")
 			code, out, errs := h.database("-checkpoint", h.sinks)
 			require.Equal(t, exitWhole, code, errs)
-			require.Contains(t, out, "whole: 300 events read, 1 tenants")
+			require.Contains(t, out, "whole: 300 events, tenants: 1")
 			code, out, _ = h.database()
 			require.Equal(t, exitWhole, code)
 			require.Contains(t, out, "without an old checkpoint nobody can tell")
@@ -143,11 +143,11 @@ func TestDatabase(t *testing.T) {
 
 			code, out, errs = h.database("-mode", "incremental", "-state", state)
 			require.Equal(t, exitWhole, code, errs)
-			require.Contains(t, out, "300 events read")
+			require.Contains(t, out, "nothing wrong in what was read: 300 events")
 			h.add(t, 20)
 			code, out, errs = h.database("-mode", "incremental", "-state", state)
 			require.Equal(t, exitWhole, code, errs)
-			require.Contains(t, out, "20 events read")
+			require.Contains(t, out, "nothing wrong in what was read: 20 events")
 			require.NotContains(t, out, "nobody can tell", "the state holds a checkpoint")
 
 			h.alter(t, 17)
