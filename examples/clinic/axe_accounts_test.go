@@ -76,7 +76,7 @@ func (i *inspector) secured(h *hands) {
 	i.look(h, "team-factors")
 	h.open("/team/demo-desk")
 	i.look(h, "member-account")
-	h.tab("reset", func(f focus) bool { return f.Text == "Reset codes from the phone …" })
+	h.tab("reset", func(f focus) bool { return f.Text == "Reset the second factor …" })
 	h.press(kb.Enter)
 	i.look(h, "member-reset")
 	h.push("Yes, reset")
