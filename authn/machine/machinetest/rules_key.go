@@ -144,6 +144,9 @@ func revokedAtOnce(ctx context.Context, s machine.Store) error {
 	if err != nil {
 		return err
 	}
+	if err := leads(ctx, s, p, key("k-1")); err != nil { // whoever remembers reads remembers this one
+		return err
+	}
 	var over atomic.Bool
 	_, err = together(8, nil, func(i int) error {
 		if i == 0 {
