@@ -97,7 +97,7 @@ func normalEmail(s string) (string, error) {
 		return "", errNormal
 	}
 	domain := strings.TrimSuffix(s[at+1:], ".")
-	if domain == "" || strings.HasPrefix(domain, ".") || strings.Contains(domain, "..") {
+	if domain == "" || strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
 		return "", errNormal
 	}
 	return s[:at+1] + domain, nil

@@ -119,7 +119,7 @@ func TestNormaliserIDs(t *testing.T) {
 
 // What is normal stays as it is.
 func FuzzNormalisersAreIdempotent(f *testing.F) {
-	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b", "\xf1Ά", "1984/2/29", "011 15 2345-6789", "(11) 6123-4567"} {
+	for _, s := range []string{"(555) 555-0123", "Jane@Example.com", "José O’Brien", "A-1", "Ꭰ", "ǰ", "ΐ", "+52 1 55 1234 5678", "x\u0345", "\u0958", "a.@b", "0@0..", "\xf1Ά", "1984/2/29", "011 15 2345-6789", "(11) 6123-4567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
