@@ -187,7 +187,7 @@ func (c *care) newPhone() {
 		require.NotContains(t, c.alma.get("/security/phone").body, "/security/phone/end")
 		at := c.alma.post("/security/phone/end", url.Values{"code": {c.alma.code()}})
 		require.Equal(t, http.StatusForbidden, at.status)
-		require.Contains(t, c.alma.get("/security").text(), "Codes from my phone On")
+		require.Contains(t, c.alma.get("/security").text(), "Codes from an app On")
 	})
 }
 
@@ -246,7 +246,7 @@ func (c *care) portal() {
 // ownFactor: patients choose for themselves.
 func (c *care) ownFactor() {
 	c.step("a_patient_turns_codes_on_and_off", func(t *testing.T) {
-		require.Contains(t, c.ava.get("/security").text(), "Codes from my phone Not set up yet")
+		require.Contains(t, c.ava.get("/security").text(), "Codes from an app Not set up yet")
 		at := c.ava.post("/security/phone", url.Values{"password": {"not the password"}})
 		require.Equal(t, http.StatusUnprocessableEntity, at.status)
 		at = c.ava.post("/security/phone", url.Values{"password": {demoPassword}})

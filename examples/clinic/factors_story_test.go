@@ -235,7 +235,7 @@ func (f *factored) rules() {
 		require.Equal(t, http.StatusUnprocessableEntity, at.status, at.text())
 		require.Contains(t, at.text(), "One of them alone is not enough")
 		require.Contains(t, at.text(), "Change my ways to sign in")
-		require.Contains(t, at.text(), "And a code from your phone")
+		require.Contains(t, at.text(), "And a code from your app")
 		at = f.iris.proves(at, url.Values{fieldPassword: {demoPassword}, fieldCode: {f.iris.code()}})
 		require.Equal(t, "/security/passkeys/new", at.path, at.text())
 		require.NotEmpty(t, at.asks(t))
