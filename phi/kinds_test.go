@@ -305,7 +305,7 @@ func FuzzNumber(f *testing.F) {
 
 // Whatever comes as JSON is a value in its one form, or an error that quotes nothing of it.
 func FuzzKindsJSON(f *testing.F) {
-	for _, s := range []string{`"1984-02-29"`, `72.50`, `"72.50"`, `null`, `"[PHI]"`, `1e9`, ` "1984-02-29" `, `{"Year":1984}`, `"1984-02-29`} {
+	for _, s := range []string{`"1984-02-29"`, `72.50`, `"72.50"`, `null`, `"[PHI]"`, `1e9`, ` "1984-02-29" `, "\f\"0\"", "\v7", `{"Year":1984}`, `"1984-02-29`} {
 		f.Add([]byte(s))
 	}
 	quiet := func(t *testing.T, err error) {

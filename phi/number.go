@@ -111,7 +111,7 @@ func (t Number) Equal(u Number) bool {
 // UnmarshalJSON reads a JSON number, or a string that holds one, or null as no value; not by
 // way of a float. It refuses "[PHI]" with ErrMark and everything else with ErrForm.
 func (t *Number) UnmarshalJSON(data []byte) error {
-	data = bytes.TrimSpace(data)
+	data = bytes.Trim(data, " \t\r\n") // RFC 8259, section 2
 	switch {
 	case string(data) == "null":
 		*t = Number{}
