@@ -46,6 +46,7 @@ func TestDisclosures(t *testing.T) {
 	told(t, log, &now, march(2023), "Registry", func(e *audit.Event) {
 		e.Disclosure.Count, e.Disclosure.Frequency, e.Disclosure.Last = 12, "monthly", march(2024)
 	})
+	told(t, log, &now, march(2024), "Registry", func(e *audit.Event) { e.Disclosure.Count = 2 })
 	told(t, log, &now, march(2024), "nobody, it was refused", func(e *audit.Event) { e.Outcome, e.Code = audit.Failure, "denied" })
 	told(t, log, &now, march(2024), "about somebody else", func(e *audit.Event) { e.Patients = []audit.Patient{"p-2"} })
 	told(t, log, &now, march(2024), "another tenant", func(e *audit.Event) { e.Tenant, e.Actor.Tenant = "other", "other" })
@@ -64,7 +65,7 @@ func TestDisclosures(t *testing.T) {
 	require.Equal(t, []audit.Disclosed{
 		{First: march(2020).Add(48 * time.Hour), Last: march(2020).Add(48 * time.Hour), Count: 1, Recipient: "Court", Description: "a test result", Purpose: "LEGAL", Authority: "164.512(e)", Events: one},
 		{First: march(2021), Last: march(2022), Count: 2, Recipient: "County Health", Address: "1 Main St", Description: "a test result", Purpose: "PUBHLTH", Authority: "164.512(b)", Events: make([]string, 2)},
-		{First: march(2023), Last: march(2024), Count: 12, Frequency: "monthly", Recipient: "Registry", Address: "1 Main St", Description: "a test result", Purpose: "PUBHLTH", Authority: "164.512(b)", Events: one},
+		{First: march(2023), Last: march(2024), Count: 14, Frequency: "monthly", Recipient: "Registry", Address: "1 Main St", Description: "a test result", Purpose: "PUBHLTH", Authority: "164.512(b)", Events: make([]string, 2)},
 		{First: march(2025), Last: march(2025), Count: 1, Recipient: "County Health", Address: "1 Main St", Description: "a test result", Purpose: "LEGAL", Authority: "164.512(b)", Events: one},
 	}, got.Disclosures)
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -132,7 +131,6 @@ func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest
 	}
 	m.Count, m.Bytes = out.count, out.bytes
 	out.file.Sum(m.SHA256[:0])
-	out.leaves.Sum(m.Leaves[:0])
 	return sign(x.signer, &m)
 }
 
@@ -244,12 +242,12 @@ type output struct {
 	encoder      Encoder
 	line         []byte
 	count, bytes int64
-	file, leaves hash.Hash
+	file         hash.Hash
 	begun        bool
 }
 
 func newOutput(w io.Writer, e Encoder) *output {
-	return &output{w: bufio.NewWriterSize(w, 64<<10), encoder: e, file: sha256.New(), leaves: sha256.New()}
+	return &output{w: bufio.NewWriterSize(w, 64<<10), encoder: e, file: sha256.New()}
 }
 
 func (o *output) add(e *audit.Entry) error {
@@ -262,10 +260,6 @@ func (o *output) add(e *audit.Entry) error {
 	}
 	o.line = line
 	o.count++
-	var key [8 + 32]byte
-	binary.BigEndian.PutUint64(key[:8], uint64(e.Index))
-	copy(key[8:], e.Leaf[:])
-	o.leaves.Write(key[:])
 	return o.write(line)
 }
 

@@ -288,6 +288,11 @@ func TestAnExporterThatLies(t *testing.T) {
 	require.ErrorIs(t, lie(file, nil), tlog.ErrProof, "other events")
 	lines := bytes.SplitAfter(real, []byte("\n"))
 	require.ErrorIs(t, lie(bytes.Join(lines[:9], nil), func(c *export.Manifest) { c.Count = 9 }), tlog.ErrProof, "the last one left out")
+	for n := range 9 { // what the tree has not: the numbers of the lines
+		before, after := fmt.Sprintf(`{"index":%d,`, n+1), fmt.Sprintf(`{"index":%d,`, n+2)
+		require.ErrorIs(t, lie(bytes.Replace(real, []byte(before), []byte(after), 1), nil), export.ErrContent)
+	}
+	require.ErrorIs(t, lie(real, func(c *export.Manifest) { c.Count = 9 }), export.ErrContent)
 	require.ErrorIs(t, lie(real, func(c *export.Manifest) { c.To = 9 }), export.ErrContent)
 	require.ErrorIs(t, lie(real, func(c *export.Manifest) { c.Tenant = "other" }), export.ErrContent)
 	require.ErrorIs(t, lie(real, func(c *export.Manifest) { c.Head.Size, c.To = 9, 9 }), tlog.ErrProof)
@@ -297,8 +302,9 @@ func TestAnExporterThatLies(t *testing.T) {
 // broken fails.
 type broken struct {
 	store
-	after int // events that are listed before it fails; -1 never
-	alter bool
+	after int  // events that are listed before it fails; -1 never
+	alter bool // one event, with its hash
+	torn  bool // one event, and not its hash
 }
 
 var errFault = errors.New("the disk is on fire")
@@ -314,6 +320,9 @@ func (b *broken) List(ctx context.Context, f audit.Filter, below int64, limit in
 			if n++; b.alter && n == 2 {
 				e.Body = bytes.Replace(e.Body, []byte("TREAT"), []byte("ETREA"), 1)
 				e.Leaf = audit.Leaf(e.Body)
+			}
+			if b.torn && n == 2 {
+				e.Body = bytes.Replace(e.Body, []byte("TREAT"), []byte("ETREA"), 1)
 			}
 			if !yield(e, err) {
 				return
@@ -360,7 +369,13 @@ func TestNoManifestWithoutAWholeExport(t *testing.T) {
 	require.ErrorIs(t, err, tlog.ErrAltered)
 	require.ErrorIs(t, err, tlog.ErrTampered)
 	require.Nil(t, m)
-	b.alter = false
+	b.alter, b.torn = false, true
+	for _, r := range []export.Request{{Tenant: clinic}, {Tenant: clinic, Filter: &export.Filter{Patient: "p-1"}}} {
+		m, err = h.x.Export(ctx, &bytes.Buffer{}, r)
+		require.ErrorIs(t, err, tlog.ErrAltered, "a store that does not look at what it reads")
+		require.Nil(t, m)
+	}
+	b.torn = false
 
 	h.rec.FailWith(errFault)
 	var out bytes.Buffer

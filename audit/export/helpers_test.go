@@ -1,22 +1,17 @@
 package export_test
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/export"
-	"github.com/wardkit/wardkit/audit/tlog"
 )
 
 // sign signs any text with the exporter's key.
@@ -42,15 +37,5 @@ func resign(t testing.TB, m *export.Manifest) []byte {
 // sums makes a manifest's sums those of a file, as a liar would.
 func sums(m *export.Manifest, file []byte) {
 	m.Bytes, m.SHA256 = int64(len(file)), sha256.Sum256(file)
-	h := sha256.New()
-	lines := bufio.NewScanner(bytes.NewReader(file))
-	m.Count = 0
-	for lines.Scan() {
-		index, body, _ := strings.Cut(strings.TrimPrefix(lines.Text(), `{"index":`), `,"event":`)
-		n, _ := strconv.ParseUint(index, 10, 64)
-		leaf := audit.Leaf([]byte(strings.TrimSuffix(body, "}")))
-		h.Write(append(binary.BigEndian.AppendUint64(nil, n), leaf[:]...))
-		m.Count++
-	}
-	m.Leaves = tlog.Hash(h.Sum(nil))
+	m.Count = int64(bytes.Count(file, []byte("\n")))
 }

@@ -28,7 +28,6 @@ type Manifest struct {
 	Count  int64     `json:"count"`  // events
 	Bytes  int64     `json:"bytes"`  // length of the export
 	SHA256 tlog.Hash `json:"sha256"` // over the export
-	Leaves tlog.Hash `json:"leaves"` // over 8 bytes of index, big endian, and the leaf hash of each event in order
 
 	// The proof that these are the events of a signed tree: Left are the hashes of the whole
 	// subtrees before From, from the largest to the smallest, Head is the tree of size To, Path leads

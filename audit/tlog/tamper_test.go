@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func (o *owner) run(statement string, args ...any) {
 	o.t.Helper()
 	if !o.h.sqlite {
 		for i := 1; strings.Contains(statement, "?"); i++ {
-			statement = strings.Replace(statement, "?", "$"+string(rune('0'+i)), 1)
+			statement = strings.Replace(statement, "?", "$"+strconv.Itoa(i), 1)
 		}
 	}
 	_, err := o.pool.ExecContext(context.Background(), statement, args...)
@@ -95,18 +96,9 @@ func (o *owner) borrow(from *owner, place int64) {
 func (o *owner) entry(place int64) []any {
 	o.t.Helper()
 	statement := `SELECT recorded, id, leaf, body FROM audit_entry WHERE place = `
-	rows := o.rows(statement + itoa(place))
+	rows := o.rows(statement + strconv.FormatInt(place, 10))
 	require.Len(o.t, rows, 1)
 	return rows[0]
-}
-
-func itoa(n int64) string {
-	b := []byte{}
-	for ; n > 0 || len(b) == 0; n /= 10 {
-		b = append(b, byte('0'+n%10))
-	}
-	slices.Reverse(b)
-	return string(b)
 }
 
 // replaceAll makes every row of some tables those of another database.

@@ -117,6 +117,9 @@ func placed(ctx context.Context, s Events) error {
 	if _, err := s.Leaves(ctx, clinic, 0, before[0].Size); err != nil {
 		return fmt.Errorf("what Orders counts is not there: %w", err)
 	}
+	if _, err := s.Leaves(ctx, clinic, 0, before[0].Size+1); !errors.Is(err, audit.ErrDamaged) {
+		return fmt.Errorf("a leaf that Orders does not count: %v", err)
+	}
 	if _, err := s.Sequence(ctx, 1000); err != nil {
 		return err
 	}
