@@ -16,3 +16,6 @@ func (s *Side) Clone() *Side { return &Side{*s.s.clone()} }
 
 // Path returns where the sink writes.
 func (s *FileSink) Path() string { return s.path }
+
+// LeafOf is a head's leaf hash in the root log.
+func LeafOf(h Head) [32]byte { return h.leaf() }

@@ -25,6 +25,8 @@ const (
 	clinic audit.Tenant = "clinic"
 	other  audit.Tenant = "other"
 	origin              = "clinic.example.com/audit"
+
+	waiting, tick = 10 * time.Second, time.Millisecond // for what another goroutine does
 )
 
 // bg is for what must not end with a test's context.
