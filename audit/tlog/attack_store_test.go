@@ -195,3 +195,28 @@ func TestControlsOfARunningLog(t *testing.T) {
 		<-done
 	}
 }
+
+// careless is a source that does not compare what it reads with its hash.
+type careless struct{ events }
+
+func (c careless) List(ctx context.Context, f audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
+	return func(yield func(audit.Entry, error) bool) {
+		for e, err := range c.events.List(ctx, f, below, limit) {
+			e.Body = append(e.Body[:len(e.Body):len(e.Body)], ' ')
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestACarelessSource: bytes are compared with the tree, whatever the source makes of them.
+func TestACarelessSource(t *testing.T) {
+	t.Parallel()
+	h, l := liarHouse(t)
+	h.events = careless{l}
+	_, err := h.verify(nil)
+	require.ErrorIs(t, err, tlog.ErrAltered)
+	_, err = tlog.Sample(t.Context(), h.events, h.trees, h.log.VerifierKey(), nil, 5, nil)
+	require.ErrorIs(t, err, tlog.ErrAltered)
+}
