@@ -113,7 +113,8 @@ func (o *Options) complete() error {
 // another event has this ID; ErrSealing; ErrUnconfirmed, also when ctx ends: events may be
 // durable or not. An event that carries an ID may be recorded again after any error; if it is
 // there already, that is success. Compared is what the caller said: Recorded, Clock and Server
-// are not, nor private values whose openings were dropped or erased.
+// are not, nor private values whose openings were dropped or erased. An event that was purged
+// cannot be compared: ErrConflict.
 func (l *Log) Record(ctx context.Context, events ...Event) error {
 	err := l.record(ctx, events)
 	if err != nil {
@@ -264,6 +265,8 @@ func (l *Log) settle(ctx context.Context, events []Event, entries []Entry) error
 	for i := range entries {
 		stored, err := l.store.Get(ctx, entries[i].Tenant, entries[i].ID)
 		switch {
+		case errors.Is(err, ErrPurged): // nobody can compare it any more
+			return ErrConflict
 		case errors.Is(err, ErrNotFound):
 			rest = append(rest, entries[i])
 		case err != nil:

@@ -26,11 +26,11 @@
 // drift: what is hashed, stored and exported are the same canonical bytes, and every read
 // compares them with their leaf hash and with the columns that found them.
 //
-// # What it does not do yet
+// # What it does not do by itself
 //
 // A leaf hash shows that one event was changed. It does not show that an event was removed,
-// or added with a fresh hash, by somebody who owns the database: that takes a Merkle tree and
-// a witness outside, for which the leaves and the store's contract are made.
+// or added with a fresh hash, by somebody who owns the database: that takes package tlog, a
+// Merkle tree over the leaves, and a checkpoint that is kept outside.
 //
 // # What the host still does
 //

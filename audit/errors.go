@@ -28,6 +28,8 @@ var (
 	ErrConflict = errors.New("audit: another event has this id")
 	// ErrNotFound: the tenant has no event of this ID.
 	ErrNotFound = errors.New("audit: no such event")
+	// ErrPurged: the tenant's event of this ID was destroyed after its retention. It is an ErrNotFound.
+	ErrPurged = fmt.Errorf("%w any more", ErrNotFound)
 	// ErrUnavailable: the store could not be read. It also wraps the cause.
 	ErrUnavailable = errors.New("audit: the store did not answer")
 	// ErrBadQuery: a Query lacks its tenant or contradicts itself.

@@ -126,3 +126,7 @@ type Event struct {
 
 	origin Private // commitment to Actor.Origin, on events that were read back
 }
+
+// OriginCommitment returns the 32-byte commitment to Actor.Origin of an event that was read back
+// from a log, nil otherwise.
+func (e *Event) OriginCommitment() []byte { return e.origin.commitment }

@@ -18,6 +18,7 @@ type Memory struct {
 type memoryTenant struct {
 	byID map[string]*Entry
 	list []*Entry // by Index
+	gone []Span   // what was purged, ascending, without spans that meet
 }
 
 var _ Store = (*Memory)(nil)
@@ -47,7 +48,7 @@ func (m *Memory) Append(ctx context.Context, entries []Entry) error {
 func (m *Memory) conflicts(e *Entry, earlier []Entry) bool {
 	if t := m.tenants[e.Tenant]; t != nil {
 		if old := t.byID[e.ID]; old != nil {
-			return !bytes.Equal(old.Body, e.Body)
+			return !old.says(e.Body)
 		}
 	}
 	for i := range earlier {
@@ -106,6 +107,9 @@ func (m *Memory) Get(ctx context.Context, tenant Tenant, id string) (Entry, erro
 	if t == nil || t.byID[id] == nil {
 		return Entry{}, ErrNotFound
 	}
+	if t.byID[id].purged() {
+		return Entry{}, ErrPurged
+	}
 	c := t.byID[id].row()
 	c.Openings = bytes.Clone(t.byID[id].Openings)
 	return c, nil
@@ -155,6 +159,10 @@ func (m *Memory) each(f *Filter, below int64, visit func(*Entry) bool) {
 		return
 	}
 	for i := min(below, int64(len(t.list))) - 1; i >= 0; i-- {
+		if t.list[i].purged() {
+			i = t.gone[t.firstGone(i)].From
+			continue
+		}
 		if f.Matches(t.list[i]) && !visit(t.list[i]) {
 			return
 		}

@@ -187,7 +187,7 @@ func (l *Log) settleOrder(ctx context.Context) error {
 // the search, the recipient of a disclosure. Values that were erased or never kept stay
 // commitments. Opening is a disclosure of its own; whoever serves it records that.
 //
-// Errors: ErrNotFound, also for an event of another tenant; ErrUnavailable; ErrSealing;
+// Errors: ErrNotFound, also for an event of another tenant; ErrPurged; ErrUnavailable; ErrSealing;
 // ErrDamaged.
 func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error) {
 	if tenant == "" || !isUUID(id) {
@@ -195,6 +195,8 @@ func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error)
 	}
 	entry, err := l.store.Get(ctx, tenant, id)
 	switch {
+	case errors.Is(err, ErrPurged):
+		return Event{}, ErrPurged
 	case errors.Is(err, ErrNotFound):
 		return Event{}, ErrNotFound
 	case err != nil:

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"math"
 	"slices"
@@ -79,6 +80,9 @@ func (l *Log) Disclosures(ctx context.Context, s Subject, suspended func(context
 			}
 		}
 		d, err := l.disclosed(ctx, s.Tenant, e.ID)
+		if errors.Is(err, ErrPurged) { // since it was listed
+			continue
+		}
 		if err != nil {
 			return Accounting{}, err
 		}

@@ -70,7 +70,7 @@ func (s *Store) missing(ctx context.Context, from runner, list []item) ([]item, 
 				r := there[string(it.id)]
 				if r == nil {
 					out = append(out, it)
-				} else if !samePacked(r, tenant, it.plain) {
+				} else if !r.says(tenant, it.plain) {
 					return audit.ErrConflict
 				}
 			}

@@ -179,7 +179,7 @@ func (s *Store) waiting(ctx context.Context, from runner, out map[string]*row, a
 	return scanAll(ctx, from, func(rows *sqlkit.Rows) error {
 		w, err := s.scanWaiting(rows)
 		if err == nil {
-			out[string(w.id)] = &row{-1, w.recorded, w.outcome, w.id, w.leaf, w.body, w.sealed, !w.good}
+			out[string(w.id)] = &row{-1, w.recorded, w.outcome, w.id, w.leaf, w.body, w.sealed, !w.good, false}
 		}
 		return err
 	}, selectWaiting+sqlkit.List(len(args)-1), args...)

@@ -75,7 +75,7 @@ func open(db *sql.DB, d sqlkit.Dialect, keys macs) (*Store, error) {
 		return nil, &setupError{err}
 	}
 	kit.KeepStatements(`UPDATE audit_tenant SET given = given WHERE no = 0`)
-	s := &Store{db: kit, bare: bare, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4}}
+	s := &Store{db: kit, bare: bare, macs: keys, shape: shape{block: maxBlock, fan: 8, piece: 4, chunk: 512}}
 	s.relief.lookEvery, s.relief.tooMany, s.relief.vacuumEvery = 8192, 65_536, 20_000
 	return s, nil
 }
@@ -166,6 +166,9 @@ func (s *Store) Get(ctx context.Context, tenant audit.Tenant, id string) (audit.
 		return audit.Entry{}, audit.ErrNotFound
 	}
 	for _, r := range rows {
+		if r.purged {
+			return audit.Entry{}, audit.ErrPurged
+		}
 		e, err := r.entry(tenant, new(room))
 		e.Openings = r.sealed
 		if r.place < 0 {
@@ -193,15 +196,22 @@ func (s *Store) stored(ctx context.Context, from runner, tenant string, ids [][]
 			return nil, err
 		}
 	}
+	bodiless := map[int64]*row{}
 	err := scanAll(ctx, from, func(rows *sqlkit.Rows) error {
 		r, size := &row{}, int64(0)
 		err := rows.Scan(append(r.dest(), &r.sealed, &size)...)
+		if len(r.body) == 0 {
+			bodiless[r.place] = r
+		}
 		if indexOf(r.place) >= size {
 			r.place = -1
 		}
 		out[string(r.id)] = r
 		return err
 	}, s.selectStored(len(ids)), args...)
+	if err == nil && len(bodiless) > 0 {
+		err = s.markPurged(ctx, from, bodiless)
+	}
 	if err != nil {
 		return nil, err
 	}

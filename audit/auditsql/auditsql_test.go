@@ -44,3 +44,10 @@ func TestStore(t *testing.T) {
 		audittest.TestStore(t, func(t testing.TB) audit.Store { return over(t, open(t)) })
 	})
 }
+
+func TestPurger(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		audittest.TestPurger(t, func(t testing.TB) audittest.PurgeStore { return over(t, open(t)) })
+	})
+}

@@ -30,10 +30,14 @@ import (
 const (
 	childEngine  = "AUDITSQL_CHILD_ENGINE"
 	childAddress = "AUDITSQL_CHILD_ADDRESS"
+	childPurges  = "AUDITSQL_CHILD_PURGES"
 )
 
 func TestMain(m *testing.M) {
-	if engine := os.Getenv(childEngine); engine != "" {
+	if engine := os.Getenv(childEngine); engine != "" && os.Getenv(childPurges) != "" {
+		fmt.Fprintln(os.Stderr, purgingChild(engine, os.Getenv(childAddress)))
+		os.Exit(2)
+	} else if engine != "" {
 		fmt.Fprintln(os.Stderr, child(engine, os.Getenv(childAddress)))
 		os.Exit(2)
 	}

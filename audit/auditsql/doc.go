@@ -34,6 +34,15 @@
 // Prepare and Prepared.RecordTx record in the host's own transaction. Package auditpgx does so
 // for pgx.
 //
+// # Purging
+//
+// Purge destroys events after their retention, for package purge. An event's place, ID, time and
+// leaf hash stay. The engine still has the bytes in places that no query sees: on SQLite in free
+// pages and in the WAL, until VACUUM and PRAGMA wal_checkpoint(TRUNCATE); on PostgreSQL in dead
+// rows, which VACUUM frees and only VACUUM FULL removes, and in archived WAL. Both are the host's
+// to run, and so are backups. Upgrade all servers before the first purge: release 0.4 takes a
+// purged event for a damaged one, and fails the pages that reach it.
+//
 // # What the host still does
 //
 //   - keep the key of Postgres with its secrets, the same on all servers, see there how to
@@ -41,11 +50,12 @@
 //   - on SQLite, never call Log.Record or Prepare while its own write transaction on the same
 //     file is open: it would wait for itself; prepare before it, RecordTx within it;
 //   - where the program's role is not the tables' owner, grant it SELECT on all tables of the
-//     prefix audit_; INSERT on all but audit_event, audit_event_patient, audit_event_object and
-//     audit_opening; UPDATE on audit_tenant, audit_run and audit_key, on the column sealed of
+//     prefix audit_; INSERT on all but audit_event, audit_event_patient, audit_event_object,
+//     audit_opening, audit_purged and audit_purging; UPDATE on audit_tenant, audit_run and audit_key, on the column sealed of
 //     audit_entry and on the columns sealed and refused of audit_pending; DELETE on
 //     audit_pending, audit_run, audit_block, audit_import and audit_opening; USAGE on the
-//     sequence audit_serial. The owner then also cleans up audit_pending, see VACUUM;
+//     sequence audit_serial. The owner then also cleans up audit_pending, see VACUUM; who purges
+//     needs more, see Purge;
 //   - backups.
 //
 // # Upgrading from release 0.1

@@ -4,11 +4,14 @@ import (
 	"context"
 	"testing"
 
+	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // Shape makes the runs of a store small, so that few entries make many of them.
-func (s *Store) Shape(block, fan, piece int) { s.shape = shape{block, fan, piece} }
+func (s *Store) Shape(block, fan, piece int) {
+	s.shape = shape{block, fan, piece, int64(min(block/9, 512))}
+}
 
 // Pair, Blocks and Pairs are the form of a block.
 type Pair = pair
@@ -118,5 +121,53 @@ func (s *Store) Candidates(ctx context.Context, key, no, from, below int64, n in
 	return s.candidates(ctx, []int64{key}, reach{placeOf(no, from), placeOf(no, below), newest}, n)
 }
 
+// KeyOfPatient is what events about a patient are found by.
+func KeyOfPatient(tenant, patient string) int64 { return keyOf(byPatient, tenant, patient) }
+
 // KeyOfType is what events with objects of a type are found by.
 func KeyOfType(tenant, kind string) int64 { return keyOf(byType, tenant, kind) }
+
+// Traces are the purged places that the tables still say something of: a body, private values, or
+// a pair in any run.
+func (s *Store) Traces(t testing.TB) (places []int64) {
+	spans, err := scanSpans(t.Context(), s.db, `SELECT place, until FROM audit_purged ORDER BY place`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := func(place int64) {
+		for _, p := range spans {
+			if p.has(place) {
+				places = append(places, place)
+			}
+		}
+	}
+	err = scanAll(t.Context(), s.db, func(rows *sqlkit.Rows) error {
+		var data []byte
+		err := rows.Scan(&data)
+		pairs, ok := decodeBlock(nil, data)
+		if err == nil && !ok {
+			err = audit.ErrDamaged
+		}
+		for _, p := range pairs {
+			note(p.place)
+		}
+		return err
+	}, `SELECT data FROM audit_block`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		`SELECT place FROM audit_entry WHERE length(body) > 0 OR outcome >= 0 OR sealed IS NOT NULL`, `SELECT place FROM audit_run`,
+	} {
+		err := scanAll(t.Context(), s.db, func(rows *sqlkit.Rows) error {
+			var place int64
+			err := rows.Scan(&place)
+			note(place)
+			return err
+		}, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return places
+}

@@ -83,6 +83,17 @@ type row struct {
 	place, recorded, outcome int64
 	id, leaf, body, sealed   []byte
 	foreign                  bool // it waits, and this log did not write it
+	purged                   bool
+}
+
+// says reports whether it is of an event with these canonical bytes; of one that was purged the
+// leaf knows.
+func (r *row) says(tenant string, body []byte) bool {
+	if r.purged {
+		leaf := audit.Leaf(body)
+		return bytes.Equal(r.leaf, leaf[:])
+	}
+	return samePacked(r, tenant, body)
 }
 
 const rowColumns = `e.place, e.recorded, e.outcome, e.id, e.leaf, e.body`

@@ -60,7 +60,7 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	}
 	w := newWanted(f, limit)
 	for n := w.start(limit); ; n = min(4*n, maxChunk) {
-		places, done, err := s.candidates(ctx, w.lead().keys, r, n)
+		places, done, err := s.next(ctx, w, r, n)
 		if err != nil {
 			return err
 		}
@@ -77,12 +77,27 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 	}
 }
 
+// next returns the next candidates of a search, as candidates does. Where everything is wanted
+// these are all places but those that are known to be purged.
+func (s *Store) next(ctx context.Context, w *wanted, r reach, n int) (places []int64, done bool, err error) {
+	if keys := w.lead().keys; len(keys) > 0 {
+		return s.candidates(ctx, keys, r, n)
+	}
+	for p := w.alive(r.below - 1); p >= r.from && len(places) < n; p = w.alive(p - 1) {
+		places = append(places, p)
+	}
+	return places, len(places) < n, nil
+}
+
 // visit reads entries, first as many as are asked for and then more and more, and visits those
 // that are wanted.
 func (s *Store) visit(ctx context.Context, w *wanted, places []int64, visit func(audit.Entry) bool) (more bool, err error) {
-	for len(places) > 0 {
+	for places = w.drop(places); len(places) > 0; {
 		n := min(w.piece, len(places))
 		entries, err := s.entries(ctx, w, places[:n])
+		if err == nil && len(w.bodiless) > 0 {
+			err = s.passOver(ctx, w)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -91,9 +106,23 @@ func (s *Store) visit(ctx context.Context, w *wanted, places []int64, visit func
 				return false, nil
 			}
 		}
-		places, w.piece = places[n:], min(4*w.piece, maxChunk)
+		places, w.piece = w.drop(places[n:]), min(4*w.piece, maxChunk)
 	}
 	return true, nil
+}
+
+// passOver makes sure that events without a body were purged, ErrDamaged if they were not, and
+// finds out what else was below them, so that a search does not read its way through it.
+func (s *Store) passOver(ctx context.Context, w *wanted) error {
+	const ahead = `SELECT place, until FROM audit_purged WHERE place <= ? AND place >= ? ORDER BY place DESC LIMIT 256`
+	slices.SortFunc(w.bodiless, func(a, b int64) int { return cmp.Compare(b, a) })
+	err := s.inSpans(ctx, s.db, w.bodiless)
+	if err == nil {
+		highest := w.bodiless[0]
+		w.gone, err = scanSpans(ctx, s.db, ahead, highest, highest-indexOf(highest))
+	}
+	w.bodiless = w.bodiless[:0]
+	return err
 }
 
 // selected returns the entry if it is wanted. What the columns rule out is not unpacked.
@@ -114,7 +143,7 @@ func (r *row) selected(w *wanted, room *room) (audit.Entry, error) {
 }
 
 // entries reads those at all of these descending places; one that is not wanted is left
-// empty. One that is missing was removed by somebody.
+// empty, and one without a body is noted. One that is missing was removed by somebody.
 func (s *Store) entries(ctx context.Context, w *wanted, places []int64) ([]audit.Entry, error) {
 	out := make([]audit.Entry, len(places))
 	var (
@@ -135,6 +164,10 @@ func (s *Store) entries(ctx context.Context, w *wanted, places []int64) ([]audit
 			return audit.ErrDamaged
 		}
 		found++
+		if len(body) == 0 {
+			w.bodiless = append(w.bodiless, r.place)
+			return nil
+		}
 		var err error
 		out[at], err = r.selected(w, &room)
 		return err
@@ -151,17 +184,22 @@ func placeAmong(places []int64, place int64) (int, bool) {
 }
 
 func (s *Store) rowsQuery(places []int64) (string, []any) {
-	const from = `SELECT ` + rowColumns + ` FROM audit_entry e WHERE e.place `
+	where, args := s.rowsWhere(places)
+	return `SELECT ` + rowColumns + ` FROM audit_entry e WHERE e.place ` + where, args
+}
+
+// rowsWhere is a condition that selects descending places.
+func (s *Store) rowsWhere(places []int64) (string, []any) {
 	n := len(places)
 	if places[0]-places[n-1] == int64(n-1) {
-		return from + `BETWEEN ? AND ?`, []any{places[n-1], places[0]}
+		return `BETWEEN ? AND ?`, []any{places[n-1], places[0]}
 	}
 	if s.postgres() {
 		var list numbers
 		for _, p := range places {
 			list.add(p)
 		}
-		return from + `= ANY (?::bigint[])`, []any{list.done()}
+		return `= ANY (?::bigint[])`, []any{list.done()}
 	}
 	// A few sizes of statement; the last place fills up.
 	size := 8
@@ -172,5 +210,5 @@ func (s *Store) rowsQuery(places []int64) (string, []any) {
 	for i := range args {
 		args[i] = places[min(i, n-1)]
 	}
-	return from + `IN (?` + strings.Repeat(", ?", size-1) + `)`, args
+	return `IN (?` + strings.Repeat(", ?", size-1) + `)`, args
 }

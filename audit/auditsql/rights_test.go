@@ -176,3 +176,35 @@ func TestTemporaryTableTakesNoRecordTx(t *testing.T) {
 		})
 	}
 }
+
+// TestRightsToPurge: a server's role reads what was purged and cannot purge; another role purges with
+// the rights that Purge names.
+func TestRightsToPurge(t *testing.T) {
+	t.Parallel()
+	db := postgres(t)
+	store, log := db.process(t)
+	e := event("a")
+	for range 8 {
+		require.NoError(t, log.Record(t.Context(), e))
+	}
+	drain(t, store)
+	server := reopen(t, role(t, db, func(schema, role string) string { return fmt.Sprintf(grants, schema, role) }), sqlkit.Postgres)
+	spans := []audit.Span{{From: 2, To: 5}}
+	require.Error(t, server.Purge(t.Context(), e.Tenant, spans))
+	n, err := store.Count(t.Context(), audit.Filter{Tenant: e.Tenant}, 100)
+	require.NoError(t, err)
+	require.Equal(t, 8, n, "nothing was destroyed")
+
+	var schema string
+	require.NoError(t, db.pool.QueryRow(`SELECT current_schema()`).Scan(&schema))
+	_, err = db.pool.Exec(fmt.Sprintf(`
+		GRANT UPDATE (body, outcome) ON audit_entry TO role_of_%[1]s;
+		GRANT INSERT, UPDATE, DELETE ON audit_purged TO role_of_%[1]s;
+		GRANT INSERT, DELETE ON audit_purging TO role_of_%[1]s;
+		GRANT DELETE ON audit_event, audit_event_patient, audit_event_object TO role_of_%[1]s`, schema))
+	require.NoError(t, err)
+	require.NoError(t, server.Purge(t.Context(), e.Tenant, spans))
+	n, err = server.Count(t.Context(), audit.Filter{Tenant: e.Tenant, Patient: "p-1"}, 100)
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+}

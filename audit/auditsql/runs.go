@@ -30,11 +30,12 @@ const (
 	runDead     = 2 // merged into another one; its blocks are being deleted
 )
 
-// shape is how runs look. Tests make them small.
+// shape is how runs look, and how many events one transaction purges. Tests make them small.
 type shape struct {
-	block int // bytes of a block
-	fan   int // runs of a level that become one
-	piece int // blocks of each run that are merged at a time
+	block int   // bytes of a block
+	fan   int   // runs of a level that become one
+	piece int   // blocks of each run that are merged at a time
+	chunk int64 // events that are purged at a time
 }
 
 const (
@@ -101,12 +102,6 @@ const (
 // candidates returns the next places in the reach that have one of the keys, in descending
 // order, at most n. done tells that there are no more.
 func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (places []int64, done bool, err error) {
-	if len(keys) == 0 {
-		for p := r.below - 1; p >= r.from && len(places) < n; p-- {
-			places = append(places, p)
-		}
-		return places, len(places) < n, nil
-	}
 	if s.postgres() && len(keys) == 1 && r.newest {
 		g, err := s.gather(ctx, r, n, searchPostgresFirst, r.below, keys[0], n+1)
 		if err != nil {

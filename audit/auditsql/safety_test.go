@@ -50,7 +50,8 @@ func TestMigrationsAreComplete(t *testing.T) {
 		"migrations/sqlite/0001_audit.sql", "migrations/postgres/0001_audit.sql",
 		"migrations/sqlite/0002_order.sql", "migrations/postgres/0002_order.sql",
 		"migrations/sqlite/0003_guards.sql", "migrations/postgres/0003_guards.sql",
-		"migrations/sqlite/0004_runs.sql", "migrations/postgres/0004_one.sql"))
+		"migrations/sqlite/0004_runs.sql", "migrations/postgres/0004_one.sql",
+		"migrations/sqlite/0005_purge.sql", "migrations/postgres/0005_purge.sql"))
 }
 
 func TestNoPool(t *testing.T) {

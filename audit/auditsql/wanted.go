@@ -1,6 +1,7 @@
 package auditsql
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -13,10 +14,29 @@ type wanted struct {
 	conditions []condition // those that entries are found by, what selects the fewest in general first
 	wide       bool        // the others select so much that intersecting costs more than it saves
 	piece      int         // how many entries are read next
+	bodiless   []int64     // places whose entries were just read and have no body
+	gone       []span      // purged, the next ones as far as they are known, descending
 }
 
 func newWanted(f *audit.Filter, limit int) *wanted {
 	return &wanted{filter: f, conditions: conditionsOf(f), piece: min(max(limit, minPiece), maxChunk)}
+}
+
+// alive is the highest place that is not known to be purged, from one on downwards.
+func (w *wanted) alive(place int64) int64 {
+	at, _ := slices.BinarySearchFunc(w.gone, place, func(p span, place int64) int { return cmp.Compare(place, p.from) })
+	if at < len(w.gone) && w.gone[at].has(place) {
+		return w.gone[at].from - 1
+	}
+	return place
+}
+
+// drop drops descending places that are known to be purged.
+func (w *wanted) drop(places []int64) []int64 {
+	if len(w.gone) == 0 {
+		return places
+	}
+	return slices.DeleteFunc(places, func(p int64) bool { return w.alive(p) != p })
 }
 
 // minPiece is how many entries are read at least, if there are as many.

@@ -43,6 +43,12 @@ func explained() map[string][]string {
 		"List":    {"; limit is at least 1"},
 		"Count":   {},
 		"Erase":   {"Nil means that the erasure survives a crash."}, // TestCrash
+		"Purge": {
+			", which are not empty, ascend and neither meet nor overlap",
+			"Cancelled half-way, or killed:",
+			"Nil means that it survives a crash.", // a store's own tests
+		},
+		"Purged": {"It is what the store says, not a proof: whether it was allowed is in the log (PurgeOf)."},
 	}
 }
 
@@ -68,6 +74,11 @@ func TestClauses(t *testing.T) {
 		require.True(t, ok, r.Name)
 		take(scope, clause, r.Name)
 	}
+	for _, r := range audittest.PurgeRules() {
+		scope, clause, ok := strings.Cut(r.Clause, ": ")
+		require.True(t, ok, r.Name)
+		take(scope, clause, r.Name)
+	}
 	for _, a := range audittest.Attacks() {
 		scope, clause, _ := strings.Cut(a.Clause, ": ")
 		require.Contains(t, whole[scope], clause, a.Name)
@@ -80,44 +91,49 @@ func TestClauses(t *testing.T) {
 	}
 }
 
-// contract reads the comments of audit's store.go, by type and method, each on one line.
+// contract reads the comments of audit's store.go and purged.go, by type and method, each on one
+// line.
 func contract(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../store.go", nil, parser.ParseComments|parser.SkipObjectResolution)
-	require.NoError(t, err)
 	out := map[string]string{}
 	say := func(scope string, comments ...*ast.CommentGroup) {
 		for _, c := range comments {
 			out[scope] += strings.Join(strings.Fields(c.Text()), " ") + " "
 		}
 	}
-	for _, d := range file.Decls {
-		group, ok := d.(*ast.GenDecl)
-		if !ok || group.Tok != token.TYPE {
-			continue
-		}
-		for _, s := range group.Specs {
-			spec := s.(*ast.TypeSpec)
-			switch x := spec.Type.(type) {
-			case *ast.StructType:
-				if spec.Name.Name == "Ref" {
-					continue // no promise of a store
-				}
-				say(spec.Name.Name, group.Doc)
-				for _, f := range x.Fields.List {
-					say(spec.Name.Name, f.Comment)
-				}
-			case *ast.InterfaceType:
-				if spec.Name.Name == "Store" {
-					say("Store", group.Doc)
-				}
-				for _, m := range x.Methods.List {
-					if len(m.Names) == 1 {
-						say(m.Names[0].Name, m.Doc)
-					}
+	for _, name := range []string{"../store.go", "../purged.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, d := range file.Decls {
+			if group, ok := d.(*ast.GenDecl); ok && group.Tok == token.TYPE {
+				for _, s := range group.Specs {
+					typeContract(group, s.(*ast.TypeSpec), say)
 				}
 			}
 		}
 	}
 	return out
+}
+
+func typeContract(group *ast.GenDecl, spec *ast.TypeSpec, say func(scope string, comments ...*ast.CommentGroup)) {
+	switch x := spec.Type.(type) {
+	case *ast.StructType:
+		switch spec.Name.Name {
+		case "Ref", "Span", "Purge": // no promise of a store
+			return
+		}
+		say(spec.Name.Name, group.Doc)
+		for _, f := range x.Fields.List {
+			say(spec.Name.Name, f.Comment)
+		}
+	case *ast.InterfaceType:
+		if spec.Name.Name == "Store" {
+			say("Store", group.Doc)
+		}
+		for _, m := range x.Methods.List {
+			if len(m.Names) == 1 {
+				say(m.Names[0].Name, m.Doc)
+			}
+		}
+	}
 }

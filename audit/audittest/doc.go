@@ -36,6 +36,14 @@
 // TestCrash starts processes that work on one database, kills them at moments of chance, and
 // compares what they had reported with what is there.
 //
+// A store whose events can be purged implements audit.Purger, too, and passes a fifth suite:
+//
+//	func TestPurger(t *testing.T) { audittest.TestPurger(t, open) }
+//
+// It looks at what a purge leaves, by every way to an event. What stays in the files of an engine
+// it cannot see, nor a purge that is killed: a store's own tests look for both, see those of
+// package auditsql.
+//
 // For each rule there is a store that is broken in that one place, which this rule catches and
 // no other one; for each attack a small store over SQLite with the flaw that it is there for.
 // What the suites cannot see is whether an engine flushes: a kill spares the operating

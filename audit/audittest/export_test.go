@@ -12,6 +12,9 @@ import (
 // Rules gives the suite's own tests the rules, for the mutants.
 func Rules() []conform.Rule[audit.Store] { return rules() }
 
+// PurgeRules are those of TestPurger.
+func PurgeRules() []conform.Rule[PurgeStore] { return purgeRules() }
+
 // Attack is one of TestConcurrency or TestFork.
 type Attack struct {
 	Name, Clause string

@@ -12,6 +12,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/auditsql"
 	"github.com/wardkit/wardkit/audit/export"
+	"github.com/wardkit/wardkit/audit/fhir"
 	"github.com/wardkit/wardkit/internal/enginetest"
 )
 
@@ -58,7 +59,7 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 func BenchmarkExport(b *testing.B) {
-	for name, encoder := range map[string]export.Encoder{"jsonl": export.JSONLines{}, "csv": export.CSV{}} {
+	for name, encoder := range map[string]export.Encoder{"jsonl": export.JSONLines{}, "csv": export.CSV{}, "fhir": fhir.AuditEvents{}} {
 		b.Run(name, func(b *testing.B) {
 			e := enginetest.SQLite(b)
 			s, err := auditsql.SQLite(e.Pool)

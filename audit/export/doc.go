@@ -1,5 +1,5 @@
 // Package export lets an audit log leave the system as a file that proves itself: streaming, in
-// JSON Lines or CSV, with a signed manifest beside it that says what was selected, by which index,
+// JSON Lines, CSV or FHIR (package fhir), with a signed manifest beside it that says what was selected, by which index,
 // how many events, and under which signed tree (package tlog).
 //
 //	x, err := export.New(events, trees, log, "clinic.example.com/export", key, nil)
@@ -10,6 +10,12 @@
 // the two verifier keys checks a file without the database, and one without a filter is proven to
 // hold every event up to the end of a signed tree, none left out. Two exports that follow each other
 // (From is the To of the one before) are proven to be neighbours.
+//
+// Events that were purged leave as their hashes: a line of JSON Lines has those of up to 1,024 places in a
+// row, and the file still proves that nothing else is missing. Verify takes that only where the export
+// holds the purge that names the places. Whoever has the exporter's key can therefore not blot
+// out an event; that the events were old enough is proven by the log, not by an export (tlog.Verify).
+// CSV says nothing of what was purged, its manifest how many.
 //
 // What the host must still do:
 //   - let rbac decide who may export, after a step-up, and for which tenant;

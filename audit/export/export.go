@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +28,14 @@ type Encoder interface {
 	Begin(dst []byte) []byte
 	// Append appends one event. It has its Index, Body and Leaf.
 	Append(dst []byte, e *audit.Entry) ([]byte, error)
+}
+
+// PurgedEncoder is an Encoder that also tells of places whose events were purged. One that is not
+// leaves them out.
+type PurgedEncoder interface {
+	Encoder
+	// AppendPurged appends the stored leaf hashes of the places from an index on, 1 to 1,024.
+	AppendPurged(dst []byte, from int64, leaves [][32]byte) []byte
 }
 
 // Request says what to export.
@@ -93,7 +100,13 @@ func (x *Exporter) VerifierKey() string { return x.signer.VerifierKey() }
 //
 // An export without a filter holds every event from Request.From to the end of the latest signed
 // tree, and its manifest proves it; events that are not covered yet are in the next one. If the
-// events are not those that were signed, there is no manifest and the error is tlog.ErrTampered.
+// events, with a filter those that it selects, are not those that were signed, there is no manifest
+// and the error is tlog.ErrTampered.
+//
+// Places whose events were purged are exported as their hashes, in formats that have a line for them
+// (PurgedEncoder), and counted in the manifest. If a purge in the log does not allow it, by the
+// rules of tlog.Verify, there is no manifest: tlog.ErrUncoveredPurge. That is also the answer where
+// a purge is executed while this runs and was not covered when it began: export again.
 //
 // Errors: ErrRequest; tlog.ErrUncovered if there is nothing from that index on; ErrWrite;
 // ErrUnavailable; tlog.ErrTampered. Without a manifest what was written is nothing.
@@ -119,9 +132,9 @@ func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest
 	}
 	out := newOutput(w, r.Encoder)
 	if r.Filter == nil {
-		err = x.all(ctx, out, r, proof)
+		err = x.all(ctx, out, proof)
 	} else {
-		err = x.some(ctx, out, r, proof.Head.Size)
+		err = x.some(ctx, out, r, proof.Head)
 	}
 	if err == nil {
 		err = out.flush()
@@ -129,7 +142,7 @@ func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest
 	if err != nil {
 		return nil, err
 	}
-	m.Count, m.Bytes = out.count, out.bytes
+	m.Count, m.Purged, m.Bytes = out.count, out.purged, out.bytes
 	out.file.Sum(m.SHA256[:0])
 	return sign(x.signer, &m)
 }
@@ -173,47 +186,9 @@ func (x *Exporter) record(ctx context.Context, m *Manifest) error {
 	return nil
 }
 
-// chunk is how many events are read at a time.
-const chunk = 1024
-
-// all writes everything from an index on, and compares it with the tree.
-func (x *Exporter) all(ctx context.Context, out *output, r Request, proof tlog.Range) error {
-	peaks, err := proof.Peaks()
-	if err != nil {
-		return err
-	}
-	list := make([]audit.Entry, 0, chunk)
-	for from := r.From; from < proof.Head.Size; from += chunk {
-		to := min(from+chunk, proof.Head.Size)
-		list = list[:0]
-		for e, err := range x.src.List(ctx, audit.Filter{Tenant: r.Tenant}, to, int(to-from)) {
-			if err != nil {
-				return readError(err)
-			}
-			list = append(list, e)
-		}
-		slices.Reverse(list)
-		if int64(len(list)) != to-from {
-			return tlog.ErrMissing
-		}
-		for i := range list {
-			if list[i].Index != from+int64(i) || audit.Leaf(list[i].Body) != list[i].Leaf {
-				return tlog.ErrAltered
-			}
-			peaks.Push(list[i].Leaf)
-			if err := out.add(&list[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if peaks.Root() != proof.Head.Root {
-		return tlog.ErrAltered
-	}
-	return nil
-}
-
-// some writes what a filter selects.
-func (x *Exporter) some(ctx context.Context, out *output, r Request, below int64) error {
+// some writes what a filter selects, and compares each event with the tree.
+func (x *Exporter) some(ctx context.Context, out *output, r Request, h tlog.Head) error {
+	leaves, below := x.trees.Leaves(ctx, h), h.Size
 	for e, err := range x.src.List(ctx, r.Filter.store(r.Tenant), below, math.MaxInt) {
 		if err != nil {
 			return readError(err)
@@ -222,6 +197,13 @@ func (x *Exporter) some(ctx context.Context, out *output, r Request, below int64
 			return tlog.ErrAltered
 		}
 		below = e.Index
+		signed, err := leaves.At(e.Index)
+		if err != nil {
+			return err
+		}
+		if signed != e.Leaf {
+			return tlog.ErrAltered
+		}
 		if err := out.add(&e); err != nil {
 			return err
 		}
@@ -242,6 +224,7 @@ type output struct {
 	encoder      Encoder
 	line         []byte
 	count, bytes int64
+	purged       int64
 	file         hash.Hash
 	begun        bool
 }
@@ -261,6 +244,20 @@ func (o *output) add(e *audit.Entry) error {
 	o.line = line
 	o.count++
 	return o.write(line)
+}
+
+// addPurged adds places without events.
+func (o *output) addPurged(from int64, leaves [][32]byte) error {
+	o.purged += int64(len(leaves))
+	e, ok := o.encoder.(PurgedEncoder)
+	if !ok {
+		return nil
+	}
+	if err := o.begin(); err != nil {
+		return err
+	}
+	o.line = e.AppendPurged(o.line[:0], from, leaves)
+	return o.write(o.line)
 }
 
 // begin writes what is before the first event, once.

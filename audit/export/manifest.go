@@ -25,9 +25,10 @@ type Manifest struct {
 	To     int64   `json:"to"`
 	Filter *Filter `json:"filter,omitempty"`
 
-	Count  int64     `json:"count"`  // events
-	Bytes  int64     `json:"bytes"`  // length of the export
-	SHA256 tlog.Hash `json:"sha256"` // over the export
+	Count  int64     `json:"count"`            // events
+	Purged int64     `json:"purged,omitempty"` // places from From to To-1 whose events were purged
+	Bytes  int64     `json:"bytes"`            // length of the export
+	SHA256 tlog.Hash `json:"sha256"`           // over the export
 
 	// The proof that these are the events of a signed tree: Left are the hashes of the whole
 	// subtrees before From, from the largest to the smallest, Head is the tree of size To, Path leads

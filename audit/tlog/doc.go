@@ -15,6 +15,16 @@
 // checkpoint covers all tenants, and what one tenant is given (its events, proofs and heads)
 // tells nothing about another.
 //
+// # Purges
+//
+// Events that need not be kept any longer lose their bytes and keep their hash, so that the tree
+// stays the one that was signed (audit.Purger). Verify accepts that only where a purge in the log covers
+// it: an event of audit.ActionPurgeExecuted in the same tree, later, whole and under a signed head,
+// that names the places, two people and an age of 72 months at least (45 CFR 164.316(b)(2)(i)); and
+// where signed heads prove that age, see [Ages]. Everything else is [ErrUncoveredPurge]. An event that
+// is older than its tree counts from its tree's first head on: what was before that, only the
+// database says. So a log that was imported keeps everything for that long.
+//
 // # What it cannot do
 //
 // An event is covered when Integrate has run after it was recorded, by default within ten
@@ -23,11 +33,16 @@
 // database alone, or a key that the intruder has: then the checkpoints kept elsewhere count, and
 // nothing else.
 //
+// Whether bodies were destroyed before or after the purge that covers them was recorded cannot be
+// told when both have happened; between the two a verification finds it. Two people who agree to
+// what they should not have are two people.
+//
 // # What the host must still do
 //
 //   - keep the key for checkpoints in its secrets or a KMS, apart from the database;
 //   - name sinks that the database's owner cannot write to, or print a checkpoint now and then;
-//   - call Run on at least one server, and treat [Log.Health] with ErrTampered as an alarm;
+//   - call Run on at least one server, beside audit.Log.Run, without which there are no events to
+//     cover, and treat [Log.Health] with ErrTampered as an alarm;
 //   - call Verify regularly, and from another machine than the servers;
 //   - let rbac decide who may ask for a proof: it names the tenant and the number of its events.
 //

@@ -18,6 +18,11 @@ var (
 	ErrMissing = fmt.Errorf("%w: events are missing", ErrTampered)
 	// ErrAltered: events or hashes are not those that a signed tree covers.
 	ErrAltered = fmt.Errorf("%w: events were changed", ErrTampered)
+	// ErrUncoveredPurge: events have no bytes any more, and no purge in the log that two people agreed
+	// to, and that came late enough, covers them.
+	ErrUncoveredPurge = fmt.Errorf("%w: events were destroyed that no purge covers", ErrTampered)
+	// ErrYoung: a purge names events that were not covered by signed heads for as long as it says.
+	ErrYoung = errors.New("tlog: not covered for as long as they have to be kept")
 	// ErrCheckpoint: not a checkpoint that was signed with this key for this origin.
 	ErrCheckpoint = errors.New("tlog: not a checkpoint of this log")
 	// ErrProof: a proof does not prove what it should.

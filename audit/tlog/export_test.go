@@ -1,6 +1,10 @@
 package tlog
 
-import merkle "golang.org/x/mod/sumdb/tlog"
+import (
+	merkle "golang.org/x/mod/sumdb/tlog"
+
+	"github.com/wardkit/wardkit/audit"
+)
 
 // Side is a side for tests.
 type Side struct{ s side }
@@ -19,3 +23,20 @@ func (s *FileSink) Path() string { return s.path }
 
 // LeafOf is a head's leaf hash in the root log.
 func LeafOf(h Head) [32]byte { return h.leaf() }
+
+// AgesOf are the ages that heads give, which are a root log.
+func AgesOf(t audit.Tenant, heads ...Head) *Ages {
+	a, c := &Ages{tenant: t}, &clock{}
+	for _, h := range heads {
+		c.add(h)
+	}
+	for _, h := range heads {
+		if h.Tenant == t {
+			a.add(h, c.of(h))
+		}
+	}
+	return a
+}
+
+// SaveEvery lets Save be called every n events.
+func (o *VerifyOptions) SaveEvery(n int64) { o.every = n }

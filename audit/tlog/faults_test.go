@@ -45,6 +45,13 @@ func (f *faulty) Leaves(ctx context.Context, t audit.Tenant, from, to int64) ([]
 	return f.events.Leaves(ctx, t, from, to)
 }
 
+func (f *faulty) Purged(ctx context.Context, t audit.Tenant, from, to int64) ([]audit.Span, error) {
+	if f.fails() {
+		return nil, errFault
+	}
+	return f.events.Purged(ctx, t, from, to)
+}
+
 func (f *faulty) List(ctx context.Context, q audit.Filter, below int64, limit int) iter.Seq2[audit.Entry, error] {
 	if f.fails() {
 		return func(yield func(audit.Entry, error) bool) { yield(audit.Entry{}, errFault) }

@@ -54,6 +54,7 @@ type house struct {
 	sqlite bool
 	log    *tlog.Log
 	n      int
+	now    *time.Time // nil: noon
 }
 
 // each runs f over a house in memory and on each engine.
@@ -111,6 +112,9 @@ func build(t testing.TB, h *house, seed string, o *tlog.Options) *house {
 		o = &tlog.Options{}
 	}
 	o.Now = func() time.Time { return noon }
+	if h.now != nil {
+		o.Now = func() time.Time { return *h.now }
+	}
 	var err error
 	h.log, err = tlog.New(h.events, h.trees, origin, key(seed), o)
 	require.NoError(t, err)

@@ -17,9 +17,11 @@ const (
 	maxGrowth = 1 << 20 // events of one tenant covered by one commit
 )
 
-// Integrate covers every event that has its place in the order: it extends each tenant's tree,
-// enters the new heads into the root log, signs a checkpoint over that, stores all of it in one
-// transaction and gives the checkpoint to the sinks. With nothing new it signs nothing.
+// Integrate covers every event that can be found, as audit.Log.Run and every query see to; where
+// neither has happened since an event was recorded, the event waits for a later call. It extends
+// each tenant's tree, enters the new heads into the root log, signs a checkpoint over that, stores
+// all of it in one transaction and gives the checkpoint to the sinks. With nothing new it signs
+// nothing.
 //
 // Nothing is signed that does not continue what was signed before: a database that is shorter or
 // another one than a sink's checkpoint says, or than this process has seen, is ErrRolledBack or

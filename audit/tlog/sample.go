@@ -28,12 +28,22 @@ func Sample(ctx context.Context, src Source, store Store, verifierKey string, ol
 	}
 	slices.Sort(all)
 	v.report.Tenants = len(all)
+	v.ahead = 0
+	lacking := map[audit.Tenant][]audit.Span{}
 	for i := 0; i < n && v.many > 0; i++ {
 		t, at := v.draw(all)
 		if err := v.one(ctx, t, at); err != nil {
 			return v.report, err
 		}
+		lacking[t] = append(lacking[t], v.missing...)
+		v.missing = nil
 		v.o.Progress(Progress{t, int64(i + 1), int64(n)})
+	}
+	for _, t := range all {
+		v.lacking = 0
+		if _, err := v.settle(ctx, t, 0, lacking[t]); err != nil {
+			return v.report, err
+		}
 	}
 	return v.report, v.found()
 }

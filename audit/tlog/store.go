@@ -18,6 +18,8 @@ type Source interface {
 	// Leaves returns the leaf hashes of a tenant's events from place from to to-1. One that is
 	// not there: audit.ErrDamaged.
 	Leaves(ctx context.Context, tenant audit.Tenant, from, to int64) ([][32]byte, error)
+	// Purged is that of audit.Purger.
+	Purged(ctx context.Context, tenant audit.Tenant, from, to int64) ([]audit.Span, error)
 }
 
 // Head is what one tenant's tree was at one time, an entry of the root log.

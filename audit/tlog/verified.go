@@ -1,10 +1,12 @@
 package tlog
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/internal/spans"
 )
 
 // Verified is how far a verification has come, so that it can go on after it was interrupted, and
@@ -19,6 +21,8 @@ type Verified struct {
 type VerifiedTree struct {
 	Size  int64  `json:"size"`
 	Peaks []Hash `json:"peaks"`
+	// Waiting are those of them without bytes that no purge covered so far; a later one may.
+	Waiting []audit.Span `json:"waiting,omitempty"`
 }
 
 func (s *Verified) note() []byte {
@@ -38,7 +42,10 @@ func (v *verification) since() error {
 		if err != nil {
 			return err
 		}
-		v.done[t] = p
+		if len(tree.Waiting) > maxWaiting || !spans.Are(tree.Waiting, 0, tree.Size) {
+			return ErrProof
+		}
+		v.done[t] = &course{*p, tree.Waiting}
 	}
 	return nil
 }
@@ -46,16 +53,23 @@ func (v *verification) since() error {
 // saveEvery is how many events are read between two calls of Save.
 const saveEvery = 100_000
 
+// maxWaiting is how many spans may wait for their purge where Save is called.
+const maxWaiting = 10_000
+
 // save tells how far this has come.
-func (v *verification) save(t audit.Tenant, p *Peaks, end bool) error {
-	v.done[t] = &Peaks{p.size, slices.Clone(p.hashes)}
-	if v.o.Save == nil || !end && v.report.Events-v.saved < saveEvery {
+func (v *verification) save(t audit.Tenant, c *course, end bool) error {
+	if v.o.Save == nil || !end && v.report.Events-v.saved < cmp.Or(v.o.every, saveEvery) {
 		return nil
 	}
+	waiting := spans.Union(slices.Concat(c.waiting, v.missing))
+	if !end && len(waiting) > maxWaiting {
+		return nil
+	}
+	v.done[t] = &course{Peaks{c.size, slices.Clone(c.hashes)}, waiting}
 	v.saved = v.report.Events
 	state := Verified{string(v.note), map[audit.Tenant]VerifiedTree{}}
-	for t, p := range maps.All(v.done) {
-		state.Tenants[t] = VerifiedTree{p.Size(), p.Hashes()}
+	for t, c := range maps.All(v.done) {
+		state.Tenants[t] = VerifiedTree{c.Size(), c.Hashes(), c.waiting}
 	}
 	return v.o.Save(state)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	merkle "golang.org/x/mod/sumdb/tlog"
 
@@ -16,6 +17,7 @@ type Report struct {
 	Checkpoint Checkpoint // the latest, which everything was compared with
 	Tenants    int
 	Events     int64 // whose bytes were read and are those that were signed
+	Purged     int64 // without bytes, as a purge in the log allows; their hashes are those that were signed
 	Uncovered  int64 // events that no signed tree covers yet
 	Findings   []Finding
 }
@@ -24,7 +26,7 @@ type Report struct {
 // changed; where the stored hashes were changed as well, that is as close as it can be told.
 type Finding struct {
 	Tenant   audit.Tenant
-	Err      error // ErrMissing, ErrAltered or ErrRewritten
+	Err      error // ErrMissing, ErrAltered, ErrRewritten or ErrUncoveredPurge
 	From, To int64
 }
 
@@ -41,15 +43,27 @@ type VerifyOptions struct {
 	// Since is where an earlier verification stopped: what it found whole is not read again, but
 	// the root log is compared with the checkpoint it had.
 	Since *Verified
+	// Now is the clock of whoever verifies: what it says to be in the future has not happened.
+	// Nil: time.Now.
+	Now func() time.Time
 	// Save is given where this one has come to, every 100,000 events and at the end of each
 	// tenant that is whole; its error ends the verification.
 	Save func(Verified) error
+
+	every int64 // events between two calls of Save, for tests; 0: saveEvery
 }
 
 // Verify reads the log and compares it with what was signed: each event's bytes with its tenant's
 // tree, at every size that was ever signed; the trees with the root log; the root log with the
 // latest checkpoint; and that with an old one, which whoever verifies has kept outside the
 // database, nil if there is none. Nothing that the database says about itself is trusted.
+//
+// Events may lack their bytes, and have nothing but their hash, where a purge in the log covers them:
+// an event of audit.ActionPurgeExecuted of the same tenant that comes after them, is itself whole and
+// under a signed head, and names two people and an age; and that age, 72 months at least, is not only
+// what it says but lies between the first signed head over the events and the one over it (see
+// Ages). All others are ErrUncoveredPurge. A body that a purge covers and that is still there, or there
+// again from a backup, is compared like any other, and no finding.
 //
 // What was changed is in the report and the error is ErrTampered, which wraps ErrRolledBack or
 // ErrRewritten where the log as a whole is another one; then the events are not read at all.
@@ -67,12 +81,15 @@ func Verify(ctx context.Context, src Source, store Store, verifierKey string, ol
 
 // newVerification compares the root log with the checkpoints.
 func newVerification(ctx context.Context, src Source, store Store, verifierKey string, old []byte, o *VerifyOptions) (*verification, error) {
-	v := &verification{src: src, store: store, heads: map[audit.Tenant]*line{}, done: map[audit.Tenant]*Peaks{}}
+	v := &verification{src: src, store: store, heads: map[audit.Tenant]*line{}, done: map[audit.Tenant]*course{}, key: verifierKey, ahead: purgedAhead}
 	if o != nil {
 		v.o = *o
 	}
 	if v.o.Progress == nil {
 		v.o.Progress = func(Progress) {}
+	}
+	if v.o.Now == nil {
+		v.o.Now = time.Now
 	}
 	var kept []Checkpoint
 	for _, note := range [][]byte{old, v.o.Since.note()} {
@@ -89,7 +106,7 @@ func newVerification(ctx context.Context, src Source, store Store, verifierKey s
 		return v, err
 	}
 	var err error
-	v.report.Checkpoint, err = v.root(ctx, verifierKey, kept)
+	v.report.Checkpoint, err = v.root(ctx, kept)
 	return v, err
 }
 
@@ -115,18 +132,34 @@ type verification struct {
 	src    Source
 	store  Store
 	o      VerifyOptions
+	key    string
 	note   []byte // the latest checkpoint
 	heads  map[audit.Tenant]*line
-	done   map[audit.Tenant]*Peaks // what is whole
+	sizes  map[audit.Tenant]int64 // how far their orders have come
+	clock  clock
+	done   map[audit.Tenant]*course // what is whole
 	report Report
 	many   int64
-	saved  int64 // events read when Save was called last
+	saved  int64  // events read when Save was called last
+	window window // what the store says is purged
+	ahead  int64  // for how many places it is asked
+	reread bool   // what is read now was read before
 
-	damaged bool // of the tenant that is read
+	// Of the tenant that is read:
+	damaged bool
+	missing []audit.Span // without bodies, and no purge covers them yet
+	lacking int64        // without bodies, all of them
+	purges  []purgeEvent // since the last head
+}
+
+// course is how far a tenant was verified.
+type course struct {
+	Peaks
+	waiting []audit.Span // without bodies, and no purge covered them yet
 }
 
 // root checks the root log, and returns the checkpoint over it.
-func (v *verification) root(ctx context.Context, key string, kept []Checkpoint) (Checkpoint, error) {
+func (v *verification) root(ctx context.Context, kept []Checkpoint) (Checkpoint, error) {
 	latest, err := v.store.Latest(ctx)
 	if err != nil {
 		return Checkpoint{}, unavailable("reading the checkpoint", err)
@@ -139,7 +172,7 @@ func (v *verification) root(ctx context.Context, key string, kept []Checkpoint) 
 		}
 		return Checkpoint{}, v.nothing(ctx)
 	}
-	to, err := OpenCheckpoint(latest.Note, key)
+	to, err := OpenCheckpoint(latest.Note, v.key)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: the stored checkpoint is not signed with this key", ErrRewritten)
 	}
@@ -182,6 +215,7 @@ func (v *verification) entries(ctx context.Context, to Checkpoint, kept []Checkp
 			return ErrRewritten
 		}
 		of.add(h)
+		v.clock.add(h)
 		s.push(h.leaf(), nil)
 		if err := fits(s, kept); err != nil {
 			return err
@@ -195,12 +229,8 @@ func (v *verification) entries(ctx context.Context, to Checkpoint, kept []Checkp
 
 // tenants checks every tenant's events.
 func (v *verification) tenants(ctx context.Context) error {
-	sizes := map[audit.Tenant]int64{}
-	for o, err := range v.src.Orders(ctx) {
-		if err != nil {
-			return unavailable("asking how far tenants have come", err)
-		}
-		sizes[o.Tenant] = o.Size
+	if err := v.orders(ctx); err != nil {
+		return err
 	}
 	all := make([]audit.Tenant, 0, len(v.heads))
 	for t, of := range v.heads {
@@ -210,7 +240,7 @@ func (v *verification) tenants(ctx context.Context) error {
 			v.many -= p.Size()
 		}
 	}
-	for t, size := range sizes {
+	for t, size := range v.sizes {
 		if of := v.heads[t]; of == nil {
 			v.report.Uncovered += size
 		} else if size > of.last.Size {
@@ -219,7 +249,7 @@ func (v *verification) tenants(ctx context.Context) error {
 	}
 	slices.Sort(all)
 	for _, t := range all {
-		if err := v.tenant(ctx, t, sizes[t]); err != nil {
+		if err := v.tenant(ctx, t, v.sizes[t]); err != nil {
 			return err
 		}
 		v.report.Tenants++
@@ -227,153 +257,87 @@ func (v *verification) tenants(ctx context.Context) error {
 	return nil
 }
 
+// orders asks how far each tenant's order has come.
+func (v *verification) orders(ctx context.Context) error {
+	v.sizes = map[audit.Tenant]int64{}
+	for o, err := range v.src.Orders(ctx) {
+		if err != nil {
+			return unavailable("asking how far tenants have come", err)
+		}
+		v.sizes[o.Tenant] = o.Size
+	}
+	return nil
+}
+
 // tenant checks one tenant's events against each of its heads.
 func (v *verification) tenant(ctx context.Context, t audit.Tenant, size int64) error {
-	of, again := v.heads[t], &line{}
-	v.damaged = false
+	of := v.heads[t]
+	v.damaged, v.missing, v.lacking, v.purges = false, nil, 0, nil
 	if size < of.last.Size {
 		v.find(t, ErrMissing, size, of.last.Size)
 		return nil
 	}
-	p := v.done[t]
-	if p == nil {
-		p = &Peaks{}
+	c := &course{}
+	if done := v.done[t]; done != nil { // which stays as it is until all of this is whole
+		c = &course{Peaks{done.size, slices.Clone(done.hashes)}, done.waiting}
 	}
-	if p.Size() > of.last.Size {
+	if c.Size() > of.last.Size {
 		v.find(t, ErrRewritten, 0, of.last.Size)
 		return nil
 	}
+	start := c.Size()
+	whole, err := v.trees(ctx, t, c)
+	if err != nil {
+		return err
+	}
+	covered, err := v.settle(ctx, t, start, c.waiting)
+	if err != nil || !whole || !covered {
+		return err
+	}
+	c.waiting = nil
+	return v.save(t, c, true)
+}
+
+// trees reads one tenant's events and compares them with each of its heads. False: findings.
+func (v *verification) trees(ctx context.Context, t audit.Tenant, c *course) (whole bool, err error) {
+	of, again, ages := v.heads[t], &line{}, &Ages{tenant: t}
 	for h, err := range v.store.HeadsOf(ctx, t, 0) {
 		if err != nil {
-			return unavailable("reading the root log", err)
+			return false, unavailable("reading the root log", err)
 		}
 		if h.N > of.last.N {
 			break
 		}
 		again.add(h)
-		if h.Size < p.Size() {
+		ages.add(h, v.clock.of(h))
+		if h.Size < c.Size() {
 			continue // compared before
 		}
-		before := p.Size()
-		damaged, err := v.read(ctx, t, p, h.Size)
+		before := c.Size()
+		damaged, err := v.read(ctx, t, &c.Peaks, h.Size)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if p.Root() != h.Root {
+		if c.Root() != h.Root {
 			if !damaged {
-				return v.narrow(ctx, t, before, h)
+				return false, v.narrow(ctx, t, before, h)
 			}
-			return nil
+			return false, nil
 		}
+		v.judge(ages)
 		if v.damaged = v.damaged || damaged; !v.damaged {
-			if err := v.save(t, p, false); err != nil {
-				return err
+			if err := v.save(t, c, false); err != nil {
+				return false, err
 			}
 		}
 	}
 	if again.sum != of.sum {
 		v.find(t, ErrRewritten, 0, of.last.Size)
-		return nil
+		return false, nil
 	}
-	if v.damaged {
-		return nil
-	}
-	return v.save(t, p, true)
+	return !v.damaged, nil
 }
 
 func (v *verification) find(t audit.Tenant, err error, from, to int64) {
 	v.report.Findings = append(v.report.Findings, Finding{t, err, from, to})
-}
-
-// bodyChunk is how many events are read at a time.
-const bodyChunk = 1024
-
-// read goes on with a tenant's tree from the events' bytes. It reports whether some of them
-// could not be used; they are findings already.
-func (v *verification) read(ctx context.Context, t audit.Tenant, p *Peaks, to int64) (damaged bool, err error) {
-	for p.Size() < to {
-		end := min(p.Size()+bodyChunk, to)
-		leaves, bad, err := v.leaves(ctx, t, p.Size(), end)
-		if err != nil {
-			return damaged, err
-		}
-		damaged = damaged || bad
-		for _, h := range leaves {
-			p.Push(h)
-		}
-		v.o.Progress(Progress{t, v.report.Events, v.many})
-	}
-	return damaged, nil
-}
-
-// leaves computes the leaf hashes of events. Where the store says that they are damaged it looks
-// for those that are, and takes the stored hash in their place.
-func (v *verification) leaves(ctx context.Context, t audit.Tenant, from, to int64) (out []merkle.Hash, bad bool, err error) {
-	next := to
-	out = make([]merkle.Hash, to-from)
-	for e, err := range v.src.List(ctx, audit.Filter{Tenant: t}, to, int(to-from)) {
-		switch {
-		case errors.Is(err, audit.ErrDamaged):
-			return v.search(ctx, t, from, to)
-		case err != nil:
-			return nil, false, unavailable("reading events", err)
-		case e.Index != next-1 || next == from:
-			return v.search(ctx, t, from, to)
-		}
-		next--
-		out[next-from] = audit.Leaf(e.Body)
-	}
-	if next != from {
-		return v.search(ctx, t, from, to)
-	}
-	v.report.Events += to - from
-	return out, false, nil
-}
-
-// search halves a range that holds a damaged event until it is found.
-func (v *verification) search(ctx context.Context, t audit.Tenant, from, to int64) (out []merkle.Hash, bad bool, err error) {
-	if to-from > 1 {
-		middle := (from + to) / 2
-		left, _, err := v.leaves(ctx, t, from, middle)
-		if err != nil {
-			return nil, true, err
-		}
-		right, _, err := v.leaves(ctx, t, middle, to)
-		return append(left, right...), true, err
-	}
-	leaves, err := leavesOf(ctx, v.src, t, from, to)
-	switch {
-	case errors.Is(err, ErrMissing):
-		v.find(t, ErrMissing, from, to)
-		return make([]merkle.Hash, 1), true, nil
-	case err != nil:
-		return nil, true, err
-	}
-	v.find(t, ErrAltered, from, to)
-	return []merkle.Hash{leaves[0]}, true, nil
-}
-
-// narrow finds out which 256 events are not those that a head covers, from the hashes that the
-// head proves; if these were changed too, it is somewhere since the head before.
-func (v *verification) narrow(ctx context.Context, t audit.Tenant, before int64, h Head) error {
-	from, to, read := before, h.Size, v.report.Events
-	defer func() { v.report.Events = read }() // they were read before
-	r := merkle.TileHashReader(merkle.Tree{N: h.Size, Hash: merkle.Hash(h.Root)}, &tiles{ctx: ctx, src: v.src, store: v.store, tenant: t})
-	for at := from / tileWidth * tileWidth; at+tileWidth <= to; at += tileWidth {
-		leaves, _, err := v.leaves(ctx, t, at, at+tileWidth)
-		if err != nil {
-			return err
-		}
-		was, err := r.ReadHashes([]int64{merkle.StoredHashIndex(tileHeight, at/tileWidth)})
-		if err != nil {
-			break
-		}
-		if was[0] != subtree(leaves) {
-			v.find(t, ErrAltered, max(at, from), at+tileWidth)
-			return nil
-		}
-		from = at + tileWidth
-	}
-	v.find(t, ErrAltered, from, to)
-	return nil
 }

@@ -113,7 +113,7 @@ func TestPooledClientLeaves(t *testing.T) {
 	defer cancel()
 	tx, err := pool.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	_, err = tx.ExecContext(ctx, `INSERT INTO mine SELECT 1 FROM pg_sleep(0.1)`)
+	_, err = tx.ExecContext(ctx, `INSERT INTO mine SELECT 1 FROM pg_sleep(3)`)
 	require.Error(t, err)
 	require.Error(t, tx.Commit())
 	require.Zero(t, count(t, pool))

@@ -50,7 +50,7 @@ func (d *database) parse(args []string) error {
 	case d.samples < 1:
 		return fmt.Errorf("%w: -samples is positive", errUsage)
 	}
-	return nil
+	return checkKey("-log-key", d.key)
 }
 
 func verifyDatabase(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -99,6 +99,9 @@ func (d *database) tell(out io.Writer, r *tlog.Report, err error, compared bool)
 		found = "nothing wrong in what was read"
 	}
 	fmt.Fprintf(out, "%s: %d events, tenants: %d, entries of the root log: %d", found, r.Events, r.Tenants, r.Checkpoint.Size)
+	if r.Purged > 0 {
+		fmt.Fprintf(out, "; %d events were purged, as the log says and its heads allow", r.Purged)
+	}
 	if r.Uncovered > 0 {
 		fmt.Fprintf(out, "; %d events are not covered yet", r.Uncovered)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ func verifyExport(args []string, out, errs io.Writer) error {
 	}
 	if keys.Log == "" || keys.Export == "" || *manifest == "" || f.NArg() != 1 {
 		return fmt.Errorf("%w: -log-key, -export-key, -manifest and one file are needed", errUsage)
+	}
+	if err := errors.Join(checkKey("-log-key", keys.Log), checkKey("-export-key", keys.Export)); err != nil {
+		return err
 	}
 	signed, err := os.ReadFile(*manifest)
 	if err != nil {
@@ -42,6 +46,9 @@ func verifyExport(args []string, out, errs io.Writer) error {
 	}
 	m := v.Manifest
 	fmt.Fprintf(out, "whole: %d events of %q, exported %s\n", m.Count, m.Tenant, m.Made.Format("2006-01-02 15:04:05 MST"))
+	if m.Purged > 0 {
+		fmt.Fprintf(out, "%d more were purged; of these the export has %s\n", m.Purged, purgedText(v.Whole))
+	}
 	if v.Whole {
 		fmt.Fprintf(out, "these are all events from %d to %d, proven by the lines themselves\n", m.From, m.To-1)
 	} else {
@@ -49,4 +56,12 @@ func verifyExport(args []string, out, errs io.Writer) error {
 	}
 	fmt.Fprintf(out, "\nthe checkpoint that covers them:\n\n%s", m.Checkpoint)
 	return nil
+}
+
+// purgedText says what an export has of events that were purged.
+func purgedText(whole bool) string {
+	if whole {
+		return "the hashes, and the purge that names them; how old they were only the database proves"
+	}
+	return "nothing"
 }

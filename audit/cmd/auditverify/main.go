@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"slices"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/wardkit/wardkit/audit/export"
 	"github.com/wardkit/wardkit/audit/tlog"
 )
@@ -26,7 +28,8 @@ const (
 
 const usage = `auditverify checks an audit log without trusting whoever keeps it.
 
-An export (what you were sent: a file of JSON Lines or CSV, and its manifest):
+An export (what you were sent: a file of JSON Lines, CSV or FHIR, and its
+manifest):
 
     auditverify export -log-key KEY -export-key KEY -manifest FILE FILE
 
@@ -54,6 +57,13 @@ with many of them, as the log's own file of checkpoints is, counts as its last o
                      far it has come. Interrupted, it goes on from there
   -mode sampled      -samples events drawn at random (1000); for every hour, beside a
                      full run every week
+
+A purge destroys events that need not be kept any longer, six years at least. Their
+hashes stay, so that everything else can be proven as before, and an event in the log
+says which were destroyed and which two people agreed to it. Such events are counted
+as purged. Where events are missing and no purge covers them, or signed heads do not
+prove that they were old enough, that is a finding. An export holds the hashes and
+the purges, but not the proof of the age: ask the database for that.
 
 The exit status is 0 if everything is whole, 1 if something was changed, removed or
 forged, which a wrong KEY cannot be told from, 2 for a mistake on the command line, 3 if
@@ -94,6 +104,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 func asked(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help", "help"}, arg) }
 
 var errUsage = errors.New("see auditverify -h")
+
+// checkKey tells a key that was mistyped from one that did not sign.
+func checkKey(flag, key string) error {
+	if _, err := note.NewVerifier(key); err != nil {
+		return fmt.Errorf("%w: %s is not a verifier key, such as \"clinic.example.com/audit+1a2b3c4d+AbC…\"", errUsage, flag)
+	}
+	return nil
+}
 
 // status is the exit status for an error.
 func status(err error) int {

@@ -36,6 +36,7 @@ type house struct {
 	events *auditsql.Store
 	trees  *tlog.Log
 	x      *export.Exporter
+	now    time.Time // zero: now
 	dir    string
 	sinks  string
 	logKey string
@@ -66,18 +67,42 @@ func newHouse(t *testing.T, engine string) *house {
 	require.NoError(t, h.events.Migrate(t.Context()))
 	require.NoError(t, trees.Migrate(t.Context()))
 	var err error
-	h.trees, err = tlog.New(h.events, trees, "clinic.example.com/audit", key("log"), &tlog.Options{Sinks: []tlog.Sink{tlog.NewFileSink(h.sinks)}})
+	h.trees, err = tlog.New(h.events, trees, "clinic.example.com/audit", key("log"), &tlog.Options{Now: h.clock, Sinks: []tlog.Sink{tlog.NewFileSink(h.sinks)}})
 	require.NoError(t, err)
 	h.x, err = export.New(h.events, h.trees, audittest.NewRecorder(), "clinic.example.com/export", key("export"), nil)
 	require.NoError(t, err)
 	h.logKey = h.trees.VerifierKey()
+	h.now = time.Date(2018, 5, 4, 12, 0, 0, 0, time.UTC)
 	h.add(t, 300)
+	h.now = time.Time{}
 	return h
+}
+
+// clock is the time, or another one.
+func (h *house) clock() time.Time {
+	if h.now.IsZero() {
+		return time.Now()
+	}
+	return h.now
+}
+
+// purge lets two people agree that some of the first 300 events are destroyed, which are so.
+func (h *house) purge(t *testing.T, agreed, destroyed audit.Span) {
+	t.Helper()
+	p := audit.Purge{ID: "plan-1", Spans: []audit.Span{agreed}, Newest: time.Date(2018, 5, 4, 13, 0, 0, 0, time.UTC), Months: 72, By: [2]audit.ActorID{"u-1", "u-2"}}
+	e, err := p.Event("clinic")
+	require.NoError(t, err)
+	e.Actor = audit.System("clinic", "purge")
+	log, err := audit.New(h.events, audit.DropOpenings{}, nil)
+	require.NoError(t, err)
+	require.NoError(t, log.Record(t.Context(), e))
+	h.add(t, 0)
+	require.NoError(t, h.events.Purge(t.Context(), "clinic", []audit.Span{destroyed}))
 }
 
 func (h *house) add(t *testing.T, n int) {
 	t.Helper()
-	log, err := audit.New(h.events, audit.DropOpenings{}, nil)
+	log, err := audit.New(h.events, audit.DropOpenings{}, &audit.Options{Now: h.clock})
 	require.NoError(t, err)
 	for i := range n {
 		require.NoError(t, log.Record(t.Context(), audit.Event{
@@ -191,12 +216,58 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestPurged: what two people agreed to is counted, whatever else is missing is found.
+func TestPurged(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, engine)
+			state := filepath.Join(h.dir, "state")
+			code, _, errs := h.database("-mode", "incremental", "-state", state)
+			require.Equal(t, exitWhole, code, errs)
+			h.purge(t, audit.Span{From: 0, To: 120}, audit.Span{From: 0, To: 100})
+			for _, mode := range [][]string{nil, {"-mode", "incremental", "-state", state}} {
+				code, out, errs := h.database(append(mode, "-checkpoint", h.sinks)...)
+				require.Equal(t, exitWhole, code, errs)
+				require.Contains(t, out, "100 events were purged", mode)
+			}
+			code, out, errs := h.database("-mode", "sampled", "-samples", "200")
+			require.Equal(t, exitWhole, code, errs)
+			require.Contains(t, out, "events were purged")
+
+			file, manifest := filepath.Join(h.dir, "e"), filepath.Join(h.dir, "m")
+			for _, format := range []export.Encoder{export.JSONLines{}, export.CSV{}} {
+				var b bytes.Buffer
+				ctx := audit.WithActor(t.Context(), audit.Actor{ID: "u-1", Kind: audit.KindStaff, Tenant: "clinic"})
+				signed, err := h.x.Export(ctx, &b, export.Request{Tenant: "clinic", Encoder: format})
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(file, b.Bytes(), 0o600))
+				require.NoError(t, os.WriteFile(manifest, signed, 0o600))
+				code, out, errs = command("export", "-log-key", h.logKey, "-export-key", h.x.VerifierKey(), "-manifest", manifest, file)
+				require.Equal(t, exitWhole, code, errs)
+				require.Contains(t, out, "whole: 201 events")
+				require.Contains(t, out, "100 more were purged; of these the export has "+purgedText(format.Name() == "jsonl"))
+			}
+
+			require.NoError(t, h.events.Purge(t.Context(), "clinic", []audit.Span{{From: 119, To: 122}}))
+			for _, mode := range [][]string{nil, {"-mode", "incremental", "-state", state}} {
+				code, out, errs = h.database(mode...)
+				require.Equal(t, exitTampered, code)
+				require.Contains(t, out, `tenant "clinic", events 120 to 121: `)
+				require.Contains(t, out, "no purge covers")
+				require.Contains(t, errs, "not what was signed")
+			}
+		})
+	}
+}
+
 // TestUsage: mistakes are 2, what cannot be found out is 3, and neither is ever 0 or 1.
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	code, out, _ := command("-h")
 	require.Equal(t, exitWhole, code)
-	for _, word := range []string{"auditverify export", "auditverify database", "-checkpoint", "exit status", "no secret"} {
+	for _, word := range []string{"auditverify export", "auditverify database", "-checkpoint", "exit status", "no secret", "A purge destroys"} {
 		require.Contains(t, out, word)
 	}
 	for _, about := range []string{"export", "database"} {
@@ -225,17 +296,25 @@ func TestUsage(t *testing.T) {
 		"samples":          {append([]string{"database", "-log-key", "k", "-mode", "sampled", "-samples", "0"}, h.where...), exitUsage},
 		"a bad state":      {append([]string{"database", "-log-key", h.logKey, "-mode", "incremental", "-state", garbage}, h.where...), exitUsage},
 		"a bad checkpoint": {append([]string{"database", "-log-key", h.logKey, "-checkpoint", garbage}, h.where...), exitTampered},
-		"a bad key":        {append([]string{"database", "-log-key", "k"}, h.where...), exitTampered},
+		"a bad key":        {append([]string{"database", "-log-key", "k"}, h.where...), exitUsage},
+		"half a key":       {append([]string{"database", "-log-key", h.logKey[:len(h.logKey)-3]}, h.where...), exitUsage},
+		"a mistyped key":   {append([]string{"database", "-log-key", strings.Replace(h.logKey, "+", "+0", 1)}, h.where...), exitUsage},
+		"a bad export key": {[]string{"export", "-log-key", h.logKey, "-export-key", "k", "-manifest", garbage, garbage}, exitUsage},
+		"a bad log key":    {[]string{"export", "-log-key", "k", "-export-key", h.x.VerifierKey(), "-manifest", garbage, garbage}, exitUsage},
 		"no tables":        {[]string{"database", "-log-key", h.logKey, "-sqlite", garbage}, exitUncertain},
 		"no server":        {[]string{"database", "-log-key", h.logKey, "-postgres", "postgres://127.0.0.1:1/none?connect_timeout=1"}, exitUncertain},
-		"no manifest":      {[]string{"export", "-log-key", h.logKey, "-export-key", "k", "-manifest", filepath.Join(dir, "none"), garbage}, exitUsage},
-		"no export":        {[]string{"export", "-log-key", h.logKey, "-export-key", "k", "-manifest", garbage, filepath.Join(dir, "none")}, exitUsage},
+		"no manifest":      {[]string{"export", "-log-key", h.logKey, "-export-key", h.x.VerifierKey(), "-manifest", filepath.Join(dir, "none"), garbage}, exitUsage},
+		"no export":        {[]string{"export", "-log-key", h.logKey, "-export-key", h.x.VerifierKey(), "-manifest", garbage, filepath.Join(dir, "none")}, exitUsage},
 		"a bad manifest":   {[]string{"export", "-log-key", h.logKey, "-export-key", h.x.VerifierKey(), "-manifest", garbage, garbage}, exitTampered},
 		"export of what":   {[]string{"export", "-log-key", h.logKey}, exitUsage},
 	} {
 		code, _, errs := command(c.args...)
 		require.Equal(t, c.want, code, "%s: %s", name, errs)
 		require.NotEmpty(t, errs, name)
+		if strings.Contains(name, "key") && name != "no key" {
+			require.Contains(t, errs, "is not a verifier key", name)
+			require.NotContains(t, errs, "signed", name)
+		}
 	}
 }
 
