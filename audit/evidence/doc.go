@@ -9,11 +9,20 @@
 //	}, attested)
 //	page := packet.HTML()
 //
+// [Attestations] keep what people say, until a date, in a [Store]; they are a section of the packet
+// like any other:
+//
+//	attested, err := evidence.NewAttestations(store, log, nil)
+//	sections = append(sections, evidence.Section{Name: "Attested by people", From: attested})
+//
+// Who attests is who is signed in. Nobody attests for somebody else, no program attests at all, and
+// each change is recorded before it takes effect.
+//
 // It protects against the packet that is prettier than the system: a source that cannot be asked
 // is a control whose state is unknown, never one that is missing; an attestation that has expired
 // says so; and no packet claims a certificate.
 //
-// What the host must still do: let rbac decide who may see a packet, record that it was served
+// What the host must still do: let rbac decide who may see a packet and who may attest, record that it was served
 // (audit.ActionRead or an action of its own), and keep it like any document about its weaknesses.
 //
 // Compatibility: before version 1 the Go API may change with an entry in the changelog. IDs of

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,9 +69,6 @@ type Attestation struct {
 	Expires   time.Time // until when it counts; required
 	Citations []string
 }
-
-// ErrAttestation: an attestation without ID, words, author or a date of expiry after its own.
-var ErrAttestation = errors.New("evidence: not an attestation that can be kept")
 
 // Validate says whether the attestation is complete.
 func (a *Attestation) Validate() error {

@@ -125,6 +125,11 @@ func TestPages(t *testing.T) {
 			require.Equal(t, 6, strings.Count(strings.ReplaceAll(row, `\|`, ""), "|"), row)
 		}
 	}
+	c.What, c.Detail = `a\| b`, "[press](javascript:alert(1)) ![x](//evil.example.com) `code` *loud* &lt;"
+	hostile := evidence.Collect(t.Context(), clinic, noon, []evidence.Section{{Name: "A", From: says(c)}}, nil)
+	require.Contains(t, string(hostile.Markdown()), "| a\\\\\\| b (a.one) |", "the backslash that was there does not undo the bar's")
+	require.Contains(t, string(hostile.Markdown()), "\\[press\\](javascript:alert(1)) !\\[x\\](//evil.example.com) \\`code\\` \\*loud\\* &amp;lt;")
+
 	html, err := p.HTML()
 	require.NoError(t, err)
 	require.NotContains(t, string(html), "<script")
