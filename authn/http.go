@@ -70,6 +70,17 @@ func Status(err error) int {
 	return http.StatusServiceUnavailable
 }
 
+// refusal is a factor's answer to the making of a passkey: what its method HTTPStatus says is wrong
+// with the person's state (409) or with what was sent (422) is handed on, so that Status and the
+// host's pages know it. Everything else is a part that failed.
+func refusal(what string, err error) error {
+	known := (interface{ HTTPStatus() int })(nil)
+	if errors.As(err, &known) && (known.HTTPStatus() == http.StatusConflict || known.HTTPStatus() == http.StatusUnprocessableEntity) {
+		return err
+	}
+	return unavailable(what, err)
+}
+
 type status struct {
 	err    error
 	status int

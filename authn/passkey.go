@@ -14,7 +14,7 @@ const (
 	challengeLife = 5 * time.Minute
 	// maxResponse is how long a response is looked at, in bytes.
 	maxResponse = 64 << 10
-	maxLabel    = 64 // bytes
+	maxLabel    = 1 << 10 // bytes; how many characters a name has is the factor's rule
 )
 
 // challenge is what a passkey was asked. It is in one ticket, and answered once.
@@ -59,7 +59,7 @@ func (m *Manager) passkeyToMake(ctx context.Context, p Person) (*challenge, erro
 	}
 	options, state, err := m.o.Passkeys.BeginPasskey(ctx, p.Tenant, p.ID, name)
 	if err != nil {
-		return nil, unavailable("beginning a passkey", err)
+		return nil, refusal("beginning a passkey", err)
 	}
 	return m.challenge(options, state), nil
 }
@@ -75,7 +75,7 @@ func (m *Manager) addPasskey(ctx context.Context, p Person, asked *challenge, a 
 	}
 	proof, err := m.o.Passkeys.AddPasskey(ctx, p.Tenant, p.ID, asked.State, []byte(a.Passkey), printable(a.Label, maxLabel))
 	if err != nil {
-		return proven{}, unavailable("adding a passkey", err)
+		return proven{}, refusal("adding a passkey", err)
 	}
 	return provenBy(proof, p.Tenant, p.ID), nil
 }

@@ -17,7 +17,8 @@ const freshFor = 5 * time.Minute
 // five minutes old at most, and in a session of AAL2 by who has a second factor already; otherwise
 // ErrProof: Prove, and package session's Reauthenticated. Nobody signed in, or who may not be any
 // more: ErrNoActor. Not from here: ErrNetwork. No passkeys here: ErrNoPasskeys. Too many begun:
-// *ThrottledError. A part that fails: ErrUnavailable.
+// *ThrottledError. What the factor says is wrong, such as too many passkeys or a name that is too
+// long, is its own error, and Status knows it. A part that fails: ErrUnavailable.
 func (m *Manager) BeginPasskey(ctx context.Context, c Client) (_ Step, err error) {
 	defer closing(ctx, &err)
 	s, a, err := m.registrant(ctx, c)

@@ -1,8 +1,10 @@
 package authn_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -451,5 +453,55 @@ func (h *house) touchIn(alone bool) {
 	s, err = h.m.Continue(h.t.Context(), s.Ticket.Reveal(), authn.Answer{Passkey: touch(h.t, s, "laptop")}, home)
 	if err == nil && s.Need == authn.Done {
 		h.handed = append(h.handed, s.Token.Reveal())
+	}
+}
+
+// wrong is what a factor says is wrong with the person's state or with what was sent.
+type wrong int
+
+func (w wrong) Error() string   { return "the factor says no" }
+func (w wrong) HTTPStatus() int { return int(w) }
+
+// TestTheFactorsAnswerIsHandedOn: that there are too many passkeys, or that a name is too long, is no
+// part that failed; any other status, and any other error, is.
+func TestTheFactorsAnswerIsHandedOn(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]int{409: 409, 422: 422, 401: 503, 404: 503, 200: 503, 503: 503} {
+		for _, at := range []string{"passkeys.BeginPasskey", "passkeys.AddPasskey"} {
+			h := newHouse(t, nil)
+			ctx := h.proving(h.ada(audit.KindStaff), audit.AAL2, "s1")
+			h.wire.watch(func(_ int, name string) error {
+				if name == at {
+					return wrong(status)
+				}
+				return nil
+			})
+			s, err := h.m.BeginPasskey(ctx, home)
+			if at == "passkeys.AddPasskey" {
+				require.NoError(t, err)
+				err = h.m.AddPasskey(ctx, s.Ticket.Reveal(), authn.Answer{Passkey: touch(t, s, "laptop")}, home)
+			}
+			require.Error(t, err)
+			require.Equal(t, want, authn.Status(err), "%s says %d", at, status)
+			require.Equal(t, want == 503, errors.Is(err, authn.ErrUnavailable))
+		}
+	}
+}
+
+// TestTheNameOfAPasskeyIsTheFactors: it arrives whole, without what cannot be printed; how many
+// characters are too many is the factor's one rule.
+func TestTheNameOfAPasskeyIsTheFactors(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindStaff)
+	ctx := h.proving(p, audit.AAL2, "s1")
+	for _, name := range []string{strings.Repeat("ü", 64), strings.Repeat("鍵", 65)} {
+		s, err := h.m.BeginPasskey(ctx, home)
+		require.NoError(t, err)
+		require.NoError(t, h.m.AddPasskey(ctx, s.Ticket.Reveal(), authn.Answer{Passkey: touch(t, s, name), Label: name + "\x00"}, home))
+		keys := h.passkeys.of(p.ID)
+		require.Equal(t, name, keys[len(keys)-1].label)
+		h.clock.Advance(time.Second)
+		ctx = h.proving(p, audit.AAL2, "s1")
 	}
 }

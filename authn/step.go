@@ -78,7 +78,7 @@ type Answer struct {
 	Code       string   // six digits, spaces allowed
 	Send       bool     // with FactorText: send a code, there is none yet
 	Passkey    string   // JSON of PublicKeyCredential.toJSON; Code is ignored
-	Label      string   // what the owner calls a new passkey; what is over 64 bytes is cut off
+	Label      string   // what the owner calls a new passkey; how long it may be is the factor's rule, and its error
 	Ticket     string   // for Prove with a passkey: what TicketFrom returns
 	Password   Password // a new password; for Prove the one in force
 	Banner     string   // Step.Banner, where the person acknowledged it

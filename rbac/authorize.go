@@ -130,7 +130,7 @@ func (d Decision) event(ctx context.Context, a *Attrs) audit.Event {
 		d.allowedEvent(ctx, &e)
 	}
 	if d.policy != nil {
-		e.Decision.Policy, e.Decision.Mask = d.policy.digest, d.policy.mask
+		e.Decision.Policy, e.Decision.Mask = d.policy.digest, d.mask()
 		d.held.each(func(i int) { e.Actor.Roles = append(e.Actor.Roles, string(d.policy.roles[i].Name)) })
 	}
 	return e

@@ -87,7 +87,7 @@ func (s *subject) open(d *definition, now time.Time) (dec Decision, i int) {
 
 // begin is open into the zero dec.
 func (s *subject) begin(d *definition, us int64, dec *Decision) int {
-	dec.Scope, dec.policy, dec.def, dec.held = Base(0), s.policy, d, s.among(us)
+	dec.Scope, dec.policy, dec.masks, dec.def, dec.held = Base(0), s.policy, s.masks, d, s.among(us)
 	if !s.known {
 		dec.Code = CodeAnonymous
 		return 0

@@ -10,9 +10,12 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// ActionChoose is the action under which a change of a tenant's Toggles is recorded, one event
-// for each permission that is switched.
-const ActionChoose audit.Action = "rbac.toggle"
+// The actions under which a change of a tenant's Toggles is recorded: one event for each permission
+// that is switched, and one for each class of which a role sees more or less.
+const (
+	ActionChoose audit.Action = "rbac.toggle"
+	ActionMask   audit.Action = "rbac.mask"
+)
 
 // ErrNoToggles: Options.Toggles only reads.
 var ErrNoToggles = errors.New("rbac: Options.Toggles is no ToggleStore")
@@ -38,7 +41,7 @@ type ToggleStore interface {
 // next request, on every server. Guard the route with an action of your own.
 //
 // What is switched is recorded before it is written, each permission with how it stood and how it
-// will; should it then not be written, second events say so, with the code not_applied, or
+// will, and each level likewise, with the digests of the tables before and after; should it then not be written, second events say so, with the code not_applied, or
 // unconfirmed where the store did not tell. A reason is taken from WithReason.
 //
 // It returns what Toggles.Validate says, a *Denial for an actor who is neither staff nor the
@@ -51,12 +54,13 @@ func (z *Authorizer) Choose(ctx context.Context, next Toggles) (Toggles, error) 
 		return Toggles{}, ErrNoToggles
 	}
 	c := choosing{z: z, p: z.Policy(), store: store, actor: actor(ctx)}
-	next = Toggles{next.Version, slices.Clone(next.Choices)}
+	next = Toggles{next.Version, slices.Clone(next.Choices), next.Masks}
 	slices.SortFunc(next.Choices, compareChoices)
 	was, err := c.begin(ctx, next)
 	if err != nil {
 		return Toggles{}, err
 	}
+	next.Masks = next.Masks.clone()
 	if err := c.record(ctx, was, next, audit.Success, ""); err != nil {
 		return Toggles{}, err
 	}
@@ -124,7 +128,7 @@ func (c *choosing) record(ctx context.Context, was, next Toggles, o audit.Outcom
 			Detail:   map[string]string{"role": string(choice.Role), "action": string(choice.Action), "before": onOff(before.has(i)), "after": onOff(after.has(i))},
 		})
 	}
-	if len(events) == 0 {
+	if events = append(events, c.masked(ctx, was, next, o, code)...); len(events) == 0 {
 		return nil
 	}
 	if err := c.z.rec.Record(ctx, events...); err != nil {
@@ -149,7 +153,7 @@ func (c *choosing) undone(ctx context.Context, was, next Toggles, err error) err
 		switch now, rerr := c.store.Toggles(asking, c.actor.Tenant); {
 		case rerr != nil:
 			code = codeUnconfirmed
-		case now.Version == next.Version+1 && slices.Equal(now.Choices, next.Choices):
+		case now.Version == next.Version+1 && slices.Equal(now.Choices, next.Choices) && now.Masks.equal(next.Masks):
 			return nil
 		}
 	}

@@ -71,7 +71,7 @@ func (c *compiler) role(r Role) role {
 		}
 	}
 	r.Allow, r.Sight = slices.Clone(r.Allow), maps.Clone(r.Sight)
-	out := role{Role: r, rules: make([]*rule, len(c.p.actions)), sight: phi.NewSight(r.Sight)}
+	out := role{Role: r, rules: make([]*rule, len(c.p.actions))}
 	clauses := make([][]clause, len(c.p.actions))
 	for _, a := range r.Allow {
 		c.allow(&r, a, clauses)

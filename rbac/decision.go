@@ -50,6 +50,7 @@ type Decision struct {
 	Approver audit.ActorID // the second person, where the action needs one
 
 	policy *Policy
+	masks  *masking // of the tenant, as of the same request; without one nothing is seen
 	def    *definition
 	roles  roleSet // every role in force that allows it here
 	person roleSet // the same of whom a service or an agent acts for; empty where it acts for nobody
@@ -60,7 +61,7 @@ type Decision struct {
 
 // denied returns d as a denial for a reason that has nothing to do with roles.
 func (d Decision) denied(code Code) Decision {
-	return Decision{Code: code, Scope: Base(0), policy: d.policy, def: d.def, held: d.held, assurance: d.assurance}
+	return Decision{Code: code, Scope: Base(0), policy: d.policy, masks: d.masks, def: d.def, held: d.held, assurance: d.assurance}
 }
 
 // Policy returns the digest of the policy that decided, "" for the zero Decision.
@@ -71,15 +72,23 @@ func (d Decision) Policy() string {
 	return d.policy.digest
 }
 
+// mask returns the digest of the table of who sees how much, the policy's own where no tenant is known.
+func (d Decision) mask() string {
+	if d.masks == nil {
+		return d.policy.masks.sum()
+	}
+	return d.masks.sum()
+}
+
 // Sight returns how much of each class of data the decision lets the actor see: of every
 // role that allows the action here the widest level, plus what the action itself reveals. Who
 // acts for somebody sees no more than they would. A denial sees nothing.
 func (d Decision) Sight() phi.Sight {
-	if !d.Allowed || d.policy == nil {
+	if !d.Allowed || d.masks == nil {
 		return phi.Sight{}
 	}
 	if d.person != 0 {
-		return reveal(narrowest(d.policy.levels(d.roles), d.policy.levels(d.person)), d.def)
+		return reveal(narrowest(d.masks.widest(d.roles), d.masks.widest(d.person)), d.def)
 	}
-	return d.policy.sight(d.roles, d.def)
+	return d.masks.sight(d.roles, d.def)
 }

@@ -83,7 +83,6 @@ type (
 // seal computes the canonical form and the digests of the policy and of its mask table.
 func (p *Policy) seal() {
 	pf := policyForm{Format: formFormat, Relations: map[string]string{}}
-	mf := maskForm{Format: 1, Roles: map[RoleName]map[phi.Class]phi.Level{}, Reveals: map[audit.Action][]phi.Class{}}
 	for i, r := range p.relations {
 		if r != nil {
 			pf.Relations[p.related[i]] = r.Digest()
@@ -91,13 +90,9 @@ func (p *Policy) seal() {
 	}
 	for _, d := range p.actions {
 		pf.Actions = append(pf.Actions, d.form())
-		if len(d.reveals) > 0 {
-			mf.Reveals[d.name] = d.form().Reveals
-		}
 	}
 	for i := range p.roles {
 		pf.Roles = append(pf.Roles, p.roles[i].form())
-		mf.Roles[p.roles[i].Name] = p.roles[i].Sight
 	}
 	for _, f := range p.forbid {
 		pf.Forbid = append(pf.Forbid, f.form())
@@ -106,7 +101,18 @@ func (p *Policy) seal() {
 	slices.SortFunc(pf.Roles, func(a, b roleForm) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(pf.Forbid, func(a, b forbidForm) int { return cmp.Compare(a.Name, b.Name) })
 	p.text = canonical(pf)
-	p.digest, p.mask = hash(p.text), hash(canonical(mf))
+	p.digest, p.masks = hash(p.text), p.masking(nil)
+}
+
+// revealed lists what actions reveal whatever the role sees.
+func (p *Policy) revealed() map[audit.Action][]phi.Class {
+	out := map[audit.Action][]phi.Class{}
+	for _, d := range p.actions {
+		if len(d.reveals) > 0 {
+			out[d.name] = sorted(d.reveals)
+		}
+	}
+	return out
 }
 
 func (d *definition) form() actionForm {

@@ -31,7 +31,8 @@
 // done to one type of resource, with its duties: PHI, Destructive, NeedReason, StepUp,
 // TwoPerson, NeedLicence, Reveals. A Role allows actions in scopes and says how much of each class of data its holder sees. A Grant
 // gives a role to a person of a tenant, from and until; it is a row, and ending it keeps it as
-// evidence. A Relation tells who cares for whom. A Decision answers with its reasons; Granted
+// evidence. Toggles are what a tenant makes of the policy: permissions that it may switch, and Masks
+// by which its roles see less. A Relation tells who cares for whom. A Decision answers with its reasons; Granted
 // and Filter are proofs of one, which store methods can ask for.
 //
 // # Scopes

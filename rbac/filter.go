@@ -224,12 +224,12 @@ func (f Filter[R]) Sight() phi.Sight {
 }
 
 func (f *filter) sight() phi.Sight {
-	p := f.s.policy
+	m := f.s.masks
 	if f.person != nil {
 		theirs := f.person.list
-		return reveal(narrowest(p.listLevels(f.list.everywhere, f.list.somewhere), p.listLevels(theirs.everywhere, theirs.somewhere)), f.def)
+		return reveal(narrowest(m.listLevels(f.list.everywhere, f.list.somewhere), m.listLevels(theirs.everywhere, theirs.somewhere)), f.def)
 	}
-	return p.listSight(f.list.everywhere, f.list.somewhere, f.def)
+	return m.listSight(f.list.everywhere, f.list.somewhere, f.def)
 }
 
 // Context returns ctx with the list's sight: what phi reveals under it is added to the

@@ -133,7 +133,7 @@ func (m *Mux) deny(w http.ResponseWriter, r *http.Request, dec Decision, a *Attr
 
 // notLoaded answers for a resource that is not there as for one that is denied.
 func (m *Mux) notLoaded(w http.ResponseWriter, r *http.Request, s *subject, d *definition, err error) {
-	dec := Decision{Code: CodeNotFound, policy: s.policy, def: d, held: s.inForce(m.z.now())}
+	dec := Decision{Code: CodeNotFound, policy: s.policy, masks: s.masks, def: d, held: s.inForce(m.z.now())}
 	if !errors.Is(err, ErrNotFound) {
 		dec.Code = CodeUndecided
 		m.undecided(w, r, dec, err)

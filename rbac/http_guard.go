@@ -137,7 +137,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 	}
 	ctx := r.Context()
 	if !s.mayKnow(a.def) {
-		m.deny(w, r, Decision{Code: CodeNoPermission, policy: s.policy, def: a.def, held: s.inForce(m.z.now())}, nil, a.def.tenantLevel())
+		m.deny(w, r, Decision{Code: CodeNoPermission, policy: s.policy, masks: s.masks, def: a.def, held: s.inForce(m.z.now())}, nil, a.def.tenantLevel())
 		return Granted[R]{}, r, false
 	}
 	res, err := g.load(ctx, r)

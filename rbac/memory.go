@@ -123,7 +123,7 @@ func (m *Memory) Toggles(ctx context.Context, t audit.Tenant) (Toggles, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	chosen := m.toggles[t]
-	chosen.Choices = slices.Clone(chosen.Choices)
+	chosen.Choices, chosen.Masks = slices.Clone(chosen.Choices), chosen.Masks.clone()
 	return chosen, nil
 }
 
@@ -137,7 +137,7 @@ func (m *Memory) SaveToggles(ctx context.Context, t audit.Tenant, next Toggles) 
 	if m.toggles[t].Version != next.Version {
 		return ErrConflict
 	}
-	m.toggles[t] = Toggles{next.Version + 1, slices.Clone(next.Choices)}
+	m.toggles[t] = Toggles{next.Version + 1, slices.Clone(next.Choices), next.Masks.clone()}
 	return nil
 }
 

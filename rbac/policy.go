@@ -30,7 +30,6 @@ func (s roleSet) each(f func(i int)) {
 type role struct {
 	Role
 	rules []*rule
-	sight phi.Sight // of Role.Sight
 }
 
 // find returns the index of an action in the policy. The definition remembers the index that it
@@ -74,7 +73,7 @@ type Policy struct {
 	defaults  choices
 	text      []byte // the canonical form
 	digest    string
-	mask      string
+	masks     *masking // the ceilings
 	notices   []string
 }
 
@@ -83,9 +82,9 @@ type Policy struct {
 // with the same digest decide alike.
 func (p *Policy) Digest() string { return p.digest }
 
-// MaskDigest returns the SHA-256 of who sees how much of which class, as 64 hexadecimal
-// digits.
-func (p *Policy) MaskDigest() string { return p.mask }
+// MaskDigest returns the SHA-256 of the policy's own table of who sees how much of which class, as
+// 64 hexadecimal digits; MasksUnder has that of a tenant's.
+func (p *Policy) MaskDigest() string { return p.masks.sum() }
 
 // JSON returns the policy in its canonical form, which Digest is the SHA-256 of: evidence of
 // what was in force, and what ReadPolicy reads.
@@ -135,17 +134,17 @@ func (p *Policy) highest(set roleSet) int {
 
 // sight merges the roles' sights, the widest level of each class, and adds what the action
 // reveals.
-func (p *Policy) sight(set roleSet, d *definition) phi.Sight {
+func (m *masking) sight(set roleSet, d *definition) phi.Sight {
 	if bits.OnesCount64(uint64(set)) == 1 && len(d.reveals) == 0 {
-		return p.roles[bits.TrailingZeros64(uint64(set))].sight
+		return m.sights[bits.TrailingZeros64(uint64(set))]
 	}
-	return reveal(p.levels(set), d)
+	return reveal(m.widest(set), d)
 }
 
-// levels are the widest of a set of roles.
-func (p *Policy) levels(set roleSet) map[phi.Class]phi.Level {
+// widest is the highest level of each class among a set of roles.
+func (m *masking) widest(set roleSet) map[phi.Class]phi.Level {
 	levels := map[phi.Class]phi.Level{}
-	set.each(func(i int) { widen(levels, p.roles[i].Sight) })
+	set.each(func(i int) { widen(levels, m.levels[i]) })
 	return levels
 }
 
@@ -165,26 +164,26 @@ func reveal(levels map[phi.Class]phi.Level, d *definition) phi.Sight {
 // listSight is the sight that holds for every row of a list. Each row of the tenant is
 // granted by all roles with scope Tenant: their widest level holds. Without such a role a row
 // may be there because of any one of the others: the narrowest level holds.
-func (p *Policy) listSight(everywhere, somewhere roleSet, d *definition) phi.Sight {
+func (m *masking) listSight(everywhere, somewhere roleSet, d *definition) phi.Sight {
 	if everywhere != 0 {
-		return p.sight(everywhere, d)
+		return m.sight(everywhere, d)
 	}
-	return reveal(p.listLevels(everywhere, somewhere), d)
+	return reveal(m.listLevels(everywhere, somewhere), d)
 }
 
-func (p *Policy) listLevels(everywhere, somewhere roleSet) map[phi.Class]phi.Level {
+func (m *masking) listLevels(everywhere, somewhere roleSet) map[phi.Class]phi.Level {
 	if everywhere != 0 {
-		return p.levels(everywhere)
+		return m.widest(everywhere)
 	}
 	levels := map[phi.Class]phi.Level{}
 	first := true
 	somewhere.each(func(i int) {
 		if first {
-			widen(levels, p.roles[i].Sight)
+			widen(levels, m.levels[i])
 			first = false
 		}
 		for c := range levels {
-			levels[c] = min(levels[c], p.roles[i].Sight[c])
+			levels[c] = min(levels[c], m.levels[i][c])
 		}
 	})
 	return levels

@@ -28,6 +28,7 @@ type subject struct {
 	needs     audit.Assurance // for PHI
 	id        audit.ActorID
 	on        choices // of the tenant
+	masks     *masking
 	held      []held  // highest rank first
 	room      [1]held // of held, which is mostly one
 	kind      audit.Kind
@@ -137,7 +138,7 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
 	}
 	a := actor(ctx)
-	s := &subject{z: z, policy: p, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, needs: z.phiAssurance(a.Kind), us: now.UnixMicro()}
+	s := &subject{z: z, policy: p, masks: p.masks, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, needs: z.phiAssurance(a.Kind), us: now.UnixMicro()}
 	s.held = s.room[:0]
 	if !s.known {
 		return s, nil
@@ -146,7 +147,7 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
 	}
-	if s.on, err = z.chosen(ctx, p, a.Tenant); err != nil {
+	if err = z.chosen(ctx, s); err != nil {
 		return nil, err
 	}
 	if s.task, err = z.task(ctx, s, a); err != nil {
@@ -171,16 +172,17 @@ func (s *subject) take(grants []Grant, now time.Time) {
 	s.roles = s.among(s.us)
 }
 
-// chosen returns what the tenant switched on of what the policy leaves to it.
-func (z *Authorizer) chosen(ctx context.Context, p *Policy, t audit.Tenant) (choices, error) {
-	if z.o.Toggles == nil || len(p.choices) == 0 {
-		return p.defaults, nil
+// chosen reads what the tenant switched on, and lowered, of what the policy leaves to it.
+func (z *Authorizer) chosen(ctx context.Context, s *subject) error {
+	if s.on = s.policy.defaults; z.o.Toggles == nil {
+		return nil
 	}
-	chosen, err := z.o.Toggles.Toggles(ctx, t)
+	t, err := z.o.Toggles.Toggles(ctx, s.tenant)
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading a tenant's toggles: %w", ErrUndecided, err)
+		return fmt.Errorf("%w: reading a tenant's toggles: %w", ErrUndecided, err)
 	}
-	return p.chosen(chosen), nil
+	s.on, s.masks = s.policy.chosen(t), s.policy.maskingOf(t)
+	return nil
 }
 
 // signedIn reports whether a is somebody.

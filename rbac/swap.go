@@ -71,7 +71,7 @@ func (z *Authorizer) recordSwap(ctx context.Context, old, next *Policy, o audit.
 	err := z.rec.Record(ctx, audit.Event{
 		Tenant: a.Tenant, Actor: a, Action: ActionSwap, Verb: audit.Update, Outcome: o, Code: code,
 		Objects:  []audit.Object{{Type: "policy", ID: next.digest, Category: string(Settings)}},
-		Decision: audit.Decision{Policy: old.digest, Mask: old.mask},
+		Decision: audit.Decision{Policy: old.digest, Mask: old.masks.sum()},
 	})
 	if err != nil {
 		return fmt.Errorf("%w: recording: %w", ErrUndecided, err)

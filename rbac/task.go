@@ -37,7 +37,7 @@ func (z *Authorizer) task(ctx context.Context, s *subject, a audit.Actor) (*task
 	}
 	t.person = &subject{
 		z: z, policy: s.policy, known: true, tenant: a.Tenant, id: a.OnBehalfOf, kind: kindPerson,
-		assurance: audit.AAL3, us: s.us, on: s.on, // they prove nothing here: the program's own assurance counts
+		assurance: audit.AAL3, us: s.us, on: s.on, masks: s.masks, // they prove nothing here: the program's own assurance counts
 	}
 	t.person.held = t.person.room[:0]
 	t.person.take(grants, s.at())

@@ -10,7 +10,7 @@ import (
 )
 
 // Toggles are what a tenant has chosen among the permissions that the policy leaves to it
-// (Allow.OptIn, Allow.OptOut): the deletion matrix of a clinic, for example. The policy is the
+// (Allow.OptIn, Allow.OptOut), the deletion matrix of a clinic for example, and how much its roles see. The policy is the
 // ceiling: a choice can switch on only what the policy lists as switchable for that role, in
 // the policy's scope and with its duties. The zero Toggles are the policy's defaults.
 //
@@ -20,6 +20,10 @@ import (
 type Toggles struct {
 	Version int64 // how often the tenant's row was changed
 	Choices []Choice
+	// Masks is how much the tenant's roles see where that is less than Role.Sight: a role that it
+	// names sees what its row says, nowhere more than the policy lets it, and every other role what
+	// the policy says. What an action Reveals it reveals whatever the table says.
+	Masks Masks
 }
 
 // Choice switches one permission of one role.
@@ -39,7 +43,8 @@ type TenantToggles interface {
 const maxChoices = 512
 
 // Validate reports everything that p does not let a tenant choose: an unknown role or action,
-// a permission that cannot be switched, two choices of one permission. Ask it before a row is
+// a permission that cannot be switched, two choices of one permission, and what Masks.Validate
+// says. Ask it before a row is
 // written; in decisions such choices count for nothing.
 func (t Toggles) Validate(p *Policy) error {
 	var wrong []error
@@ -54,7 +59,7 @@ func (t Toggles) Validate(p *Policy) error {
 		}
 		seen[key] = true
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, t.Masks.Validate(p))...)
 }
 
 // Choices returns the permissions that tenants may switch, with the policy's default, in order

@@ -90,7 +90,7 @@ func TestOpenRefusesNoDatabase(t *testing.T) {
 	require.Error(t, err)
 	files, err := fs.Glob(rbacsql.Migrations(), "migrations/*/*.sql")
 	require.NoError(t, err)
-	require.Len(t, files, 6)
+	require.Len(t, files, 8)
 }
 
 // TestMissingTablesAreErrors: a store that was not migrated answers nothing, and says nothing

@@ -15,9 +15,9 @@ import (
 var _ rbac.ToggleStore = (*Store)(nil)
 
 const (
-	getToggles   = `SELECT version, choices FROM rbac_toggles WHERE tenant = ?`
-	firstToggles = `INSERT INTO rbac_toggles (tenant, version, choices) VALUES (?, 1, ?) ON CONFLICT DO NOTHING`
-	nextToggles  = `UPDATE rbac_toggles SET version = version + 1, choices = ? WHERE tenant = ? AND version = ?`
+	getToggles   = `SELECT version, choices, masks FROM rbac_toggles WHERE tenant = ?`
+	firstToggles = `INSERT INTO rbac_toggles (tenant, version, choices, masks) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING`
+	nextToggles  = `UPDATE rbac_toggles SET version = version + 1, choices = ?, masks = ? WHERE tenant = ? AND version = ?`
 )
 
 // choice is an rbac.Choice as it is stored.
@@ -30,8 +30,8 @@ type choice struct {
 // Toggles implements rbac.ToggleStore: one indexed read.
 func (s *Store) Toggles(ctx context.Context, t audit.Tenant) (rbac.Toggles, error) {
 	var out rbac.Toggles
-	var text string
-	err := s.db.Get(ctx, []any{&out.Version, &text}, getToggles, string(t))
+	var text, masks string
+	err := s.db.Get(ctx, []any{&out.Version, &text, &masks}, getToggles, string(t))
 	if errors.Is(err, sql.ErrNoRows) {
 		return rbac.Toggles{}, nil
 	}
@@ -39,8 +39,11 @@ func (s *Store) Toggles(ctx context.Context, t audit.Tenant) (rbac.Toggles, erro
 		return rbac.Toggles{}, fmt.Errorf("rbacsql: reading a tenant's toggles: %w", err)
 	}
 	var choices []choice
-	if json.Unmarshal([]byte(text), &choices) != nil {
+	if json.Unmarshal([]byte(text), &choices) != nil || json.Unmarshal([]byte(masks), &out.Masks) != nil {
 		return rbac.Toggles{}, errors.New("rbacsql: reading a tenant's toggles: what was chosen cannot be read")
+	}
+	if len(out.Masks) == 0 {
+		out.Masks = nil
 	}
 	for _, c := range choices {
 		out.Choices = append(out.Choices, rbac.Choice(c))
@@ -58,11 +61,15 @@ func (s *Store) SaveToggles(ctx context.Context, t audit.Tenant, next rbac.Toggl
 	if err != nil {
 		return fmt.Errorf("rbacsql: saving a tenant's toggles: %w", err)
 	}
+	masks, err := json.Marshal(next.Masks)
+	if err != nil {
+		return fmt.Errorf("rbacsql: saving a tenant's toggles: %w", err)
+	}
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		if next.Version == 0 {
-			return one(rbac.ErrConflict)(tx.Exec(ctx, firstToggles, string(t), string(text)))
+			return one(rbac.ErrConflict)(tx.Exec(ctx, firstToggles, string(t), string(text), string(masks)))
 		}
-		return one(rbac.ErrConflict)(tx.Exec(ctx, nextToggles, string(text), string(t), next.Version))
+		return one(rbac.ErrConflict)(tx.Exec(ctx, nextToggles, string(text), string(masks), string(t), next.Version))
 	})
 	if err != nil && !errors.Is(err, rbac.ErrConflict) {
 		return fmt.Errorf("rbacsql: saving a tenant's toggles: %w", err)

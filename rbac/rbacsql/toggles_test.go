@@ -7,6 +7,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/enginetest"
+	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbactest"
 )
@@ -62,5 +63,27 @@ func TestChosenOnEveryServer(t *testing.T) {
 		d, err := rbac.Check(dora, servers[0], wipe, form{})
 		require.ErrorIs(t, err, rbac.ErrUndecided)
 		require.False(t, d.Allowed)
+	})
+}
+
+// TestMasksOnEveryServer: what a tenant lets its roles see is kept in full; a table that cannot be
+// read, or that somebody wrote by hand, denies.
+func TestMasksOnEveryServer(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		e := engine(t)
+		s := open(t, e)
+		lowered := rbac.Masks{"desk": {phi.ClassPhone: phi.Partial, phi.ClassName: phi.Full}, "auditor": {}}
+		require.NoError(t, s.SaveToggles(t.Context(), "clinic", rbac.Toggles{Masks: lowered}))
+		got, err := open(t, e).Toggles(t.Context(), "clinic")
+		require.NoError(t, err)
+		require.Equal(t, rbac.Toggles{Version: 1, Masks: lowered}, got)
+		for _, bad := range []string{``, `null`, `{"desk":{"phone":"all of it"}}`, `{"desk":{"phone":"hide","phone":"full"}}`} {
+			_, err := e.Pool.ExecContext(t.Context(), `UPDATE rbac_toggles SET masks = '`+bad+`'`)
+			require.NoError(t, err)
+			_, err = s.Toggles(t.Context(), "clinic")
+			require.ErrorContains(t, err, "cannot be read", bad)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/conform"
+	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbactest"
 )
@@ -111,6 +113,27 @@ func toggleMutants() map[string]func(*toggled) {
 				defer mu.Unlock()
 				if shared[t].Version == got.Version {
 					got.Choices = shared[t].Choices
+				}
+				shared[t] = got
+				return got, err
+			}
+		},
+		"toggles_masks": func(m *toggled) {
+			m.read = func(ctx context.Context, t audit.Tenant) (rbac.Toggles, error) {
+				got, err := m.Memory.Toggles(ctx, t)
+				maps.DeleteFunc(got.Masks, func(_ rbac.RoleName, row map[phi.Class]phi.Level) bool { return len(row) == 0 })
+				return got, err
+			}
+		},
+		"toggles_masks_copied": func(m *toggled) {
+			var mu sync.Mutex
+			shared := map[audit.Tenant]rbac.Toggles{}
+			m.read = func(ctx context.Context, t audit.Tenant) (rbac.Toggles, error) {
+				got, err := m.Memory.Toggles(ctx, t)
+				mu.Lock()
+				defer mu.Unlock()
+				if shared[t].Version == got.Version {
+					got.Masks = shared[t].Masks
 				}
 				shared[t] = got
 				return got, err

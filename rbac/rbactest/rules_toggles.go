@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"sync"
 	"testing"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/conform"
+	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 )
 
@@ -40,6 +42,8 @@ func toggleRules() []toggleRule {
 		{Name: "toggles_one_wins", Clause: "Of two saves at once with the same version one wins.", Run: togglesOneWins},
 		{Name: "toggles_replaced", Clause: "After SaveToggles has returned, every Toggles sees its effect; what was chosen before is gone.", Run: togglesReplaced},
 		{Name: "toggles_copies", Clause: "Nothing that a caller holds is shared with the store.", Run: togglesCopies},
+		{Name: "toggles_masks", Clause: "Masks are kept with the choices: all of them, empty rows included, and gone when they are chosen no more.", Run: togglesMasks},
+		{Name: "toggles_masks_copied", Clause: "Masks that a caller holds are not shared with the store.", Run: togglesMasksCopied},
 		{Name: "toggles_cancelled", Clause: "A cancelled context is an error, never an empty answer.", Run: togglesCancelled},
 	}
 }
@@ -58,6 +62,9 @@ func holds(ctx context.Context, s rbac.ToggleStore, t audit.Tenant, want rbac.To
 	got, err := s.Toggles(ctx, t)
 	if len(got.Choices) == 0 {
 		got.Choices = nil
+	}
+	if len(got.Masks) == 0 {
+		got.Masks = nil
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		return fmt.Errorf("got %+v, want %+v, error %v", got, want, err)
@@ -186,6 +193,54 @@ func togglesCopies(ctx context.Context, s rbac.ToggleStore) error {
 			return err
 		}
 		got.Choices[0].Role = "changed"
+	}
+	return nil
+}
+
+// dimmed is what a tenant lowered at a version.
+func dimmed(version int64) rbac.Toggles {
+	t := chosen(version, "therapist")
+	t.Masks = rbac.Masks{"desk": {phi.ClassName: phi.Full, phi.ClassPhone: phi.Partial, phi.ClassSSN: phi.Mask}}
+	return t
+}
+
+func togglesMasks(ctx context.Context, s rbac.ToggleStore) error {
+	next := dimmed(0)
+	next.Masks["auditor"] = nil // hides everything
+	for range 2 {
+		if err := s.SaveToggles(ctx, clinic, next); err != nil {
+			return err
+		}
+		got, err := s.Toggles(ctx, clinic)
+		if err != nil || len(got.Masks) != len(next.Masks) {
+			return fmt.Errorf("got masks %v, want %v, error %w", got.Masks, next.Masks, err)
+		}
+		for role, row := range next.Masks {
+			if _, there := got.Masks[role]; !there || !maps.Equal(got.Masks[role], row) {
+				return fmt.Errorf("got masks %v, want %v", got.Masks, next.Masks)
+			}
+		}
+		next = chosen(got.Version, "therapist") // and none
+	}
+	return nil
+}
+
+func togglesMasksCopied(ctx context.Context, s rbac.ToggleStore) error {
+	mine := dimmed(0)
+	if err := s.SaveToggles(ctx, clinic, mine); err != nil {
+		return err
+	}
+	mine.Masks["desk"][phi.ClassPhone] = phi.Full
+	mine.Masks["biller"] = nil
+	for range 2 {
+		if err := holds(ctx, s, clinic, dimmed(1)); err != nil {
+			return err
+		}
+		got, err := s.Toggles(ctx, clinic)
+		if err != nil {
+			return err
+		}
+		got.Masks["desk"][phi.ClassPhone] = phi.Full
 	}
 	return nil
 }
