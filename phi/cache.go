@@ -76,6 +76,17 @@ func (c *cache[K, V]) forget(k K) {
 	}
 }
 
+// drain drops every value that which chooses.
+func (c *cache[K, V]) drain(which func(V) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.items {
+		if which(e.Value.(*cached[K, V]).value) {
+			c.drop(e)
+		}
+	}
+}
+
 func (c *cache[K, V]) drop(e *list.Element) {
 	item := c.order.Remove(e).(*cached[K, V])
 	delete(c.items, item.key)

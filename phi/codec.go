@@ -90,6 +90,9 @@ func (c *Codec[T]) Lookup(ctx context.Context, t audit.Tenant, index string, val
 	if t == "" {
 		return Query{}, &FieldError{l.entity + "." + index, errNoTenant}
 	}
+	if ix.byWord && len(strings.Fields(input)) > 1 {
+		return Query{}, &FieldError{l.entity + "." + index, fmt.Errorf("%w: several words", ErrNotNormal)}
+	}
 	if input == "" {
 		return q, nil
 	}
@@ -97,7 +100,11 @@ func (c *Codec[T]) Lookup(ctx context.Context, t audit.Tenant, index string, val
 	if err != nil {
 		return Query{}, &FieldError{l.entity + "." + index, err}
 	}
-	q.Terms = live.terms(nil, ix.mac, input)
+	if ix.spread != nil {
+		q.Terms = live.buckets(nil, ix.mac, input, ix.spread.Buckets(input))
+	} else {
+		q.Terms = live.terms(nil, ix.mac, input)
+	}
 	return q, nil
 }
 

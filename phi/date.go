@@ -98,7 +98,7 @@ func (t *Date) UnmarshalJSON(data []byte) error {
 // UnmarshalText reads "1984-02-29". It refuses "[PHI]" with ErrMark and everything else with
 // ErrForm.
 func (t *Date) UnmarshalText(data []byte) error {
-	if string(data) == mark {
+	if isMark(string(data)) {
 		return ErrMark
 	}
 	d, err := ParseDate(string(data))

@@ -24,7 +24,8 @@
 // A [Text], [Date] or [Number] is a plaintext in memory. It cannot be printed, logged,
 // marshalled or given to SQL: everything shows "[PHI]". The ways out are [Text.Reveal] and
 // [Text.View], which ask the context's [Sight] and add the field to the request's audit event
-// before they return.
+// before they return; [Codec.View] is the second for a whole row. Package deid exports rows without
+// what identifies people.
 //
 // A [Sealed] is a value at rest: the only type here that goes into a column. It opens at one
 // place only, see [At]. Moved to another tenant, patient, row or field, or changed in any bit,
@@ -61,19 +62,25 @@
 //
 // A host whose columns are still in clear goes through the [Stage]s.
 //
+// # Shredding
+//
+// A [Shredder] makes one patient's data unreadable in every copy: it destroys the patient's keys, and
+// a journal that lies apart from the database keeps them destroyed when a backup is put back.
+//
 // # Indexes
 //
 // A row is found by whole values ([WithIndex], [WithUnique]), by endings ([WithLast]), by what
-// they begin with ([WithPrefix]) and by several at once ([WithCompound]); each says what it
-// shows to somebody who has the database. [RotatorOptions] says what rotating them takes.
+// they begin with ([WithPrefix]), by several at once ([WithCompound]) and, without showing how often a
+// value occurs, by frequent values and words ([WithSpread], [WithWords]); each says what it shows to
+// somebody who has the database, and [Histogram] measures it. [RotatorOptions] says what rotating them takes.
 //
 // # What the host still does
 //
 // It decides who sees what: rbac puts the Sight into the context, jobs call
 // [InsecureFullSight]. It keeps the key-encryption key, and the key store's backups, away from
 // the data's. It seals before it begins a write transaction on the database that holds the
-// keys. It indexes only what is nearly unique, because equal values of a tenant have equal
-// terms. It makes row ids itself, before INSERT, and does not reuse them. It keeps core dumps
+// keys. It indexes only what is nearly unique, or spreads it, because equal values of a tenant
+// have equal terms. It makes row ids itself, before INSERT, and does not reuse them. It keeps core dumps
 // and swap off disks that others read: Go cannot promise that a plaintext is gone from memory.
 //
 // # Compatibility

@@ -15,6 +15,8 @@ type index struct {
 	parts    []part // one, but for a compound
 	min, max int    // lengths of prefixes, 0 where the index has none
 	compound bool
+	byWord   bool         // each word of the normal form has terms
+	spread   *Frequencies // into how many buckets a value's rows go, nil for one
 }
 
 // part is what one field contributes to an index.
@@ -178,6 +180,10 @@ func (l *layout) macOf(ix *index) macID {
 		id.normaliser = string(all)
 	case ix.max > 0:
 		id.shape = shapePrefix
+	case ix.byWord:
+		id.shape = shapeWords
+	case ix.spread != nil:
+		id.shape = shapeSpread
 	case p.last > 0:
 		id.shape = fmt.Sprintf(shapeLast, p.last)
 	}
@@ -210,8 +216,11 @@ func (ix *index) inputs(in []string, l *layout, plain func(field int) (string, b
 		}
 		normals = append(normals, normal)
 	}
-	if ix.max > 0 {
+	switch {
+	case ix.max > 0:
 		return ix.prefixes(in, normals[0]), nil
+	case ix.byWord:
+		return append(in, wordsOf(normals[0])...), nil
 	}
 	return append(in, ix.join(normals)), nil
 }

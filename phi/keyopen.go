@@ -53,6 +53,11 @@ func (v *Vault) openNow(ctx context.Context, rec Key) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Asked last, so that the key expires within the cache's time of whatever shreds the patient from
+	// here on.
+	if err := v.alive(ctx, rec.Tenant, rec.Patient); err != nil {
+		return nil, err
+	}
 	if len(raw) != keySize || kidOf(raw) != rec.ID {
 		return nil, ErrWrongKey
 	}

@@ -91,6 +91,9 @@ func (v *Vault) load(ctx context.Context, s slot) (*key, error) {
 	if !errors.Is(err, ErrKeyNotFound) {
 		return k, err
 	}
+	if err := v.alive(ctx, s.tenant, s.patient); err != nil {
+		return nil, err
+	}
 	if v.seen(s) > 0 {
 		return nil, ErrRolledBack
 	}

@@ -49,6 +49,7 @@ type Key struct {
 type KeyStore interface {
 	KeyKeeper
 	KeyRewrapper
+	KeyDestroyer
 	RotationStore
 }
 

@@ -3,6 +3,7 @@ package phi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -13,12 +14,13 @@ type MemoryKeys struct {
 	mu        sync.RWMutex
 	byID      map[KeyID]Key
 	slots     map[KeySlot][]KeyID
+	destroyed map[KeySlot]bool
 	rotations []Rotation
 }
 
 // NewMemoryKeys returns an empty store.
 func NewMemoryKeys() *MemoryKeys {
-	return &MemoryKeys{byID: map[KeyID]Key{}, slots: map[KeySlot][]KeyID{}}
+	return &MemoryKeys{byID: map[KeyID]Key{}, slots: map[KeySlot][]KeyID{}, destroyed: map[KeySlot]bool{}}
 }
 
 // Create stores k unless its id, or its slot and epoch, is taken.
@@ -136,6 +138,34 @@ func (m *MemoryKeys) Rewrap(ctx context.Context, swaps []KeySwap) (n int, err er
 		n++
 	}
 	return n, nil
+}
+
+// Destroy removes every key of a patient.
+func (m *MemoryKeys) Destroy(ctx context.Context, s KeySlot) (int, error) {
+	if err := errors.Join(ctx.Err(), s.Shreddable()); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := m.slots[s]
+	for _, id := range ids {
+		delete(m.byID, id)
+	}
+	delete(m.slots, s)
+	m.destroyed[s] = true
+	return len(ids), nil
+}
+
+// Destroyed returns for how many patients Destroy was called.
+func (m *MemoryKeys) Destroyed(ctx context.Context, namespace string) (n int, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for s := range m.destroyed {
+		if s.Namespace == namespace {
+			n++
+		}
+	}
+	return n, ctx.Err()
 }
 
 // BeginRotation stores r unless another one of its lane is not finished.

@@ -129,7 +129,7 @@ func (t *Number) UnmarshalJSON(data []byte) error {
 // UnmarshalText reads a number as ParseNumber does. It refuses "[PHI]" with ErrMark and
 // everything else with ErrForm.
 func (t *Number) UnmarshalText(data []byte) error {
-	if string(data) == mark {
+	if isMark(string(data)) {
 		return ErrMark
 	}
 	n, err := ParseNumber(string(data))

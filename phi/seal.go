@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
+	"errors"
 	"sync"
 
 	"github.com/wardkit/wardkit/audit"
@@ -161,6 +162,11 @@ func (v *Vault) keyAt(ctx context.Context, at At, h header) (*xaes, error) {
 		return nil, ErrSwapped
 	}
 	k, err := v.find(ctx, h.kid)
+	if errors.Is(err, ErrUnknownKey) {
+		if gone := v.alive(ctx, at.Tenant, at.Patient); gone != nil {
+			return nil, gone
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

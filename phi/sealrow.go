@@ -54,7 +54,7 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 		}
 	}
 	var err error
-	if r.terms.List, err = s.v.rowTerms(ctx, s.at.Tenant, l, s.plainOf); err != nil {
+	if r.terms.List, err = s.v.rowTerms(ctx, s.at.Tenant, s.at.Row, l, s.plainOf); err != nil {
 		return nil, err
 	}
 	if err := s.seal(ctx, r.cols); err != nil {
@@ -80,7 +80,7 @@ func (s *rowSealer) terms(ctx context.Context, v reflect.Value) (Terms, error) {
 			s.m.sought = append(s.m.sought, plainField{i, plain})
 		}
 	}
-	list, err := s.v.rowTerms(ctx, s.at.Tenant, l, s.plainOf)
+	list, err := s.v.rowTerms(ctx, s.at.Tenant, s.at.Row, l, s.plainOf)
 	return Terms{Entity: l.entity, Row: s.at.Row, List: list}, err
 }
 

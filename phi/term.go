@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"hash"
 	"sync"
 
@@ -16,8 +17,10 @@ import (
 //	1  16   first 128 bits of HMAC-SHA-256(key, LP(input) ‖ bucket)
 //
 // The key is HKDF-Expand(index root, "phi/v1/bidx" ‖ LP(index) ‖ LP(normaliser) ‖ LP(shape), 32),
-// so a changed normaliser is another index. Bucket is 4 bytes, zero. LP(x) is x after its length
-// in 4 bytes, big endian.
+// so a changed normaliser is another index. Bucket is 4 bytes, big endian, zero but in the shapes
+// spread and words: there it is one of as many as Frequencies gives the input, chosen for each row by the
+// first 8 bytes of HMAC-SHA-256(key, LP(input) ‖ LP(row)) modulo their number, so that a row that
+// is written again keeps it. LP(x) is x after its length in 4 bytes, big endian.
 //
 //	shape         index         normaliser                              input
 //	exact/128     entity.field  id@version                              normal form
@@ -25,6 +28,8 @@ import (
 //	prefix/128    entity.field  id@version                              each prefix, a term for each
 //	compound/128  entity.name   LP(field) ‖ LP(id@version) ‖ LP(lastN)  LP(input) of each part
 //	                            of each part, last0 for the whole
+//	spread/128    entity.field  id@version                              normal form
+//	words/128     entity.field  id@version                              each word of the normal form
 //
 // Vault.Term is of the shape exact under the normaliser raw@1.
 const (
@@ -33,6 +38,8 @@ const (
 	shapeLast     = "last%d/128"
 	shapePrefix   = "prefix/128"
 	shapeCompound = "compound/128"
+	shapeSpread   = "spread/128"
+	shapeWords    = "words/128"
 	rawTerm       = "raw@1"
 
 	maxIndexEpoch = 255 // it is one byte of the term
@@ -118,7 +125,7 @@ func (l *liveRoots) terms(dst [][]byte, id macID, input string) [][]byte {
 
 // rowTerms computes all terms of a row. Plain returns the plaintext of a field, and false for
 // no value.
-func (v *Vault) rowTerms(ctx context.Context, t audit.Tenant, l *layout, plain func(field int) (string, bool)) ([]Term, error) {
+func (v *Vault) rowTerms(ctx context.Context, t audit.Tenant, row string, l *layout, plain func(field int) (string, bool)) ([]Term, error) {
 	var list []Term
 	var live *liveRoots
 	var room [maxPrefix]string
@@ -136,11 +143,23 @@ func (v *Vault) rowTerms(ctx context.Context, t audit.Tenant, l *layout, plain f
 		}
 		for _, in := range inputs {
 			for _, r := range live.roots {
-				list = append(list, Term{Field: ix.name, Unique: ix.unique, Value: r.mac(ix.mac).appendTerm(nil, in)})
+				m := r.mac(ix.mac)
+				bucket := m.bucket(in, row, ix.spread.Buckets(in))
+				list = append(list, Term{Field: ix.name, Unique: ix.unique, Value: m.appendBucket(nil, in, bucket)})
 			}
 		}
 	}
 	return list, nil
+}
+
+// buckets appends the terms of all buckets of input in every live epoch.
+func (l *liveRoots) buckets(dst [][]byte, id macID, input string, of int) [][]byte {
+	for _, r := range l.roots {
+		for b := range of {
+			dst = append(dst, r.mac(id).appendBucket(nil, input, uint32(b)))
+		}
+	}
+	return dst
 }
 
 // deriveMAC returns the key of an index under a root.
@@ -155,9 +174,26 @@ func newMacPool(epoch byte, key []byte) *macPool {
 	return m
 }
 
-func (p *macPool) appendTerm(dst []byte, input string) []byte {
+func (p *macPool) appendTerm(dst []byte, input string) []byte { return p.appendBucket(dst, input, 0) }
+
+// bucket returns which of so many buckets a row's term of input is in.
+func (p *macPool) bucket(input, row string, of int) uint32 {
+	if of < 2 {
+		return 0
+	}
 	m := p.pool.Get().(*mac)
-	m.in = append(appendLP(m.in[:0], input), 0, 0, 0, 0)
+	m.in = appendLP(appendLP(m.in[:0], input), row)
+	m.h.Reset()
+	m.h.Write(m.in)
+	n := binary.BigEndian.Uint64(m.h.Sum(m.sum[:0])) % uint64(of)
+	clear(m.in)
+	p.pool.Put(m)
+	return uint32(n)
+}
+
+func (p *macPool) appendBucket(dst []byte, input string, bucket uint32) []byte {
+	m := p.pool.Get().(*mac)
+	m.in = binary.BigEndian.AppendUint32(appendLP(m.in[:0], input), bucket)
 	m.h.Reset()
 	m.h.Write(m.in)
 	if cap(dst)-len(dst) < termSize {

@@ -45,9 +45,9 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	return t.UnmarshalText([]byte(*s))
 }
 
-// UnmarshalText reads a value. It refuses "[PHI]" with ErrMark.
+// UnmarshalText reads a value. It refuses "[PHI]", Hidden and what has the bullets of a mask with ErrMark.
 func (t *Text) UnmarshalText(data []byte) error {
-	if string(data) == mark {
+	if isMark(string(data)) {
 		return ErrMark
 	}
 	*t = NewText(string(data))

@@ -22,6 +22,9 @@ type Options struct {
 	CacheTTL time.Duration
 	// CacheSize bounds how many unwrapped keys are held in memory. DefaultCacheSize where 0.
 	CacheSize int
+	// Shreds remembers whose keys were destroyed, see Shredder. Once a patient was shredded, every vault of
+	// the namespace needs it: one without would open what a restored backup brings back. Nil: nobody can be shredded.
+	Shreds ShredJournal
 	// Now is the clock, time.Now where nil.
 	Now func() time.Time
 }
@@ -32,6 +35,7 @@ type Vault struct {
 	namespace string
 	kms       KMS
 	keys      KeyStore
+	shreds    ShredJournal // nil for none
 	ttl       time.Duration
 	now       func() time.Time
 	tick      func() time.Time // now for the caches
@@ -63,7 +67,7 @@ func Open(ctx context.Context, namespace string, kms KMS, keys KeyStore, o *Opti
 	if o.CacheTTL < 0 || o.CacheSize < 0 {
 		return nil, errors.New("phi: opening a vault: negative cache time or size")
 	}
-	v := &Vault{namespace: namespace, kms: kms, keys: keys, ttl: o.CacheTTL, now: o.Now}
+	v := &Vault{namespace: namespace, kms: kms, keys: keys, shreds: o.Shreds, ttl: o.CacheTTL, now: o.Now}
 	if v.ttl == 0 {
 		v.ttl = DefaultCacheTTL
 	}
@@ -82,6 +86,9 @@ func Open(ctx context.Context, namespace string, kms KMS, keys KeyStore, o *Opti
 	v.indexes = newCache[audit.Tenant, *liveRoots](size)
 	v.places = newCache[audit.Tenant, indexPlace](size)
 	if _, err := v.load(ctx, slot{purpose: PurposeCanary}); err != nil {
+		return nil, err
+	}
+	if err := v.whole(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil

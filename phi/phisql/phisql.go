@@ -12,7 +12,8 @@
 // in another database than terms and data, and should, where backups must not undo the
 // erasure of a patient's key.
 //
-// The tables are phi_key, phi_rotation, phi_term, phi_unique and phi_index. Times are microseconds since
+// The tables are phi_key, phi_destroyed, phi_rotation, phi_term, phi_unique and phi_index, and phi_shred in
+// the database of a journal of shreds. Times are microseconds since
 // 1970 UTC.
 package phisql
 

@@ -8,6 +8,7 @@ var (
 	TermRules  = termRules
 	IndexRules = indexRules
 	KMSRules   = kmsRules
+	ShredRules = shredRules
 )
 
 // Printed returns what every printer of CheckValue makes of a decoy.

@@ -27,7 +27,7 @@ func CheckKeys(ctx context.Context, open func() (phi.KeyStore, error)) error {
 }
 
 func keyRules() []conform.Rule[phi.KeyStore] {
-	return slices.Concat(keeperRules(), rewrapRules(), rotationRules())
+	return slices.Concat(keeperRules(), rewrapRules(), destroyRules(), rotationRules())
 }
 
 func keeperRules() []conform.Rule[phi.KeyStore] {

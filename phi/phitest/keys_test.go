@@ -50,6 +50,13 @@ func TestKeyMutants(t *testing.T) {
 		"rewrap_keeps_copies":                       keepsWrapped,
 		"rewrap_cancelled_means_an_error":           deafRewrap,
 
+		"destroy_removes_every_key_of_a_patient": keepsLatest,
+		"destroy_leaves_others":                  whoeverHasTheID,
+		"destroy_refuses_what_is_no_patients":    destroysAnything,
+		"destroyed_counts_patients":              countsOneMore,
+		"destroy_at_once_succeeds":               oneDestroys,
+		"destroy_cancelled_means_an_error":       deafDestroy,
+
 		"rotation_returns_what_was_begun":   forgetsTotal,
 		"rotation_of_another_namespace":     anyNamespace,
 		"begin_refuses_a_busy_lane":         kindForLane,
