@@ -59,7 +59,6 @@ type accessRow struct {
 
 type accessData struct {
 	ID, Name, Period, Caption string
-	Own                       bool // the patient asks about their own record
 	Periods                   []option
 	Whole, Audit              bool // everything was counted; the reader may open events
 	Rows                      []accessRow
@@ -74,7 +73,8 @@ func (a *app) accessPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[
 	ctx, p := r.Context(), g.Resource()
 	d := accessData{ID: p.ID, Period: r.URL.Query().Get("period"), Periods: periods(), Audit: holds(ctx, a, auditRead)}
 	if s, _ := session.From(ctx); s.Kind == audit.KindPatient {
-		d.Own = true
+		http.Redirect(w, r, "/me/access", http.StatusSeeOther)
+		return
 	}
 	if _, known := lastOf(d.Period); !known {
 		d.Period = "90d"

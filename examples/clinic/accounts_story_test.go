@@ -203,7 +203,7 @@ func (c *care) portal() {
 		require.Equal(t, "/me", c.ava.get("/dashboard").path)
 		report := c.ava.get("/me/access")
 		require.Equal(t, http.StatusOK, report.status, report.text())
-		require.Contains(t, report.text(), "the patient, in the portal")
+		require.Contains(t, report.text(), "You looked at your record")
 	})
 	c.step("a_patient_sees_nothing_else", func(t *testing.T) {
 		c.ownPath = c.alma.patient(demoPatient(0).Email)

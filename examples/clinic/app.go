@@ -16,6 +16,17 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/auditsql"
+	"github.com/wardkit/wardkit/audit/evidence"
+	"github.com/wardkit/wardkit/audit/evidence/evidencesql"
+	"github.com/wardkit/wardkit/audit/export"
+	"github.com/wardkit/wardkit/audit/incident"
+	"github.com/wardkit/wardkit/audit/incident/incidentsql"
+	"github.com/wardkit/wardkit/audit/purge"
+	"github.com/wardkit/wardkit/audit/purge/purgesql"
+	"github.com/wardkit/wardkit/audit/review"
+	"github.com/wardkit/wardkit/audit/review/reviewsql"
+	"github.com/wardkit/wardkit/audit/tlog"
+	"github.com/wardkit/wardkit/audit/tlog/tlogsql"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/authn/authnsql"
 	"github.com/wardkit/wardkit/authn/machine"
@@ -24,6 +35,7 @@ import (
 	"github.com/wardkit/wardkit/mfa"
 	"github.com/wardkit/wardkit/mfa/mfasql"
 	"github.com/wardkit/wardkit/phi"
+	"github.com/wardkit/wardkit/phi/deid"
 	"github.com/wardkit/wardkit/phi/phisql"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbacsql"
@@ -40,6 +52,13 @@ type app struct {
 
 	vault    *phi.Vault
 	log      *audit.Log
+	events   *auditsql.Store // what log keeps
+	trees    *tlog.Log       // over events
+	leaves   *tlogsql.Store  // what trees keeps
+	sink     *tlog.FileSink  // checkpoints outside the database
+	exporter *export.Exporter
+	keeper   *purge.Keeper
+	reviewer *review.Reviewer // of events
 	sessions *session.Manager
 	factors  *mfa.Factors
 	people   *authn.Manager
@@ -52,27 +71,43 @@ type app struct {
 	drafts   *drafts
 	papers   *papers
 	choices  *choices
+	checks   *checks
 	grants   grants
 	staff    *staff
 	portal   *portal
 	banners  *banners
 	demo     *demo // nil without -demo
 	handler  http.Handler
+	attested *evidence.Attestations
+	shreds   phi.ShredJournal // of patients whose data was destroyed
+	shredder *phi.Shredder
 	passkeys bool // browsers make them at the clinic's address
+
+	incidents *incident.Desk
+
+	deidentifier *deid.Exporter[Patient]
 
 	addr  session.ClientAddr
 	redis *redis.Client // nil without -redis
+
+	shredPool *sql.DB // nil without -shreds postgres://
 }
 
 // stores are wardkit's tables in the clinic's database.
 type stores struct {
+	incident *incidentsql.Store
+
 	phi     *phisql.Store
 	audit   *auditsql.Store
+	tlog    *tlogsql.Store
+	purge   *purgesql.Store
+	review  *reviewsql.Store
 	session *sessionsql.Store
 	mfa     *mfasql.Store
 	authn   *authnsql.Store
 	machine *machinesql.Store
 	rbac    *rbacsql.Store
+	attest  *evidencesql.Store
 }
 
 // open wires the clinic. What can fail without touching anything comes first.
@@ -110,7 +145,10 @@ func open(ctx context.Context, c config, logger *slog.Logger) (_ *app, err error
 	if s.audit, err = a.db.auditStore(ctx, c); err != nil {
 		return nil, err
 	}
-	if a.vault, err = phi.Open(ctx, "wardkit-clinic", kms, s.phi, &phi.Options{CacheTTL: keyCache}); err != nil {
+	if err := a.openShreds(ctx); err != nil {
+		return nil, err
+	}
+	if a.vault, err = phi.Open(ctx, namespace, kms, s.phi, &phi.Options{CacheTTL: keyCache, Shreds: a.shreds}); err != nil {
 		return nil, err
 	}
 	if err := a.wire(s); err != nil {
@@ -129,26 +167,15 @@ func (a *app) wire(s *stores) (err error) {
 	}
 	host, _ := os.Hostname()
 	a.log, err = audit.New(s.audit, phi.NewSealer(a.vault), &audit.Options{
-		Server: audit.Server{ID: host}, Clock: audit.KernelClock, CursorKey: cursors, Logger: a.logger,
+		Now: a.config.now, Server: audit.Server{ID: host}, Clock: audit.KernelClock, CursorKey: cursors, Logger: a.logger,
 	})
 	if err != nil {
 		return err
 	}
-	b := &books{a.db, a.log, s.audit}
-	if a.patients, err = newPatients(b, a.vault, s.phi); err != nil {
+	if err := a.wireTrees(s); err != nil {
 		return err
 	}
-	if a.claims, err = newClaims(b, a.vault); err != nil {
-		return err
-	}
-	if a.drafts, err = newDrafts(b, a.vault); err != nil {
-		return err
-	}
-	if a.papers, err = newPapers(b, a.vault); err != nil {
-		return err
-	}
-	a.choices, a.grants = &choices{b}, grants{s.rbac}
-	if a.renewals, err = newRenewals(a, nil); err != nil {
+	if err := errors.Join(a.wireRecords(s), a.wireReview(s), a.wireRetention(s), a.wireShred()); err != nil {
 		return err
 	}
 	store, err := a.sessionStore(s.session)
@@ -179,7 +206,40 @@ func (a *app) wire(s *stores) (err error) {
 	if err := a.wirePeople(s); err != nil {
 		return err
 	}
+	if err := a.wireEvidence(s); err != nil {
+		return err
+	}
+	if err := a.wireIncidents(s); err != nil {
+		return err
+	}
 	return a.wireMachines(s)
+}
+
+// wireRecords makes what keeps the clinic's own records.
+func (a *app) wireRecords(s *stores) (err error) {
+	b := &books{a.db, a.log, s.audit}
+	names, err := nameFrequencies(a.config.demo)
+	if err != nil {
+		return err
+	}
+	if a.patients, err = newPatients(b, a.vault, s.phi, names); err != nil {
+		return err
+	}
+	if a.claims, err = newClaims(b, a.vault); err != nil {
+		return err
+	}
+	if a.drafts, err = newDrafts(b, a.vault); err != nil {
+		return err
+	}
+	if a.papers, err = newPapers(b, a.vault); err != nil {
+		return err
+	}
+	if a.deidentifier, err = newDeidentifier(a.patients, a.log); err != nil {
+		return err
+	}
+	a.choices, a.grants, a.checks = &choices{b}, grants{s.rbac}, newChecks(a, b)
+	a.renewals, err = newRenewals(a, nil)
+	return err
 }
 
 // clinicName is what devices call the clinic.
@@ -237,12 +297,18 @@ func pick[S any](d *database, sqlite, postgres func(*sql.DB) (S, error), err *er
 func (d *database) stores() (*stores, error) {
 	var err error
 	s := &stores{
+		incident: pick(d, incidentsql.SQLite, incidentsql.Postgres, &err),
+
 		phi:     pick(d, phisql.SQLite, phisql.Postgres, &err),
+		tlog:    pick(d, tlogsql.SQLite, tlogsql.Postgres, &err),
+		purge:   pick(d, purgesql.SQLite, purgesql.Postgres, &err),
+		review:  pick(d, reviewsql.SQLite, reviewsql.Postgres, &err),
 		session: pick(d, sessionsql.SQLite, sessionsql.Postgres, &err),
 		mfa:     pick(d, mfasql.SQLite, mfasql.Postgres, &err),
 		authn:   pick(d, authnsql.SQLite, authnsql.Postgres, &err),
 		machine: pick(d, machinesql.SQLite, machinesql.Postgres, &err),
 		rbac:    pick(d, rbacsql.SQLite, rbacsql.Postgres, &err),
+		attest:  pick(d, evidencesql.SQLite, evidencesql.Postgres, &err),
 	}
 	return s, err
 }
@@ -250,7 +316,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.session, s.mfa, s.authn, s.machine, s.rbac} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.rbac, s.attest} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -279,8 +345,8 @@ func (d *database) auditStore(ctx context.Context, c config) (*auditsql.Store, e
 	return store, nil
 }
 
-// background delivers what lifecycle changes left to deliver, renews keys, and keeps the audit's order and
-// watches its clock, until ctx ends. The audit's own part ends last: what the others still do
+// background delivers what lifecycle changes left to deliver, renews keys, signs what the audit has
+// come to, and keeps the audit's order and watches its clock, until ctx ends. The audit's own part ends last: what the others still do
 // is recorded before recording is reported as ended. The clinic runs on a server of its own,
 // so what its operator has to know goes to its own audit.
 func (a *app) background(ctx context.Context) error {
@@ -294,6 +360,12 @@ func (a *app) background(ctx context.Context) error {
 	group.Go(func() error { return a.machines.Run(delivering) })
 	group.Go(func() error { return a.renewals.rotator.Run(delivering) })
 	group.Go(func() error { return a.renewals.run(delivering) })
+	group.Go(func() error { return a.trees.Run(delivering) })
+	group.Go(func() error { return a.watchIncidents(delivering) })
+	group.Go(func() error { return a.keeper.Run(delivering) })
+	group.Go(func() error { return a.reviewer.Run(delivering) })
+	group.Go(func() error { return a.checks.run(delivering) })
+	group.Go(func() error { return a.patients.fillTerms(delivering) })
 	err := group.Wait()
 	<-ctx.Done()
 	ended()
@@ -303,6 +375,9 @@ func (a *app) background(ctx context.Context) error {
 func (a *app) close() {
 	if a.redis != nil {
 		_ = a.redis.Close()
+	}
+	if a.shredPool != nil {
+		_ = a.shredPool.Close()
 	}
 	if a.db != nil {
 		_ = a.db.pool.Close()
@@ -314,6 +389,9 @@ func (a *app) greet(ctx context.Context, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(audit.WithActor(ctx, audit.System(tenant, "setup")), 5*time.Minute)
 	defer cancel()
 	if err := a.unmixed(ctx); err != nil {
+		return err
+	}
+	if err := a.finishShreds(ctx); err != nil {
 		return err
 	}
 	if a.demo != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/incident"
+	"github.com/wardkit/wardkit/audit/review"
 	"github.com/wardkit/wardkit/rbac"
 )
 
@@ -20,6 +22,10 @@ func (a *app) auditEvent(w http.ResponseWriter, r *http.Request, _ rbac.Granted[
 	e, err := a.log.Open(ctx, tenant, r.PathValue("event"))
 	if errors.Is(err, audit.ErrNotFound) || errors.Is(err, audit.ErrBadQuery) {
 		a.fail(w, r, http.StatusNotFound)
+		return
+	}
+	if errors.Is(err, audit.ErrDamaged) {
+		a.damaged(w, r)
 		return
 	}
 	if err == nil { // which event was opened is on record too
@@ -61,7 +67,6 @@ func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]fact, error) {
 		patients = append(patients, row.More)
 	}
 	_, categories := l.fields()
-	why, _ := e.Why.Reveal()
 	address := ""
 	if e.Actor.Origin.IsValid() {
 		address = e.Actor.Origin.String()
@@ -78,14 +83,37 @@ func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]fact, error) {
 		{Name: "Kind of data", Value: plainly(categories)},
 		{Name: "Seen", Value: row.Seen},
 		{Name: "Changed", Value: changed(e)},
-		{Name: "Reason given", Value: why},
+		{Name: "Reason given", Value: a.reasonOf(ctx, e)},
 		{Name: "Outcome", Value: row.Outcome},
 		{Name: "Code", Value: e.Code},
 		{Name: "Decided by", Value: strings.TrimSpace(e.Decision.Rule + " " + e.Decision.Scope)},
 	}
-	facts = append(facts, a.recordFacts(e)...)
-	facts = append(facts, fact{Name: "Event", Value: e.ID})
+	facts = append(append(facts, maskFacts(e)...), a.recordFacts(e)...)
+	facts = append(append(facts, fact{Name: "Event", Value: e.ID}), a.coverFacts(ctx, e.ID)...)
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" }), nil
+}
+
+// reasonOf is the typed reason of an event. Whom an incident or a finding is about reads nothing of
+// what others wrote there.
+func (a *app) reasonOf(ctx context.Context, e audit.Event) string {
+	me, _ := audit.ActorFrom(ctx)
+	for _, o := range e.Objects {
+		var err error
+		switch o.Type {
+		case incident.ObjectIncident:
+			_, err = a.incidents.Get(ctx, o.ID)
+		case review.FindingObject:
+			var f review.Finding
+			if f, err = a.reviewer.Finding(ctx, tenant, o.ID); err == nil && isAbout(f, me) {
+				return ""
+			}
+		}
+		if err != nil {
+			return ""
+		}
+	}
+	why, _ := e.Why.Reveal()
+	return why
 }
 
 // recordFacts name the records of an event, with what else happened to them, and its details.

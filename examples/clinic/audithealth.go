@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/tlog"
 	"github.com/wardkit/wardkit/rbac"
 )
 
@@ -21,10 +23,16 @@ func (a *app) auditHealthPage(w http.ResponseWriter, r *http.Request, _ rbac.Gra
 		Well   bool
 		Alarms []string
 		Signs  []sign
-	}{Well: len(h.Alarms) == 0, Signs: a.healthSigns(h)}
+	}{Signs: a.healthSigns(h)}
 	for _, code := range h.Alarms {
 		d.Alarms = append(d.Alarms, alarmText(code))
 	}
+	covered, alarm := coverSign(a.trees.Health(r.Context()))
+	d.Signs = append(d.Signs, covered)
+	if alarm != "" {
+		d.Alarms = append(d.Alarms, alarm)
+	}
+	d.Well = len(d.Alarms) == 0
 	a.render(w, r, http.StatusOK, "audithealth", view{Title: "State of recording", Data: d})
 }
 
@@ -70,6 +78,27 @@ func (a *app) healthSigns(h audit.Health) []sign {
 		running.Value, running.Tag = "no", "tag-bad"
 	}
 	return append(signs, running, clockSign(h.Clock))
+}
+
+// coverSign says whether events are covered by signed checkpoints, and what to do where something
+// is wrong. It does not take the server out of service: what is recorded goes on being recorded.
+func coverSign(err error) (s sign, alarm string) {
+	s = sign{"Covered by signed checkpoints", "yes", "tag-good", "so nobody can change the past unnoticed"}
+	switch {
+	case err == nil:
+		return s, ""
+	case errors.Is(err, tlog.ErrTampered):
+		s.Value, s.Tag, s.Hint = "what is stored is not what was signed", "tag-bad", ""
+		return s, "The audit was changed behind the application’s back, or the database was put back to a backup. Treat this as a security incident, and repair nothing: first let somebody check it with the command auditverify and an old checkpoint."
+	case errors.Is(err, tlog.ErrNotRunning):
+		s.Value, s.Tag, s.Hint = "no", "tag-bad", ""
+		return s, "Nothing new is covered by signed checkpoints on this server. Nothing is lost. Start the server again."
+	case errors.Is(err, tlog.ErrSink):
+		s.Value, s.Tag, s.Hint = "yes, but kept in the database alone", "tag-warn", ""
+		return s, "Checkpoints cannot be written to their file. Somebody who owns the database could put it back to a backup unnoticed. Look at the disk."
+	}
+	s.Value, s.Tag, s.Hint = "not just now", "tag-warn", ""
+	return s, "New events could not be covered by a checkpoint just now. They are recorded all the same. Look at the database if this stays."
 }
 
 func clockSign(c audit.Clock) sign {

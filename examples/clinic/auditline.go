@@ -29,13 +29,19 @@ func partOf(action audit.Action) audit.Action {
 		return claimChange.Name()
 	case claimRead.Name():
 		return claimHistory.Name()
+	case actionCheckStarted:
+		return proofCheck.Name()
+	case audit.ActionExportCreated:
+		return exportMake.Name()
 	}
 	return ""
 }
 
 // isDone reports whether events of an action say that something was done, rather than that it
 // was allowed.
-func isDone(action audit.Action) bool { return partOf(action) != "" && action != claimRead.Name() }
+func isDone(action audit.Action) bool {
+	return partOf(action) != "" && action != claimRead.Name() || action == actionCheckEnded
+}
 
 // click is what the events of one click have in common. The request's id can be chosen by
 // whoever sends it, so it never stands alone.

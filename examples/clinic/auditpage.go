@@ -35,6 +35,8 @@ type auditData struct {
 	Matches                          []link   // patients that were found, if more than one
 	PatientName, Whole               string   // of the only patient, and the address without
 	MaySeeAccess, MaySeeHealth       bool
+	MaySeeProof, MayExport           bool
+	Here                             string // the filter, for the form of an export
 	Caption, Next                    string
 	Tail                             string // of the addresses of events: the way back here
 	Rows                             []auditRow
@@ -110,6 +112,9 @@ func (a *app) showAudit(w http.ResponseWriter, r *http.Request, v view, d auditD
 		return
 	case errors.Is(err, audit.ErrBadQuery):
 		a.fail(w, r, http.StatusBadRequest)
+		return
+	case errors.Is(err, audit.ErrDamaged):
+		a.damaged(w, r)
 		return
 	}
 	if err == nil || v.Problem != "" {
@@ -203,6 +208,7 @@ func (a *app) fillAuditForm(ctx context.Context, d *auditData) error {
 		d.Periods = append(d.Periods, option{byDates, "Between the dates"})
 	}
 	d.MaySeeAccess, d.MaySeeHealth = holds(ctx, a, accessRead), holds(ctx, a, auditHealth)
+	d.MaySeeProof, d.MayExport, d.Here = holds(ctx, a, proofRead), holds(ctx, a, exportMake), d.values().Encode()
 	d.Outcomes = []option{{"", "All"}, {"ok", "Allowed or done"}, {"no", "Refused or failed"}}
 	d.Columns = d.columns(a.config.place())
 	for name, values := range d.values() {

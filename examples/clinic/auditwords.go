@@ -19,13 +19,15 @@ type optionGroup struct {
 // decision name what was asked for; the outcome says whether it happened.
 func actionWords() []optionGroup {
 	return []optionGroup{
-		{"Patients", slices.Concat(patientWords(), careWords())},
+		{"Patients", slices.Concat(patientWords(), careWords(), shredWords())},
 		{"Letters and questionnaires", paperWords()},
 		{"Claims", claimWords()},
-		{"Roles", roleEventWords()},
-		{"Team and audit", auditWords()},
+		{"Roles", slices.Concat(roleEventWords(), maskWords())},
+		{"Safeguards and disclosures", slices.Concat(controlWords(), deidWords())},
+		{"Team and audit", slices.Concat(auditWords(), proofWords(), reviewWords(), retentionWords())},
 		{"Signing in", signInWords()},
 		{"Programs and agents", machineWords()},
+		{"Incidents", incidentWords()},
 		{"Second factors", slices.Concat(factorWords(), factorUseWords())},
 		{"The system itself", systemWords()},
 	}
@@ -203,9 +205,10 @@ func deedText(action audit.Action) string {
 
 // recordTypes are the kinds of record that the audit can be asked about.
 func recordTypes() []option {
-	return []option{
+	return append(slices.Concat(controlTypes(), retentionTypes(), maskTypes()), []option{
 		{"patient", "Patient record"},
 		{"note", "Clinical note"},
+		{"patient_keys", "Keys of a patient"},
 		{"claim", "Claim"},
 		{"access_report", "Report of who viewed a patient"},
 		{"history", "History of a record"},
@@ -217,6 +220,10 @@ func recordTypes() []option {
 		{"team", "Team"},
 		{"audit", "The audit"},
 		{"audit_event", "Event of the audit"},
+		{"proof", "Proof of the audit"},
+		{"audit_finding", "Finding"},
+		{checkObject, "Check of the audit"},
+		{exportObject, "Copy of the audit"},
 		{"grant", "Role given to somebody"},
 		{"roles", "Roles"},
 		{"rights", "What somebody may see"},
@@ -225,7 +232,7 @@ func recordTypes() []option {
 		{"form", "Questionnaire"},
 		{"security_log", "Sign-ins of the team"},
 		{"own_log", "What somebody did themselves"},
-	}
+	}...)
 }
 
 // wordOf is an option's name, its code where there is none.

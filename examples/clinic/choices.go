@@ -16,20 +16,23 @@ import (
 const actionChose audit.Action = "choices.saved"
 
 // choices keeps what the clinic has chosen among the permissions that the policy leaves to it:
-// who may delete what. They are read with each request, so they hold from the next one on,
+// who may delete what, and how much roles see. They are read with each request, so they hold from the next one on,
 // on every server.
 type choices struct{ *books }
 
 // Toggles returns the clinic's choices, none at first.
 func (s *choices) Toggles(ctx context.Context, t audit.Tenant) (rbac.Toggles, error) {
-	var text string
+	var text, masks string
 	var chosen rbac.Toggles
-	err := s.db.pool.QueryRowContext(ctx, s.db.q(`SELECT version, choices FROM clinic_choice WHERE tenant = ?`), string(t)).Scan(&chosen.Version, &text)
+	err := s.db.pool.QueryRowContext(ctx, s.db.q(`SELECT version, choices, masks FROM clinic_choice WHERE tenant = ?`), string(t)).Scan(&chosen.Version, &text, &masks)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rbac.Toggles{}, nil
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &chosen.Choices)
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(masks), &chosen.Masks)
 	}
 	if err != nil {
 		return rbac.Toggles{}, err

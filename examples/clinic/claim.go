@@ -174,12 +174,17 @@ func (s *claims) query(ctx context.Context, where string, args []any) ([]*Claim,
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	all, err := s.codec.OpenAll(ctx, tenant, sealed)
+	opened, err := living(ctx, s.codec, sealed)
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range all {
+	var all []*Claim
+	for i, c := range opened {
+		if c == nil {
+			continue
+		}
 		c.Tenant, c.Version, c.Created, c.State = tenant, plain[i].Version, plain[i].Created, plain[i].State
+		all = append(all, c)
 	}
 	return all, nil
 }

@@ -30,6 +30,10 @@ type config struct {
 	proxies     []netip.Prefix // whose word on client addresses counts
 	rotate      bool           // renew the keys instead of serving
 	why         string         // reason of rotate
+	shreds      string         // journal of destroyed patients: a file or postgres://…; empty for one in data
+	keepRecords int            // years after its last entry before a record can be destroyed
+
+	now func() time.Time // the clock of the audit, for tests that begin years ago; nil is time.Now
 }
 
 func (c config) tls() bool { return c.tlsCert != "" }
@@ -53,6 +57,8 @@ func parseConfig(args []string) (config, error) {
 	proxies := flags.String("proxy", "", "networks of the proxies in front of the clinic, such as 10.0.0.0/8")
 	flags.BoolVar(&c.rotate, "rotate", false, "renew the keys of all records, tell how far it is, and end; needs -why")
 	flags.StringVar(&c.why, "why", "", "reason of -rotate, kept in the audit")
+	flags.StringVar(&c.shreds, "shreds", "", "file, or postgres://… of a database of its own, that remembers whose data was destroyed; clinic.shreds in -data where empty. Never put it back with a backup")
+	flags.IntVar(&c.keepRecords, "keep-records", -1, "years after its last entry before a patient's data can be destroyed; 10 where not given, 0 in the demo")
 	zone := flags.String("zone", "America/New_York", "time zone in which the pages tell the time")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -99,6 +105,11 @@ func usage(flags *flag.FlagSet) string {
 }
 
 func (c *config) validate() error {
+	if c.keepRecords == -1 {
+		if c.keepRecords = keptYears; c.demo {
+			c.keepRecords = 0
+		}
+	}
 	host, _, err := net.SplitHostPort(c.addr)
 	if err != nil {
 		return fmt.Errorf("-addr: want host:port: %w", err)
@@ -117,6 +128,8 @@ func (c *config) validate() error {
 		return errors.New("plain HTTP is for loopback only; give -tls-cert and -tls-key")
 	case !local && c.baseURL == "":
 		return errors.New("-url: needed when -addr is not loopback")
+	case c.keepRecords < 0 || c.keepRecords > 100:
+		return errors.New("-keep-records: want a number of years, 0 to 100")
 	case c.data == "":
 		return errors.New("-data: no folder given")
 	case c.db != "" && !strings.HasPrefix(c.db, "postgres://") && !strings.HasPrefix(c.db, "postgresql://"):

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/tlog"
 )
 
 // fixtureVariable names the release whose data the test is to write, for example "0.1", once
@@ -51,6 +52,7 @@ func TestWriteFixture(t *testing.T) {
 	}
 	require.Equal(t, "/settings/accounts?done=accounts", boss.post("/settings/accounts", form).path)
 	require.Len(t, boss.post("/security/codes", url.Values{"code": {boss.code()}}).codesOn(), 10)
+	boss.program(service("claim.read"))
 	s.clinic.stop()
 
 	c, err := parseConfig(s.args)
@@ -80,13 +82,14 @@ func TestDataOfReleases(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 			}
 			s := tell(t, "-data", dir)
-			s.oldPeople(t, filepath.Base(folder) >= "release-0.3")
+			s.oldPeople(t, filepath.Base(folder))
 			then := "Clinical note saved version 2"
 			if filepath.Base(folder) == "release-0.1" { // which recorded only the permission
 				then = "Ask to change a clinical note"
 			}
 			s.oldPatients(t, then)
 			s.oldAudit(t, dir)
+			s.oldTrees(t, dir)
 		})
 	}
 }
@@ -106,8 +109,8 @@ func (p *person) signInByDemo(email string) page {
 	return page{}
 }
 
-// settled says that the release wrote rules and recovery codes too.
-func (s *story) oldPeople(t *testing.T, settled bool) {
+// oldPeople: release 0.3 wrote rules and recovery codes too, release 0.4 a program.
+func (s *story) oldPeople(t *testing.T, release string) {
 	boss := s.enter()
 	s.step("passwords_second_factors_and_roles_still_count", func(t *testing.T) {
 		require.Contains(t, boss.signInByDemo(alma).text(), "You are signed in as Clinic Admin.")
@@ -116,10 +119,15 @@ func (s *story) oldPeople(t *testing.T, settled bool) {
 		require.Contains(t, team, []string{"Paul Serra", "Finance", "Active", "Not set up yet"})
 		require.Contains(t, team, []string{newcomer.name, "Therapist", "Invited", "Not set up yet"})
 	})
-	if settled {
+	if release >= "release-0.3" {
 		s.step("rules_and_recovery_codes_of_then_still_hold", func(t *testing.T) {
 			require.Contains(t, boss.get("/security").text(), "10 left")
 			require.Equal(t, fixtureDays, boss.sure(boss.get("/settings/accounts")).match(t, `name="days-staff"[^>]* value="(\d+)"`))
+		})
+	}
+	if release >= "release-0.4" {
+		s.step("programs_are_still_known", func(t *testing.T) {
+			require.Contains(t, boss.sure(boss.get("/programs")).text(), service().Get("name"))
 		})
 	}
 	s.step("links_mailed_then_still_work", func(t *testing.T) {
@@ -178,5 +186,25 @@ func (s *story) oldAudit(t *testing.T, dir string) {
 			reasons[why]++
 		}
 		require.Equal(t, map[string]int{fixtureReason: 2, "still there?": 2}, reasons)
+	})
+}
+
+// oldTrees: what was recorded before there were trees is covered like everything since.
+func (s *story) oldTrees(t *testing.T, dir string) {
+	s.step("everything_of_then_is_covered", func(t *testing.T) {
+		c, err := parseConfig([]string{"-data", dir, "-url", "http://localhost:8080"})
+		require.NoError(t, err)
+		a, err := open(t.Context(), c, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		defer a.close()
+		_, err = a.trees.Integrate(t.Context())
+		require.NoError(t, err)
+		old, err := a.sink.Last(t.Context())
+		require.NoError(t, err)
+		require.NotNil(t, old, "outside the database")
+		report, err := tlog.Verify(t.Context(), a.events, a.leaves, a.trees.VerifierKey(), old, nil)
+		require.NoError(t, err)
+		require.Zero(t, report.Uncovered)
+		require.Greater(t, report.Events, int64(100))
 	})
 }

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/wardkit/wardkit/phi/redact"
 )
 
 func main() {
@@ -47,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	logger := slog.New(redact.NewLogHandler(slog.NewTextHandler(stderr, nil), nil))
 	if c.rotate {
 		return renewKeys(ctx, c, logger, stdout)
 	}

@@ -73,8 +73,13 @@ func dashboardTiles() []guardedTile {
 		{tile{"/team", "Team", "Invite people, end sessions, suspend accounts", ""}, teamManage},
 		{tile{"/roles", "Roles", "What each role may do, and who may see what", ""}, rolesRead},
 		{tile{"/audit", "Audit", "Who saw and did what", ""}, auditRead},
+		{tile{"/audit/review", "Review", "What somebody should look at", ""}, reviewRead},
+		{tile{"/incidents", "Incidents", "What went wrong, and until when it has to be dealt with", ""}, incidentList},
 		{tile{"/audit/health", "State of recording", "Whether everything is on record", ""}, auditHealth},
 		{tile{"/audit/sign-ins", "Sign-ins of the team", "Who signed in, or tried to", ""}, securityRead},
+		{tile{"/settings/controls", "Security controls", "What protects this clinic, and how one knows", ""}, controlsRead},
+		{tile{retentionHome, "How long the audit is kept", "Years, legal holds, and what may be destroyed", ""}, retentionRead},
+		{tile{deidHome, "Export without names", "Figures for research, without what identifies patients", ""}, deidRead},
 		{tile{"/settings", "Settings", "Rules for signing in, keys of the records", ""}, settingsRead},
 		{tile{"/security/log", "What I did", "What is on record under your name", ""}, ownLogRead},
 	}
@@ -118,7 +123,7 @@ func (a *app) showPatients(w http.ResponseWriter, r *http.Request, f rbac.Filter
 		Caption: fmt.Sprintf("%d patients, by name", len(found)), Empty: "No patients yet.",
 	}
 	if find != "" {
-		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this phone number, e-mail address or record number. Type the whole of it; names are sealed and cannot be searched."
+		d.Caption, d.Empty = fmt.Sprintf("%d found", len(found)), "None of your patients has this name, phone number, e-mail address or record number. Type whole words of the name, or the whole of a number."
 	}
 	if more && find == "" {
 		d.Next = "/patients?" + url.Values{"after": {found[pageSize-1].ID}}.Encode()
@@ -189,6 +194,10 @@ type patientData struct {
 }
 
 func (a *app) patientPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
+	if g.Resource().Destroyed {
+		a.showDestroyed(w, r, g.Resource())
+		return
+	}
 	v := view{}
 	missing := r.URL.Query().Get("reason") == "missing"
 	if missing {

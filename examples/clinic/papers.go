@@ -136,12 +136,17 @@ func (s *papers) query(ctx context.Context, where string, args []any) ([]*Paper,
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	all, err := s.codec.OpenAll(ctx, tenant, sealed)
+	opened, err := living(ctx, s.codec, sealed)
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range all {
+	var all []*Paper
+	for i, p := range opened {
+		if p == nil {
+			continue
+		}
 		p.Tenant, p.Kind, p.Author, p.Created, p.Deleted = tenant, plain[i].Kind, plain[i].Author, plain[i].Created, plain[i].Deleted
+		all = append(all, p)
 	}
 	return all, nil
 }

@@ -6,7 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,7 @@ type Patient struct {
 	Note  phi.Text `phi:"note,class=clinical"`
 
 	Therapist audit.ActorID // who cares for the patient now
+	Destroyed bool          // the data is, and only ID is left
 }
 
 // RBAC says where the record belongs.
@@ -57,9 +60,9 @@ type patients struct {
 	now   func() time.Time
 }
 
-func newPatients(b *books, vault *phi.Vault, terms *phisql.Store) (*patients, error) {
+func newPatients(b *books, vault *phi.Vault, terms *phisql.Store, names *phi.Frequencies) (*patients, error) {
 	codec, err := phi.For[Patient](vault, "patient", phi.WithIndex("phone", phi.Phone("US")),
-		phi.WithUnique("email", phi.Email()), phi.WithUnique("mrn", phi.MRN()))
+		phi.WithUnique("email", phi.Email()), phi.WithUnique("mrn", phi.MRN()), phi.WithWords("name", phi.Name(), names))
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +79,13 @@ const current = `(SELECT c.therapist FROM clinic_care c
 
 // list returns a page of the patients that the filter lets through, after the given id, and one
 // more where there are more.
-// With find, only patients with that phone number, e-mail address or record number.
+// With find, only patients with that name, phone number, e-mail address or record number, as far as the list
+// shows it.
 func (s *patients) list(ctx context.Context, f rbac.Filter[Patient], find, after string) ([]*Patient, error) {
 	where, args := f.SQL(s.db.dialect(), "p", 0)
 	args = append([]any{s.now().UnixMicro()}, args...)
 	if find != "" {
-		ids, err := s.find(ctx, find)
+		ids, err := s.search(ctx, f.Sight(), find)
 		if err != nil || len(ids) == 0 {
 			return nil, err
 		}
@@ -95,10 +99,17 @@ func (s *patients) list(ctx context.Context, f rbac.Filter[Patient], find, after
 }
 
 func (s *patients) query(ctx context.Context, where string, args []any) ([]*Patient, error) {
+	all, _, err := s.page(ctx, where, args)
+	return all, err
+}
+
+// page returns also the id of the last row there is, "" for none: patients whose data was destroyed
+// are left out, see living.
+func (s *patients) page(ctx context.Context, where string, args []any) (all []*Patient, last string, err error) {
 	rows, err := s.db.pool.QueryContext(ctx, s.db.q(`SELECT p.id, p.version, p.created, `+current+`, `+
 		s.codec.Columns("p.")+` FROM clinic_patient p WHERE `+where), args...)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer rows.Close()
 	var sealed []phi.Row
@@ -107,21 +118,25 @@ func (s *patients) query(ctx context.Context, where string, args []any) ([]*Pati
 		var row phi.Row
 		var c plainColumns
 		if err := rows.Scan(s.codec.Dest(&row, &row.ID, &c.version, &c.created, &c.therapist)...); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		sealed, plain = append(sealed, row), append(plain, c)
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	all, err := s.codec.OpenAll(ctx, tenant, sealed) // one look-up for the keys of the page
+	opened, err := living(ctx, s.codec, sealed) // one look-up for the keys of the page
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	for i, p := range all {
-		plain[i].fill(p)
+	for i, p := range opened {
+		last = sealed[i].ID
+		if p != nil {
+			plain[i].fill(p)
+			all = append(all, p)
+		}
 	}
-	return all, nil
+	return all, last, nil
 }
 
 // plainColumns are the columns that are not sealed.
@@ -145,12 +160,21 @@ func (s *patients) count(ctx context.Context, f rbac.Filter[Patient]) (n int, er
 // find returns the ids of the patients with this phone number, e-mail address or medical record
 // number, however it is written. Whether the asker may see them is for the filter to say.
 func (s *patients) find(ctx context.Context, text string) ([]string, error) {
-	fields := []string{"phone", "mrn"}
+	everything := phi.NewSight(map[phi.Class]phi.Level{phi.ClassPhone: phi.Full, phi.ClassMRN: phi.Full, phi.ClassEmail: phi.Full})
+	return s.findIn(ctx, everything, text)
+}
+
+// findIn is find by what the sight shows in full.
+func (s *patients) findIn(ctx context.Context, sight phi.Sight, text string) ([]string, error) {
+	fields := map[string]phi.Class{"phone": phi.ClassPhone, "mrn": phi.ClassMRN}
 	if strings.Contains(text, "@") {
-		fields = []string{"email"}
+		fields = map[string]phi.Class{"email": phi.ClassEmail}
 	}
 	var all []string
-	for _, field := range fields {
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if sight.Level(fields[field]) < phi.Full {
+			continue
+		}
 		query, err := s.codec.Lookup(ctx, tenant, field, text)
 		if errors.Is(err, phi.ErrNotNormal) {
 			continue
@@ -169,16 +193,13 @@ func (s *patients) find(ctx context.Context, text string) ([]string, error) {
 
 // termsAfter returns what the next patients are found by, for a renewal of the index.
 func (s *patients) termsAfter(ctx context.Context, t audit.Tenant, after string) (all []phi.Terms, next string, err error) {
-	found, err := s.query(ctx, "p.tenant = ? AND p.id > ? ORDER BY p.id LIMIT ?", []any{s.now().UnixMicro(), string(t), after, pageSize})
+	found, next, err := s.page(ctx, "p.tenant = ? AND p.id > ? ORDER BY p.id LIMIT ?", []any{s.now().UnixMicro(), string(t), after, pageSize})
 	for _, p := range found {
 		terms, err := s.codec.Terms(ctx, t, p)
 		if err != nil {
 			return nil, "", err
 		}
 		all = append(all, terms)
-	}
-	if len(found) == pageSize {
-		next = found[pageSize-1].ID
 	}
 	return all, next, err
 }
@@ -268,8 +289,8 @@ func (s *patients) insert(ctx context.Context, tx *sql.Tx, id string, therapist 
 		return err
 	}
 	now := s.now().UnixMicro()
-	_, err := tx.ExecContext(ctx, s.db.q(`INSERT INTO clinic_patient (tenant, id, version, created, `+s.codec.Columns("")+
-		`) VALUES (?, ?, ?, ?`+strings.Repeat(", ?", len(s.codec.Fields()))+`)`), r.Args(string(tenant), id, 1, now)...)
+	_, err := tx.ExecContext(ctx, s.db.q(`INSERT INTO clinic_patient (tenant, id, version, created, terms, `+s.codec.Columns("")+
+		`) VALUES (?, ?, ?, ?, ?`+strings.Repeat(", ?", len(s.codec.Fields()))+`)`), r.Args(string(tenant), id, 1, now, indexVersion)...)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,7 @@ var (
 
 // What can be done in this clinic; rolespolicy.go and papers.go have more. Every category of records
 // that the clinic keeps is bound to an action, and the presets say whose it is. Orders, schedules,
-// messages and exports are no part of this clinic. Nor is rbac.Retention: it keeps every record
-// until somebody destroys it, so there are no rules to read or to change.
+// messages and exports are no part of this clinic.
 var (
 	patientRead    = rbac.Define[Patient]("patient.read", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.Demographics))
 	patientReveal  = rbac.Define[Patient]("patient.reveal_ssn", patientColumns, rbac.Verb(audit.Read), rbac.PHI(), rbac.NeedReason(), rbac.Reveals(phi.ClassSSN), rbac.InCategory(rbac.Identifiers))
@@ -75,6 +74,6 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), careTeamActions(), []rbac.AnyAction{memberReset})
+	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), incidentActions(), careTeamActions(), controlActions(), proofActions(), retentionActions(), shredActions(), reviewActions(), maskActions(), []rbac.AnyAction{memberReset})
 	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self}})
 }

@@ -31,6 +31,9 @@ func renewKeys(ctx context.Context, c config, logger *slog.Logger, stdout io.Wri
 	}
 	defer a.close()
 	ctx = audit.WithActor(ctx, audit.System(tenant, "command"))
+	if err := a.finishShreds(ctx); err != nil {
+		return err
+	}
 	err = a.log.Record(ctx, audit.Event{
 		Tenant: tenant, Action: actionRenewalOrdered, Verb: audit.Update, Why: audit.NewPrivate(c.why),
 		Objects: []audit.Object{{Type: "keys", ID: "all"}},

@@ -128,8 +128,11 @@ func (a *app) settingsPage(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		{"/settings/sign-in", "Signing in", "How long people stay signed in, and before what they are asked again", ""},
 		{"/settings/accounts", "Accounts", "Codes from a phone, approval, and when unused accounts are locked", ""},
 		{"/settings/network", "Networks", "From where people may sign in and work", ""},
+		{maskHome, "Who sees how much", "How much each role sees of names, numbers and notes", ""},
 		{"/settings/banner", "Banner", "Words that everybody confirms before going on", ""},
 		{"/programs", "API keys and agents", "Programs that use the clinic’s data, and for whom", ""},
+		{"/settings/controls", "Security controls", "What protects this clinic, and how one knows", ""},
+		{"/settings/retention", "How long the audit is kept", "Years, legal holds, and what may be destroyed", ""},
 		{"/settings/keys", "Keys of the records", "Renew the keys under which records are locked", ""},
 	}
 	a.render(w, r, http.StatusOK, "settings", view{Title: "Settings", Data: struct{ Tiles []tile }{tiles}})

@@ -131,7 +131,7 @@ func (o *office) person() {
 		require.Equal(t, http.StatusOK, at.status, at.text())
 		require.Equal(t, "Therapist", at.fact(t, "Shown as"))
 		require.Equal(t, "own patients", at.rights(t, "Clinical notes")[0])
-		require.Contains(t, at.text(), "Nothing of: Team and roles, Settings, Sign-ins of the team, What they did themselves.")
+		require.Contains(t, at.text(), "Nothing of: Team and roles, Settings, What was disclosed to others, How long that is kept, Sign-ins of the team, What they did themselves.")
 		require.Contains(t, at.text(), "As Therapist, for their own patients. Given by the clinic’s server.")
 		require.Contains(t, at.text(), "A reason has to be given; shows the whole number.")
 		require.Regexp(t, `^[0-9a-f]{4} [0-9a-f]{4}`, at.fact(t, "Rules in force"))

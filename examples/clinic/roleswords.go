@@ -23,7 +23,9 @@ func recordKinds() []recordKind {
 		{rbac.CareTeam, "Registration, care team and patient portal"},
 		{rbac.Users, "Team and roles"},
 		{rbac.Settings, "Settings"},
+		{rbac.Exports, "What was disclosed to others"},
 		{rbac.AuditLog, "Who saw and did what"},
+		{rbac.Retention, "How long that is kept"},
 		{rbac.SecurityLog, "Sign-ins of the team"},
 		{rbac.OwnLog, "What they did themselves"},
 	}

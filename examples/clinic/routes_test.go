@@ -44,9 +44,9 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		rt.enterAll()
 		rt.fill = map[string]string{
 			"patient": strings.TrimPrefix(rt.who["therapist"].patient(demoPatient(0).Email), "/patients/"),
-			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "key": "nobodys", "token": "nobodys", "file": "clinic.css", "$": "",
+			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "incident": "nobodys", "key": "nobodys", "token": "nobodys", "export": "nobodys", "hold": "nobodys", "plan": "nobodys", "finding": "nobodys", "file": "clinic.css", "$": "",
 			"step":  "nothing",
-			"event": rt.who["admin"].get("/audit").links(eventLink)[0],
+			"event": rt.who["admin"].get("/audit?period=all&sort=time&order=asc").links(eventLink)[0],
 		}
 		rt.others = maps.Clone(rt.fill)
 		rt.others["patient"] = strings.TrimPrefix(rt.who["admin"].patient(demoPatient(1).Email), "/patients/")
@@ -164,6 +164,8 @@ func (rt *routeTable) mustKeepOut(route rbac.Route, role string, status int) {
 	adminOnly := []audit.Action{
 		teamRead.Name(), teamManage.Name(), auditRead.Name(), auditOpen.Name(), auditHealth.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
 		rolesRead.Name(), rightsRead.Name(), rolesPropose.Name(), rolesChange.Name(), choicesPropose.Name(), choicesChange.Name(), securityRead.Name(),
+		controlsRead.Name(), controlsPacket.Name(), controlsAttest.Name(), accountingRead.Name(), disclosureRecord.Name(),
+		proofRead.Name(), proofCheck.Name(), exportRead.Name(), exportMake.Name(), demoTamper.Name(), reviewRead.Name(), reviewChange.Name(),
 	}
 	adminAndTherapist := []audit.Action{accessRead.Name(), historyRead.Name()}
 	switch {

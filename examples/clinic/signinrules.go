@@ -23,6 +23,8 @@ func firstRules() session.Policy {
 		settingsRead.Name(): area, settingsChange.Name(): area,
 		memberReset.Name(): {}, portalReset.Name(): {}, // each time
 		keysRenew.Name(): {}, rolesChange.Name(): {}, choicesChange.Name(): {}, letterPurge.Name(): {}, formPurge.Name(): {}, // each time
+		exportRead.Name(): area, exportMake.Name(): area,
+		retentionChange.Name(): {}, holdPlace.Name(): area, holdRelease.Name(): {}, purgePropose.Name(): {}, purgeApprove.Name(): {}, patientShred.Name(): {}, purgeExport.Name(): area,
 	}
 	return p
 }
@@ -38,7 +40,9 @@ func riskyActions() []audit.Action {
 		patientReveal.Name(), noteWrite.Name(), registerSubmit.Name(), claimSubmit.Name(), claimChange.Name(), teamManage.Name(),
 		auditRead.Name(), auditOpen.Name(), accessRead.Name(), settingsRead.Name(), settingsChange.Name(), keysRenew.Name(),
 		memberReset.Name(), portalReset.Name(),
-		rightsRead.Name(), rolesChange.Name(), choicesChange.Name(), letterPurge.Name(), formPurge.Name(),
+		rightsRead.Name(), rolesChange.Name(), choicesChange.Name(), letterPurge.Name(), formPurge.Name(), patientShred.Name(),
+		exportRead.Name(), exportMake.Name(),
+		retentionChange.Name(), holdPlace.Name(), holdRelease.Name(), purgePropose.Name(), purgeApprove.Name(), purgeExport.Name(),
 	}
 }
 

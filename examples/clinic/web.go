@@ -49,6 +49,13 @@ func (a *app) mux() *rbac.Mux {
 	a.roleRoutes(mux)
 	a.paperRoutes(mux)
 	a.machineRoutes(mux)
+	a.incidentRoutes(mux)
+	a.controlRoutes(mux)
+	a.proofRoutes(mux)
+	a.retentionRoutes(mux)
+	a.shredRoutes(mux)
+	a.reviewRoutes(mux)
+	a.maskRoutes(mux)
 	return mux
 }
 
@@ -123,14 +130,11 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one := rbac.For(mux, func(ctx context.Context, r *http.Request) (Patient, error) {
 		return a.patients.get(ctx, r.PathValue("patient"))
 	})
-	one.Handle("GET /patients/{patient}", patientRead, a.patientPage)
 	one.Handle("POST /patients/{patient}/reveal", patientReveal, a.reveal)
 	one.Handle("GET /patients/{patient}/note", noteRead, a.notePage)
 	one.Handle("POST /patients/{patient}/note", noteWrite, a.saveNote)
 	one.Handle("POST /patients/{patient}/note/lock", noteDraft, a.lockNote)
 	one.Handle("POST /patients/{patient}/note/discard", noteDraft, a.discardDraft)
-	one.Handle("GET /patients/{patient}/access", accessRead, a.accessPage)
-	one.Handle("GET /patients/{patient}/history", historyRead, a.recordHistory)
 	one.Handle("GET /patients/{patient}/note/history", historyRead, a.noteHistory)
 	one.Handle("POST /patients/{patient}/claims", claimSubmit, a.submitClaim)
 	one.Handle("POST /patients/{patient}/care", careJoin, a.joinCare)
@@ -141,7 +145,6 @@ func (a *app) patientRoutes(mux *rbac.Mux) {
 	one.Handle("POST /patients/{patient}/portal/{change}", portalManage, a.changePortal)
 	mine := rbac.For(mux, a.ownPatient)
 	mine.Handle("GET /me", patientRead, a.myRecordPage)
-	mine.Handle("GET /me/access", accessRead, a.accessPage)
 }
 
 func (a *app) claimRoutes(mux *rbac.Mux) {
@@ -213,6 +216,8 @@ func (a *app) refuse(w http.ResponseWriter, r *http.Request, status int, code rb
 // reasonPage is where a reason that is missing is asked for again.
 func reasonPage(r *http.Request) string {
 	switch {
+	case r.PathValue("patient") != "" && strings.HasSuffix(r.URL.Path, "/destroy"):
+		return r.URL.Path + "?reason=missing"
 	case r.PathValue("patient") != "":
 		return "/patients/" + r.PathValue("patient") + "?reason=missing#reveal"
 	case r.PathValue("member") != "":
@@ -221,6 +226,12 @@ func reasonPage(r *http.Request) string {
 		return strings.TrimSuffix(r.URL.Path, "/purge") + "?reason=missing"
 	case strings.HasPrefix(r.URL.Path, "/roles/"):
 		return "/roles/deleting?reason=missing"
+	case strings.HasPrefix(r.URL.Path, "/audit/exports"):
+		return "/audit/exports?reason=missing"
+	case r.URL.Path == maskHome, r.URL.Path == deidHome:
+		return r.URL.Path + "?reason=missing"
+	case strings.HasPrefix(r.URL.Path, retentionHome):
+		return retentionHome + "?reason=missing"
 	}
 	return "/settings/keys?reason=missing#renew"
 }
@@ -327,6 +338,7 @@ func (a *app) whoami(r *http.Request) (*viewUser, rbac.Permitted, []navItem) {
 		{navItem{Href: "/claims", Text: "Claims"}, claimRead},
 		{navItem{Href: "/team", Text: "Team"}, teamRead},
 		{navItem{Href: "/audit", Text: "Audit"}, auditRead},
+		{navItem{Href: "/incidents", Text: "Incidents"}, incidentList},
 		{navItem{Href: "/settings", Text: "Settings"}, settingsRead},
 	} {
 		if may.Allows(item.action) {
