@@ -63,7 +63,11 @@ func (c *change) sensible(g Grant) error {
 		return fmt.Errorf("%w: more than %d practices, locations and queues", ErrBadGrant, maxReach)
 	case !validIDs(g.Practices) || !validIDs(g.Locations) || !validIDs(g.Queues):
 		return fmt.Errorf("%w: a practice, location or queue without an id", ErrBadGrant)
-	case !ok:
+	}
+	if err := c.visits(g); err != nil {
+		return err
+	}
+	if !ok {
 		return c.reaches(g, false, false, false)
 	}
 	r := &c.p.roles[i]

@@ -37,7 +37,7 @@ func (c *change) outranks(s *survey) error {
 	held := s.who.inForce(c.now)
 	denial := &Denial{Decision{Code: CodeRank, policy: c.p, held: held}}
 	best := c.p.highest(held)
-	if c.actor.Kind != audit.KindStaff || best < 0 {
+	if visitor, _ := visiting(c.actor); visitor || c.actor.Kind != audit.KindStaff || best < 0 {
 		return denial
 	}
 	for _, g := range slices.Concat(c.add, c.end) {

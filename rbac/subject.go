@@ -23,6 +23,7 @@ type subject struct {
 	roles     roleSet // of held, in force then
 	tenant    audit.Tenant
 	known     bool // somebody is signed in
+	lent      bool // who acts for somebody else
 	suspended bool // and holds nothing therefore
 	assurance audit.Assurance
 	needs     audit.Assurance // for PHI
@@ -120,7 +121,7 @@ func (z *Authorizer) asked(ctx context.Context) (*subject, error) {
 // is reports whether s was read for the actor that ctx carries.
 func (s *subject) is(ctx context.Context) bool {
 	a, _ := audit.ActorFrom(ctx)
-	return s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance && (s.task == nil || s.task.is(a))
+	return s.tenant == a.Tenant && s.id == a.ID && s.kind == a.Kind && s.assurance == a.Assurance && s.lent == (a.OnBehalfOf != "") && (s.task == nil || s.task.is(a))
 }
 
 // subject returns the subject in ctx, or reads it.
@@ -138,9 +139,9 @@ func (z *Authorizer) read(ctx context.Context, now time.Time) (*subject, error) 
 		return nil, fmt.Errorf("%w: no authorizer", ErrUndecided)
 	}
 	a := actor(ctx)
-	s := &subject{z: z, policy: p, masks: p.masks, known: signedIn(a), tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, needs: z.phiAssurance(a.Kind), us: now.UnixMicro()}
+	s := &subject{z: z, policy: p, masks: p.masks, known: signedIn(a), lent: a.OnBehalfOf != "", tenant: a.Tenant, id: a.ID, kind: a.Kind, assurance: a.Assurance, needs: z.phiAssurance(a.Kind), us: now.UnixMicro()}
 	s.held = s.room[:0]
-	if !s.known {
+	if visitor, stated := visiting(a); !s.known || visitor && !stated {
 		return s, nil
 	}
 	grants, err := z.store.Grants(ctx, a.Tenant, a.ID)
@@ -194,7 +195,7 @@ func signedIn(a audit.Actor) bool {
 // have, or one that is not for this kind of actor.
 func (s *subject) add(g Grant) {
 	i, ok := s.policy.byName[g.Role]
-	if !ok || g.Tenant != s.tenant || g.Person != s.id || !s.fits(s.policy.roles[i].Kind) || !g.Ended.IsZero() {
+	if !ok || g.Tenant != s.tenant || g.Person != s.id || !s.fits(s.policy.roles[i].Kind) || !g.Ended.IsZero() || !g.visitable() {
 		return
 	}
 	until := int64(math.MaxInt64)
