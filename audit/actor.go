@@ -119,8 +119,8 @@ func Attribute(ctx context.Context, e Event) (Event, error) {
 	return e, err
 }
 
-// attribute gives an event that names no actor the one in ctx, beside the roles that are there
-// as evidence, and lets it inherit from the context's Trail and from its actor.
+// attribute gives an event that names no actor the one in ctx, beside the roles and the emergency
+// grant that are there as evidence, and lets it inherit from the context's Trail and from its actor.
 func (e *Event) attribute(ctx context.Context) error {
 	if e.Actor.ID == "" && e.Actor.Kind == "" {
 		a, ok := ActorFrom(ctx)
@@ -129,6 +129,9 @@ func (e *Event) attribute(ctx context.Context) error {
 		}
 		if len(e.Actor.Roles) > 0 {
 			a.Roles = slices.Concat(a.Roles, e.Actor.Roles)
+		}
+		if e.Actor.Emergency != "" {
+			a.Emergency = e.Actor.Emergency
 		}
 		a.Device = FitID(a.Device)
 		e.Actor = a

@@ -145,6 +145,7 @@ func (d Decision) allowedEvent(ctx context.Context, e *audit.Event) {
 	if d.Scope != nil {
 		e.Decision.Scope = d.Scope.String()
 	}
+	d.emergencyEvent(e)
 	if d.Approver != "" {
 		e.Objects = append(e.Objects, audit.Object{Type: "approver", ID: string(d.Approver)})
 	}

@@ -59,23 +59,37 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 	if able == 0 {
 		return nil
 	}
+	q.emergency = false
+	if err := s.poll(ctx, i, able, q, a, dec); err != nil {
+		return err
+	}
+	if able &= s.policy.urgent[i]; able != 0 && !dec.Allowed && s.mayOpen() {
+		if err := s.emergency(ctx, i, able, q, a, dec); err != nil {
+			return err
+		}
+	}
+	if err := s.licensed(ctx, dec, q.us); err != nil || s.task == nil {
+		return err
+	}
+	return s.task.answer(ctx, d, a, q.us, dec)
+}
+
+// poll asks every grant of the able roles about one resource.
+func (s *subject) poll(ctx context.Context, action int, able roleSet, q *question, a *Attrs, dec *Decision) error {
 	var v verdict
 	for h := range s.held {
 		h := &s.held[h]
 		if !able.has(h.role) || dec.roles.has(h.role) || !h.inForce(q.us) {
 			continue
 		}
-		r := s.policy.roles[h.role].rules[i]
+		r := s.policy.roles[h.role].rules[action]
 		if err := r.ask(ctx, s.on, q, &h.lists, a, &v); err != nil {
 			dec.withdraw(CodeUndecided)
 			return fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
 		}
 		dec.hear(s.policy, h, &v)
 	}
-	if err := s.licensed(ctx, dec, q.us); err != nil || s.task == nil {
-		return err
-	}
-	return s.task.answer(ctx, d, a, q.us, dec)
+	return nil
 }
 
 // open answers what does not depend on the resource: a Code that is not empty is final. i is

@@ -24,7 +24,8 @@ import (
 //   - forbids: no name, no or unknown labels, an action or a role that is not there, an action
 //     on a type without labels, for every action and one of a type whose columns say neither
 //     where its labels are nor that it is Unlabelled, an exception that the action's columns do not support;
-//   - relations: names that are no identifiers.
+//   - relations: names that are no identifiers;
+//   - scope Emergency where it could do more than let staff read: see there.
 //
 // What is odd and no mistake is in Policy.Notices.
 func Compile(r Rules) (*Policy, error) {
@@ -64,6 +65,7 @@ func (c *compiler) errorf(format string, args ...any) {
 
 func (c *compiler) relations(r Relations) {
 	c.p.relations, c.p.related = r.list()
+	c.p.emergency = r.Emergency
 	if n := len(c.p.relations); n > maxRelations {
 		c.errorf("%d relations: a policy has at most %d", n, maxRelations)
 	}
@@ -100,7 +102,7 @@ func (c *compiler) actions(actions []AnyAction) {
 		c.p.index[d] = len(c.p.actions)
 		c.p.actions = append(c.p.actions, d)
 	}
-	c.p.holders = make([]roleSet, len(c.p.actions))
+	c.p.holders, c.p.urgent = make([]roleSet, len(c.p.actions)), make([]roleSet, len(c.p.actions))
 }
 
 func (c *compiler) action(d *definition) {
@@ -203,6 +205,9 @@ func (c *compiler) forbidden(f Forbid) {
 		if len(f.Actions) == 0 && d.columns.Labels == "" && !d.tenantLevel() {
 			c.errorf("forbid %s: action %s: its columns say neither Labels nor Unlabelled, so that lists could not obey", f.Name, d.name)
 		}
+	}
+	if len(f.Actions) == 0 && mentions(f.Except, Emergency) {
+		c.errorf("forbid %s: an exception in scope emergency names the actions, which read", f.Name)
 	}
 	if why := c.malformed(f.Except); f.Except != nil && why != "" {
 		c.errorf("forbid %s: scope %s: %s", f.Name, scopeText(f.Except), why)

@@ -38,6 +38,9 @@ func (c *compiler) roles(roles []Role) {
 		for action, rule := range c.p.roles[i].rules {
 			if rule != nil {
 				c.p.holders[action] |= 1 << i
+				if rule.urgent() {
+					c.p.urgent[action] |= 1 << i
+				}
 			}
 		}
 	}
@@ -92,6 +95,9 @@ func (c *compiler) allow(r *Role, a Allow, clauses [][]clause) {
 	}
 	if (r.Kind == audit.KindPatient || r.Kind == audit.KindProxy) && !personal(a.scope) {
 		c.errorf("role %s: a role of patients or proxies reaches no further than self, proxy, author and relations of its own", r.Name)
+	}
+	if r.Kind != audit.KindStaff && mentions(a.scope, Emergency) {
+		c.errorf("role %s: emergency access is for staff", r.Name)
 	}
 	for _, action := range a.actions {
 		if action == nil || action.definition() == nil {

@@ -129,7 +129,7 @@ func (c *compiler) base(b Base, d *definition, not bool) (node, string) {
 	case Consented:
 		return c.relation(relConsent, d, not)
 	case Emergency:
-		return c.relation(relEmergency, d, not)
+		return c.emergency(d, not)
 	}
 	return node{}, "no such scope"
 }

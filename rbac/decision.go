@@ -48,6 +48,9 @@ type Decision struct {
 	Grant    string        // the id of the grant that was used
 	Forbid   string        // the name of the Forbid that denied it
 	Approver audit.ActorID // the second person, where the action needs one
+	// Emergency is the id of the emergency grant without which it would have been denied, "" where
+	// something else allows it. Of a list it is the first of those that are open: see EmergencyRelation.
+	Emergency string
 
 	policy *Policy
 	masks  *masking // of the tenant, as of the same request; without one nothing is seen
@@ -57,6 +60,7 @@ type Decision struct {
 	held   roleSet // every role in force
 
 	assurance audit.Assurance // that the action demands
+	open      []string        // of a list: every emergency grant whose rows it may have
 }
 
 // denied returns d as a denial for a reason that has nothing to do with roles.

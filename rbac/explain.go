@@ -19,11 +19,12 @@ type Explanation struct {
 	Action     audit.Action  `json:"action"`
 	Allowed    bool          `json:"allowed"`
 	Code       Code          `json:"code"`
-	Scope      string        `json:"scope,omitempty"`  // that allowed it
-	Role       RoleName      `json:"role,omitempty"`   // that allowed it
-	Grant      string        `json:"grant,omitempty"`  // that allowed it
-	Forbid     string        `json:"forbid,omitempty"` // that denied it
-	Duties     []string      `json:"duties,omitempty"` // owed with the action: see Route.Duties
+	Scope      string        `json:"scope,omitempty"`     // that allowed it
+	Role       RoleName      `json:"role,omitempty"`      // that allowed it
+	Grant      string        `json:"grant,omitempty"`     // that allowed it
+	Forbid     string        `json:"forbid,omitempty"`    // that denied it
+	Emergency  string        `json:"emergency,omitempty"` // the open emergency grant without which it would be denied
+	Duties     []string      `json:"duties,omitempty"`    // owed with the action: see Route.Duties
 	Suspended  bool          `json:"suspended,omitempty"`
 	Exceptions []Exception   `json:"exceptions,omitempty"` // of a denial, see Code.Exceptions
 	Clauses    []Clause      `json:"clauses"`              // in order of grant
@@ -109,7 +110,7 @@ func (z *Authorizer) explain(ctx context.Context, who audit.Actor, d *definition
 	dec, err := s.decideAny(ctx, d, a, now)
 	x := Explanation{
 		At: now, Policy: s.policy.digest, Person: s.id, Allowed: dec.Allowed && err == nil, Code: dec.Code,
-		Role: dec.Role, Grant: dec.Grant, Forbid: dec.Forbid, Suspended: s.suspended,
+		Role: dec.Role, Grant: dec.Grant, Forbid: dec.Forbid, Emergency: dec.Emergency, Suspended: s.suspended,
 	}
 	if err != nil {
 		return x, err
@@ -159,7 +160,7 @@ func (s *subject) clauses(ctx context.Context, d *definition, a *Attrs, now time
 	var q question
 	q.from(s, now.UnixMicro())
 	out := []Clause{}
-	q.columns = &d.columns
+	q.columns, q.emergency = &d.columns, s.mayOpen()
 	for _, g := range grants {
 		c := clauseOf(g)
 		if c.Verdict = s.standing(g, d, now); c.Verdict != "" {
@@ -208,7 +209,7 @@ func (s *subject) standing(g Grant, d *definition, now time.Time) Verdict {
 		return VerdictSuspended
 	case !ok || g.Tenant != s.tenant || g.Person != s.id:
 		return VerdictRole
-	case s.policy.roles[i].Kind != s.kind:
+	case s.policy.roles[i].Kind != s.kind || !g.visitable():
 		return VerdictKind
 	}
 	if at, ok := s.policy.index[d]; !ok || s.policy.roles[i].rules[at] == nil {

@@ -21,6 +21,7 @@ type filter struct {
 	groups []group
 	allow  Decision // evidence: the highest role that contributes
 	list   listRoles
+	urgent bool    // emergency access may add rows
 	person *filter // of whom a service or an agent acts for; nil where it acts for nobody
 }
 
@@ -49,6 +50,9 @@ func (z *Authorizer) visible(ctx context.Context, d *definition) (*filter, error
 	if err := f.licensed(ctx); err != nil {
 		return nil, err
 	}
+	if err := f.emergencies(ctx); err != nil {
+		return nil, err
+	}
 	if f.allow, err = z.conclude(ctx, f.allow, nil); err != nil {
 		return nil, err
 	}
@@ -63,7 +67,7 @@ func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 		return f, f.allow.Code
 	}
 	f.q.from(s, now.UnixMicro())
-	f.q.columns = &d.columns
+	f.q.columns, f.q.emergency = &d.columns, s.mayOpen()
 	if s.policy.holders[i]&f.allow.held != 0 {
 		for h := range s.held {
 			f.add(&s.held[h], i)
@@ -113,6 +117,7 @@ func (f *filter) add(h *held, action int) {
 			continue
 		}
 		f.allow.allow(p, h, c.scope)
+		f.urgent = f.urgent || p.urgent[action].has(h.role)
 		if c.node.everywhere() {
 			f.list.everywhere |= 1 << h.role
 		}

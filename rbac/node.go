@@ -50,6 +50,9 @@ type question struct {
 	actor   audit.ActorID
 	us      int64 // now, in microseconds
 	answers [maxRelations]answer
+
+	emergency bool   // whether open emergency access counts
+	opened    string // the emergency grant that was found, once it was asked for
 }
 
 func (q *question) now() time.Time { return time.UnixMicro(q.us).UTC() }
@@ -125,12 +128,12 @@ func among(list []string, v string) bool {
 }
 
 func (q *question) related(ctx context.Context, n *node, a *Attrs) (bool, error) {
-	if a.Patient == "" {
+	if a.Patient == "" || n.rel == relEmergency && !q.emergency {
 		return false, nil
 	}
 	known := &q.answers[n.rel]
 	if *known == unasked {
-		has, err := q.policy.relations[n.rel].Has(ctx, q.tenant, q.actor, a.Patient, q.now())
+		has, err := q.has(ctx, n.rel, a.Patient)
 		if err != nil {
 			return false, err
 		}
@@ -140,6 +143,19 @@ func (q *question) related(ctx context.Context, n *node, a *Attrs) (bool, error)
 		}
 	}
 	return (*known == yes) != n.not, nil
+}
+
+// has asks a relation. Of an emergency grant it is the id that is asked for, so that nothing is
+// allowed by a grant that cannot be named.
+func (q *question) has(ctx context.Context, rel int, patient audit.Patient) (has bool, err error) {
+	if rel != relEmergency {
+		return q.policy.relations[rel].Has(ctx, q.tenant, q.actor, patient, q.now())
+	}
+	q.opened, err = q.policy.emergency.Grant(ctx, q.tenant, q.actor, patient, q.now())
+	if err == nil && q.opened != "" && !validID(q.opened) {
+		err = errEmergencyID
+	}
+	return q.opened != "", err
 }
 
 // reachable reports whether any resource can lie in the scope, given the lists of a grant.
@@ -237,6 +253,9 @@ func (n *node) actorSQL(q *question, args *Args, column string) string {
 // relatedSQL asks the relation. IS NOT TRUE, because a relation's table may hold NULLs, of
 // which IN and NOT IN make neither yes nor no.
 func (n *node) relatedSQL(q *question, args *Args, column string) string {
+	if n.rel == relEmergency && !q.emergency {
+		return never
+	}
 	has := q.policy.relations[n.rel].SQL(args, column, q.tenant, q.actor, q.now())
 	if n.not {
 		return "(" + column + " <> '' AND (" + has + ") IS NOT TRUE)"

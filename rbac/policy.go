@@ -66,7 +66,9 @@ type Policy struct {
 	roles     []role
 	byName    map[RoleName]int
 	holders   []roleSet // by action: the roles that may do it somewhere
+	urgent    []roleSet // of these: with a permission that emergency access may widen
 	relations []Relation
+	emergency EmergencyRelation
 	related   []string // the names of relations
 	forbid    []Forbid
 	choices   map[permission]int

@@ -67,6 +67,9 @@ type TableRelation struct {
 	From    string // optional
 	Until   string // optional
 
+	// ID names the column of the row's own id: text, unique in its tenant. Emergency access has one.
+	ID string `json:",omitempty"`
+
 	// Kind names a text column that says what sort of relation a row is, and Kinds the values
 	// that count: the authority of a proxy, the purpose of a consent. Both or neither.
 	Kind  string
@@ -84,7 +87,7 @@ func (r TableRelation) Validate() error {
 	if r.Table == "" || r.Tenant == "" || r.Subject == "" || r.Object == "" {
 		return errors.New("rbac: relation: table, tenant, subject and object are required")
 	}
-	for _, name := range []string{r.Table, r.Tenant, r.Subject, r.Object, r.From, r.Until, r.Kind} {
+	for _, name := range []string{r.Table, r.Tenant, r.Subject, r.Object, r.From, r.Until, r.ID, r.Kind} {
 		if name != "" && !isIdentifier(name) {
 			return errors.New("rbac: relation: a name is no identifier")
 		}
@@ -134,6 +137,36 @@ func (r TableRelation) Question(args *Args, t audit.Tenant, subject audit.ActorI
 	w.text(" AND ")
 	w.column(r.Object)
 	w.text(" = ", args.Add(string(patient)), " LIMIT 1")
+	return w.String()
+}
+
+// Identify returns a statement that yields the ID of a row by which subject has the relation to
+// patient, of several the lowest, and no row if there is none: the same conditions as SQL. It
+// needs ID.
+func (r TableRelation) Identify(args *Args, t audit.Tenant, subject audit.ActorID, patient audit.Patient, now time.Time) string {
+	return r.identities(args, t, subject, now, func(w *relationWriter) {
+		w.text(" AND ")
+		w.column(r.Object)
+		w.text(" = ", args.Add(string(patient)))
+	}) + " LIMIT 1"
+}
+
+// Identities returns a statement that yields the ID of every row by which subject has the relation
+// to somebody, in order: the same conditions as SQL. It needs ID.
+func (r TableRelation) Identities(args *Args, t audit.Tenant, subject audit.ActorID, now time.Time) string {
+	return r.identities(args, t, subject, now, func(*relationWriter) {})
+}
+
+func (r TableRelation) identities(args *Args, t audit.Tenant, subject audit.ActorID, now time.Time, more func(*relationWriter)) string {
+	w := relationWriter{table: r.Table}
+	w.Grow(320)
+	w.text("SELECT ")
+	w.column(r.ID)
+	w.text(" FROM ", r.Table, " WHERE ")
+	r.where(&w, args, t, subject, now)
+	more(&w)
+	w.text(" ORDER BY ")
+	w.column(r.ID)
 	return w.String()
 }
 

@@ -63,7 +63,8 @@ type Relations struct {
 	Self        Relation // whose account belongs to which patient; scope Self uses it where present
 	Proxy       Relation // who may act for which patient; needed by scope Proxy
 	Consent     Relation // whom a patient's consent in force names; needed by scope Consented
-	Emergency   Relation // who opened emergency access to whom; needed by scope Emergency
+	// Emergency is who opened emergency access to whom; needed by scope Emergency.
+	Emergency EmergencyRelation
 	// Others are the host's own, for Related, by name: a lower-case letter, then lower-case
 	// letters, digits and underscores; at most 10.
 	Others map[string]Relation

@@ -48,8 +48,10 @@ const (
 	// Consented reaches the resources of the patients whose consent in force names the actor,
 	// as Relations.Consent says.
 	Consented
-	// Emergency reaches the resources of the patients for whom the actor holds an open
-	// emergency grant, as Relations.Emergency says.
+	// Emergency reaches the resources of the patients for whom the actor, a member of staff who
+	// acts for nobody else, holds an open emergency grant, as Relations.Emergency says. It only
+	// widens: Compile refuses it inside Not, in a role that is not for staff, and for every action
+	// that does not just read (another verb, destructive, in category Exports).
 	Emergency
 )
 

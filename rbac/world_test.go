@@ -24,7 +24,7 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 	if testing.Short() {
 		n = 10_000
 	}
-	asked, forbidden, behalf := map[bool]int{}, 0, map[rbac.Code]int{}
+	asked, forbidden, emergencies, behalf := map[bool]int{}, 0, 0, map[rbac.Code]int{}
 	for seed := uint64(0); asked[true]+asked[false] < n; seed++ {
 		w := world.New(seed, 60)
 		p, err := rbac.Compile(w.Rules(w.Relations()))
@@ -50,6 +50,11 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 					if d.Allowed != want || match != want {
 						t.Fatalf("seed %d: %+v, %s, %+v: check %v, match %v, naive %v", seed, a, action, r, d.Allowed, match, want)
 					}
+					if grant := w.Emergency(a, i, r); d.Emergency != grant {
+						t.Fatalf("seed %d: %+v, %s, %+v: emergency %q, naive %q", seed, a, action, r, d.Emergency, grant)
+					} else if grant != "" {
+						emergencies++
+					}
 					asked[want]++
 					if a.OnBehalfOf != "" {
 						behalf[d.Code]++
@@ -61,11 +66,12 @@ func TestCheckAgreesWithANaiveEvaluator(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d allowed, %d denied, %d of them forbidden", asked[true], asked[false], forbidden)
+	t.Logf("%d allowed, %d denied, %d of them forbidden, %d in an emergency", asked[true], asked[false], forbidden, emergencies)
 	total := asked[true] + asked[false] // of whole worlds: more than n
 	require.Greater(t, asked[true], total/50)
 	require.Greater(t, asked[false], total/50)
 	require.Greater(t, forbidden, total/500)
+	require.Greater(t, emergencies, total/5000, "emergency access let somebody in")
 	require.Positive(t, behalf[rbac.CodeAllowed], "programs that act for people were let through")
 	require.Positive(t, behalf[rbac.CodePerson], "and were not, because of whom they act for: %v", behalf)
 	require.Positive(t, behalf[rbac.CodeScopes])

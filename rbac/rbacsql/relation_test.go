@@ -146,3 +146,61 @@ func FuzzAmong(f *testing.F) {
 		}
 	})
 }
+
+// TestEmergencyRelationNamesTheGrant: the lowest id of those that count, and an error, never a way
+// in, where a row has none.
+func TestEmergencyRelationNamesTheGrant(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		t.Parallel()
+		ctx := t.Context()
+		e := engine(t)
+		db := e.Kit(t)
+		_, err := db.Exec(ctx, `CREATE TABLE glass (id TEXT, tenant TEXT, person TEXT, patient TEXT, until_at BIGINT)`)
+		require.NoError(t, err)
+		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		us := now.UnixMicro()
+		for _, row := range [][]any{{"e3", "t", "a", "p1", us + 1}, {"e2", "t", "a", "p1", us + 1}, {"e1", "t", "a", "p1", us}, {"e0", "t", "b", "p1", us + 1}, {"e4", "t", "a", "p2", us + 1}, {"", "t", "c", "p1", us + 1}, {nil, "t", "d", "p1", us + 1}} {
+			_, err := db.Exec(ctx, `INSERT INTO glass (id, tenant, person, patient, until_at) VALUES (?, ?, ?, ?, ?)`, row...)
+			require.NoError(t, err)
+		}
+		declared := rbac.TableRelation{Table: "glass", Tenant: "tenant", Subject: "person", Object: "patient", Until: "until_at"}
+		_, err = rbacsql.EmergencyTable(e.Pool, dialect(e), declared)
+		require.ErrorContains(t, err, "ID is required")
+		declared.ID = "id"
+		_, err = rbacsql.EmergencyTable(e.Pool, 0, declared)
+		require.ErrorContains(t, err, "dialect")
+		r, err := rbacsql.EmergencyTable(e.Pool, dialect(e), declared)
+		require.NoError(t, err)
+		id, err := r.Grant(ctx, "t", "a", "p1", now)
+		require.NoError(t, err)
+		require.Equal(t, "e2", id)
+		ids, err := r.Open(ctx, "t", "a", now)
+		require.NoError(t, err)
+		require.Equal(t, []string{"e2", "e3", "e4"}, ids)
+		id, err = r.Grant(ctx, "u", "a", "p1", now)
+		require.NoError(t, err)
+		require.Empty(t, id)
+		for _, who := range []audit.ActorID{"c", "d"} {
+			_, err = r.Grant(ctx, "t", who, "p1", now)
+			require.Error(t, err)
+		}
+		_, err = r.Open(ctx, "t", "d", now)
+		require.Error(t, err)
+		tx, err := e.Pool.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(ctx, `DELETE FROM glass`)
+		require.NoError(t, err)
+		id, err = r.WithTx(tx).Grant(ctx, "t", "a", "p1", now)
+		require.NoError(t, err)
+		require.Empty(t, id)
+		require.NoError(t, tx.Rollback())
+		declared.Table = "missing"
+		r, err = rbacsql.EmergencyTable(e.Pool, dialect(e), declared)
+		require.NoError(t, err)
+		_, err = r.Grant(ctx, "t", "a", "p1", now)
+		require.Error(t, err)
+		_, err = r.Open(ctx, "t", "a", now)
+		require.Error(t, err)
+	})
+}

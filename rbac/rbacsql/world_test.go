@@ -38,11 +38,13 @@ func newHost(t testing.TB, e enginetest.Engine, seed uint64, rows int) *host {
 	require.NoError(t, h.db.Write(t.Context(), func(tx *sqlkit.Tx) error { return h.fill(t.Context(), tx) }))
 	store := open(t, e)
 	require.NoError(t, h.Fill(t.Context(), store))
+	emergency, err := store.EmergencyRelation(declared("emergency"))
+	require.NoError(t, err)
 	p, err := rbac.Compile(h.Rules(world.Relations(func(name string) rbac.Relation {
 		r, err := store.Relation(declared(name))
 		require.NoError(t, err)
 		return r
-	})))
+	}, emergency)))
 	require.NoError(t, err)
 	h.z, err = rbac.New(p, store, audit.Discard{}, h.options())
 	require.NoError(t, err)
@@ -59,6 +61,8 @@ func declared(name string) rbac.TableRelation {
 		Table: "link_" + name, Tenant: "tenant", Subject: "person", Object: "object", From: "from_at", Until: "until_at",
 	}
 	switch name {
+	case "emergency":
+		r.ID = "id"
 	case "supervisees":
 		r.Table = "link_own"
 		r.Through = &rbac.TableRelation{
@@ -87,13 +91,13 @@ func (h *host) fill(ctx context.Context, tx *sqlkit.Tx) error {
 		}
 	}
 	for _, table := range world.Tables() {
-		_, err := tx.Exec(ctx, `CREATE TABLE link_`+table+` (tenant TEXT, person TEXT, object TEXT, kind TEXT, from_at BIGINT, until_at BIGINT)`)
+		_, err := tx.Exec(ctx, `CREATE TABLE link_`+table+` (id TEXT, tenant TEXT, person TEXT, object TEXT, kind TEXT, from_at BIGINT, until_at BIGINT)`)
 		if err != nil {
 			return err
 		}
 		for i, l := range h.Links[table] {
-			_, err := tx.Exec(ctx, `INSERT INTO link_`+table+` (tenant, person, object, kind, from_at, until_at) VALUES (?, ?, ?, ?, ?, ?)`,
-				string(l.Tenant), string(l.Subject), null(l.Object), null(l.Kind), open0(l.From, i), open0(l.Until, i+1))
+			_, err := tx.Exec(ctx, `INSERT INTO link_`+table+` (id, tenant, person, object, kind, from_at, until_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+				world.LinkID(i), string(l.Tenant), string(l.Subject), null(l.Object), null(l.Kind), open0(l.From, i), open0(l.Until, i+1))
 			if err != nil {
 				return err
 			}
@@ -245,6 +249,20 @@ func TestFilterBesideTheHostsOwnArguments(t *testing.T) {
 	})
 }
 
+// remembered is emergency access in memory.
+type remembered struct{ *rbac.MemoryRelation }
+
+func (r remembered) Grant(ctx context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, now time.Time) (string, error) {
+	if has, err := r.Has(ctx, t, subject, p, now); !has || err != nil {
+		return "", err
+	}
+	return "grant", nil
+}
+
+func (remembered) Open(context.Context, audit.Tenant, audit.ActorID, time.Time) ([]string, error) {
+	return nil, nil
+}
+
 // TestMemoryRelationListsWhatItHolds runs the SQL reading of MemoryRelation.
 func TestMemoryRelationListsWhatItHolds(t *testing.T) {
 	t.Parallel()
@@ -252,13 +270,14 @@ func TestMemoryRelationListsWhatItHolds(t *testing.T) {
 		t.Parallel()
 		e := engine(t)
 		h := newHost(t, e, 2, 60)
-		p, err := rbac.Compile(h.Rules(world.Relations(func(name string) rbac.Relation {
+		of := func(name string) *rbac.MemoryRelation {
 			r := rbac.NewMemoryRelation()
 			for _, l := range h.Links[name] {
 				r.Link(l.Tenant, l.Subject, audit.Patient(l.Object), sqlkit.Time(l.Until))
 			}
 			return r
-		})))
+		}
+		p, err := rbac.Compile(h.Rules(world.Relations(func(name string) rbac.Relation { return of(name) }, remembered{of("emergency")})))
 		require.NoError(t, err)
 		z, err := rbac.New(p, open(t, e), audit.Discard{}, h.options())
 		require.NoError(t, err)

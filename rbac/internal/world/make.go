@@ -70,10 +70,13 @@ func (w *World) actions() {
 			c.Patient, c.Queue = "", ""
 		}
 		opts := []rbac.Opt{rbac.Verb(audit.Read)}
+		if i == 5 {
+			opts[0] = rbac.Verb(audit.Update)
+		}
 		if i%2 == 0 {
 			opts = append(opts, rbac.PHI())
 		}
-		w.columns, w.phi = append(w.columns, c), append(w.phi, i%2 == 0)
+		w.columns, w.phi, w.reads = append(w.columns, c), append(w.phi, i%2 == 0), append(w.reads, i != 5)
 		w.Actions = append(w.Actions, rbac.Define[Row](fmt.Sprintf("row.act%d", i), c, opts...))
 	}
 }
@@ -110,7 +113,7 @@ func (w *World) roles() {
 }
 
 func (w *World) permit(r *rbac.Role, action int, p perm) {
-	if !p.in.supports(w.columns[action]) || p.in.nothing() {
+	if !p.in.supports(w.columns[action]) || p.in.nothing() || w.refusesEmergency(p.in, r.Kind, action) {
 		return
 	}
 	allow := rbac.In(p.in.Scope(), w.Actions[action])
@@ -122,6 +125,15 @@ func (w *World) permit(r *rbac.Role, action int, p perm) {
 	}
 	w.perms[r.Name][action] = append(w.perms[r.Name][action], p)
 	r.Allow = append(r.Allow, allow)
+}
+
+// refusesEmergency reports whether Compile refuses a scope because of the emergency access in it.
+func (w *World) refusesEmergency(x Expr, k audit.Kind, actions ...int) bool {
+	if !x.uses("emergency") {
+		return false
+	}
+	writes := len(actions) == 0 || slices.ContainsFunc(actions, func(a int) bool { return !w.reads[a] })
+	return x.negates("emergency") || writes || k != "" && k != audit.KindStaff
 }
 
 func (w *World) forbids() {
@@ -140,6 +152,9 @@ func (w *World) forbids() {
 			if i == 1 && w.rnd.IntN(2) == 0 && (f.except == nil || f.except.supports(w.columns[a])) {
 				f.actions, f.rule.Actions = append(f.actions, a), append(f.rule.Actions, w.Actions[a])
 			}
+		}
+		if f.except != nil && w.refusesEmergency(*f.except, "", f.actions...) {
+			f.except, f.rule.Except = nil, nil
 		}
 		f.rule.Kinds = pick(w, [][]audit.Kind{nil, nil, {audit.KindStaff}, {audit.KindPatient, audit.KindProxy}})
 		if w.rnd.IntN(2) == 0 {

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,6 +14,32 @@ import (
 // this kind of actor, that grants the action in a scope in which the row lies, and does no
 // forbid hold it back from that role?
 func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
+	return w.allowed(a, action, r, true)
+}
+
+// Emergency returns by which emergency grant the row is allowed, "" if it is not or also without one.
+func (w *World) Emergency(a audit.Actor, action int, r Row) string {
+	if !w.allowed(a, action, r, true) || w.allowed(a, action, r, false) {
+		return ""
+	}
+	return w.openTo(a.Tenant, a.ID, r.Patient)[0]
+}
+
+// openTo returns the ids of open emergency grants in order, for one patient or, without one, for all.
+func (w *World) openTo(t audit.Tenant, person audit.ActorID, p audit.Patient) []string {
+	ids := []string{}
+	for i, l := range w.Links["emergency"] {
+		if l.Tenant == t && l.Subject == person && l.holds(w.Now) && (p == "" || l.Object == string(p)) {
+			ids = append(ids, LinkID(i))
+		}
+	}
+	return ids
+}
+
+// LinkID is the id of a link by its place in Links.
+func LinkID(i int) string { return fmt.Sprintf("link-%03d", i) }
+
+func (w *World) allowed(a audit.Actor, action int, r Row, emergency bool) bool {
 	if a.Kind == audit.KindAnonymous || a.ID == "" || a.Tenant == "" || r.Tenant != a.Tenant {
 		return false
 	}
@@ -27,21 +54,21 @@ func (w *World) Allowed(a audit.Actor, action int, r Row) bool {
 	if a.Kind == audit.KindAgent && !slices.Contains(a.Scopes(), w.Actions[action].Name()) {
 		return false
 	}
-	if a.OnBehalfOf != "" && !w.may(a.Tenant, a.OnBehalfOf, action, r, audit.KindStaff, audit.KindPatient, audit.KindProxy) {
+	if a.OnBehalfOf != "" && !w.may(a.Tenant, a.OnBehalfOf, action, r, false, audit.KindStaff, audit.KindPatient, audit.KindProxy) {
 		return false
 	}
-	return w.may(a.Tenant, a.ID, action, r, a.Kind)
+	return w.may(a.Tenant, a.ID, action, r, emergency && a.Kind == audit.KindStaff && a.OnBehalfOf == "", a.Kind)
 }
 
 // may reports whether a grant of a role for one of these kinds allows it.
-func (w *World) may(t audit.Tenant, id audit.ActorID, action int, r Row, kinds ...audit.Kind) bool {
+func (w *World) may(t audit.Tenant, id audit.ActorID, action int, r Row, emergency bool, kinds ...audit.Kind) bool {
 	for _, g := range w.Grants {
 		if g.Tenant != t || g.Person != id || !w.counts(g) || !slices.Contains(kinds, w.kind(g.Role)) {
 			continue
 		}
 		a := audit.Actor{ID: id, Tenant: t, Kind: w.kind(g.Role)}
 		for _, p := range w.perms[g.Role][action] {
-			k := ask{w, a, g, r, w.columns[action]}
+			k := ask{w, a, g, r, w.columns[action], emergency}
 			if w.switched(a.Tenant, g.Role, action, p.choice) && k.value(p.in) == yes && !w.forbidden(k, action) {
 				return true
 			}
@@ -112,6 +139,7 @@ type ask struct {
 	grant   rbac.Grant
 	row     Row
 	columns rbac.Columns
+	urgent  bool // emergency access counts
 }
 
 // value reads a scope in Kleene's logic.
@@ -156,6 +184,8 @@ func (k ask) related(name string) truth {
 	switch {
 	case k.row.Patient == "":
 		return unknown
+	case name == "emergency" && !k.urgent:
+		return no
 	case k.w.Has(name, k.actor.Tenant, k.actor.ID, k.row.Patient):
 		return yes
 	}
@@ -213,20 +243,36 @@ type relation struct {
 
 // Relations returns the world's relations, without an SQL reading.
 func (w *World) Relations() rbac.Relations {
-	return Relations(func(name string) rbac.Relation { return relation{w, name} })
+	return Relations(func(name string) rbac.Relation { return relation{w, name} }, emergency{relation{w, "emergency"}})
 }
 
 // Relations makes rbac.Relations from a function that knows each by its word.
-func Relations(of func(name string) rbac.Relation) rbac.Relations {
+func Relations(of func(name string) rbac.Relation, emergency rbac.EmergencyRelation) rbac.Relations {
 	return rbac.Relations{
 		Own: of("own"), Supervisees: of("supervisees"), Self: of("self"), Proxy: of("proxy"),
-		Consent: of("consented"), Emergency: of("emergency"), Others: map[string]rbac.Relation{"full": of("full")},
+		Consent: of("consented"), Emergency: emergency, Others: map[string]rbac.Relation{"full": of("full")},
 	}
 }
 
 // Has reports whether the pair is in the world.
 func (r relation) Has(_ context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, _ time.Time) (bool, error) {
 	return r.w.Has(r.name, t, subject, p), nil
+}
+
+// emergency is the world's emergency access as an rbac.EmergencyRelation.
+type emergency struct{ relation }
+
+// Grant returns the first grant of the pair.
+func (e emergency) Grant(_ context.Context, t audit.Tenant, subject audit.ActorID, p audit.Patient, _ time.Time) (string, error) {
+	if ids := e.w.openTo(t, subject, p); p != "" && len(ids) > 0 {
+		return ids[0], nil
+	}
+	return "", nil
+}
+
+// Open returns the grants of a person.
+func (e emergency) Open(_ context.Context, t audit.Tenant, subject audit.ActorID, _ time.Time) ([]string, error) {
+	return e.w.openTo(t, subject, ""), nil
 }
 
 // SQL returns a condition that is never met.

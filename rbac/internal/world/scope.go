@@ -67,6 +67,11 @@ func (x Expr) uses(word string) bool {
 	return x.Word == word || slices.ContainsFunc(x.Parts, func(p Expr) bool { return p.uses(word) })
 }
 
+// negates reports whether a word occurs inside a Not.
+func (x Expr) negates(word string) bool {
+	return x.Op == "not" && x.uses(word) || slices.ContainsFunc(x.Parts, func(p Expr) bool { return p.negates(word) })
+}
+
 // expr makes a random scope from words.
 func (w *World) expr(words []string, depth int) Expr {
 	if depth == 0 || w.rnd.IntN(2) == 0 {

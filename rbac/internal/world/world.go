@@ -58,6 +58,7 @@ type World struct {
 
 	columns []rbac.Columns
 	phi     []bool
+	reads   []bool
 	perms   map[rbac.RoleName][][]perm // by action
 	rnd     *rand.Rand
 }
