@@ -12,6 +12,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/tlog"
+	"github.com/wardkit/wardkit/phi"
 )
 
 // fixtureVariable names the release whose data the test is to write, for example "0.1", once
@@ -21,6 +22,8 @@ const fixtureVariable = "WARDKIT_WRITE_FIXTURE"
 const (
 	fixtureReason = "reveal of the fixture"
 	fixtureDays   = "120" // without a sign-in, in the rules that release 0.3 saved
+	fixtureMatter = "2026-014"
+	fixtureReport = "A letter of somebody else was in the envelope."
 )
 
 // TestWriteFixture makes the data folder of this release, for later releases to open.
@@ -53,16 +56,36 @@ func TestWriteFixture(t *testing.T) {
 	require.Equal(t, "/settings/accounts?done=accounts", boss.post("/settings/accounts", form).path)
 	require.Len(t, boss.post("/security/codes", url.Values{"code": {boss.code()}}).codesOn(), 10)
 	boss.program(service("claim.read"))
+	keepsFixture(t, s, boss, desk)
 	s.clinic.stop()
 
 	c, err := parseConfig(s.args)
 	require.NoError(t, err)
 	change(t, c, "VACUUM") // and the journal is folded into the file
-	for _, name := range []string{"clinic.db", "clinic.key"} {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(frozen, name), content, 0o600))
+	for _, name := range []string{"clinic.db", "clinic.key", "clinic.shreds"} {
+		copyFile(t, filepath.Join(dir, name), filepath.Join(frozen, name))
 	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, content, 0o600))
+}
+
+// keepsFixture writes what came with release 0.5: masks, a hold, an incident, a patient who was shredded.
+func keepsFixture(t *testing.T, s *story, boss, desk *person) {
+	t.Helper()
+	seen := &sights{story: s, alma: boss}
+	form := seen.row(t)
+	form.Set("sees-phone", "partial")
+	require.Equal(t, maskHome+"?done=masks", boss.sure(boss.post(maskHome, form)).path)
+	hold := url.Values{"type": {"patient"}, "covers": {demoPatient(2).MRN}, "matter": {fixtureMatter}, "reason": {"asked by counsel"}}
+	require.Equal(t, retentionPath+"?done=held", boss.sure(boss.post(retentionPath+"/holds", hold)).path)
+	gone := boss.patient(demoPatient(1).Email)
+	require.Equal(t, gone+"/destroy?done=destroyed", boss.destroy(gone, demoPatient(1).Name, shredReason).path)
+	desk.reported(url.Values{"kind": {"wrong_recipient"}, "text": {fixtureReport}})
 }
 
 // TestDataOfReleases starts the clinic on what earlier releases wrote: everything is there,
@@ -76,10 +99,10 @@ func TestDataOfReleases(t *testing.T) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for _, name := range []string{"clinic.db", "clinic.key"} {
-				content, err := os.ReadFile(filepath.Join(folder, name))
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+			files, err := os.ReadDir(folder)
+			require.NoError(t, err)
+			for _, f := range files {
+				copyFile(t, filepath.Join(folder, f.Name()), filepath.Join(dir, f.Name()))
 			}
 			s := tell(t, "-data", dir)
 			s.oldPeople(t, filepath.Base(folder))
@@ -109,7 +132,8 @@ func (p *person) signInByDemo(email string) page {
 	return page{}
 }
 
-// oldPeople: release 0.3 wrote rules and recovery codes too, release 0.4 a program.
+// oldPeople: release 0.3 wrote rules and recovery codes too, release 0.4 a program, release 0.5 what
+// keepsFixture says.
 func (s *story) oldPeople(t *testing.T, release string) {
 	boss := s.enter()
 	s.step("passwords_second_factors_and_roles_still_count", func(t *testing.T) {
@@ -130,10 +154,30 @@ func (s *story) oldPeople(t *testing.T, release string) {
 			require.Contains(t, boss.sure(boss.get("/programs")).text(), service().Get("name"))
 		})
 	}
+	if release >= "release-0.5" {
+		s.oldKeeping(boss)
+	}
 	s.step("links_mailed_then_still_work", func(t *testing.T) {
 		link := boss.mail()
 		at := newPerson(t, s.clinic).get(link)
 		require.Contains(t, []int{200, 410}, at.status, "open, or too old, but known: %s", at.text())
+	})
+}
+
+func (s *story) oldKeeping(boss *person) {
+	s.step("masks_holds_and_incidents_of_then_still_hold", func(t *testing.T) {
+		require.Equal(t, "partial", (&sights{story: s, alma: boss}).row(t).Get("sees-phone"))
+		require.Contains(t, boss.sure(boss.get(retentionPath)).text(), fixtureMatter)
+		report := boss.get("/incidents").links(incidentLink)
+		require.Len(t, report, 1)
+		require.Contains(t, boss.get(report[0]).text(), fixtureReport)
+	})
+	s.step("who_was_shredded_then_stays_shredded", func(t *testing.T) {
+		require.Empty(t, boss.named(demoPatient(1).Name))
+		require.Len(t, boss.named(demoPatient(2).Name), 1)
+		shredded := boss.events(url.Values{"period": {"all"}, "action": {string(phi.ActionShredded)}})
+		require.Len(t, shredded, 1)
+		require.Contains(t, boss.get("/audit/"+shredded[0]).text(), "Alma Reyes")
 	})
 }
 
