@@ -25,6 +25,8 @@ const attempts = 256
 type Draft struct {
 	Grant  []Grant
 	Revoke []Ref
+	// KeepAdmins holds the change to the rule about the last administrator even if the system makes it.
+	KeepAdmins bool
 }
 
 // Ref names a grant of a person.
@@ -34,7 +36,8 @@ type Ref struct {
 }
 
 // Grant gives g.Person the role g.Role in the tenant of the actor in ctx and returns the
-// grant as stored: ID, Tenant, By and Created are set by z. It is Change with one grant.
+// grant as stored: ID, Tenant, By and Created are set by z; the system may say by whom it is. It is
+// Change with one grant.
 func (z *Authorizer) Grant(ctx context.Context, g Grant) (Grant, error) {
 	out, err := z.Change(ctx, Draft{Grant: []Grant{g}})
 	if err != nil {
@@ -97,12 +100,13 @@ type change struct {
 	add      []Grant
 	revoke   []Ref
 	end      []Grant // what revoke names, as the last attempt read it
+	keep     bool    // Draft.KeepAdmins
 	recorded bool
 }
 
 // draft completes and checks what somebody wants to change.
 func (z *Authorizer) draft(ctx context.Context, d Draft) (*change, error) {
-	c := &change{z: z, p: z.Policy(), actor: actor(ctx), now: z.now(), revoke: d.Revoke}
+	c := &change{z: z, p: z.Policy(), actor: actor(ctx), now: z.now(), revoke: d.Revoke, keep: d.KeepAdmins}
 	if len(d.Grant)+len(d.Revoke) == 0 || len(d.Grant)+len(d.Revoke) > maxDraft {
 		return nil, fmt.Errorf("%w: between 1 and %d changes at a time", ErrBadGrant, maxDraft)
 	}

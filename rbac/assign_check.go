@@ -22,7 +22,10 @@ func (c *change) complete(g Grant) Grant {
 	if g.ID == "" {
 		g.ID = audit.NewID(c.now)
 	}
-	g.Tenant, g.By, g.Created = c.actor.Tenant, c.actor.ID, c.now
+	if c.actor.Kind != audit.KindSystem || g.By == "" {
+		g.By = c.actor.ID // the system may narrow, or give back, what somebody granted
+	}
+	g.Tenant, g.Created = c.actor.Tenant, c.now
 	g.From, g.Until = utc(g.From), utc(g.Until)
 	g.Ended, g.EndedBy = time.Time{}, ""
 	g.Practices, g.Locations, g.Queues = set(g.Practices), set(g.Locations), set(g.Queues)
@@ -179,7 +182,7 @@ func (c *change) takesSeats() bool {
 
 // unseatsAdmins reports whether the change could leave a tenant without administrators.
 func (c *change) unseatsAdmins() bool {
-	return c.actor.Kind != audit.KindSystem &&
+	return (c.actor.Kind != audit.KindSystem || c.keep) &&
 		(slices.ContainsFunc(c.end, func(g Grant) bool { return slices.Contains(c.z.o.Grants.admins(c.p), g.Role) }) ||
 			slices.ContainsFunc(c.add, func(g Grant) bool { return g.Role == Suspended }))
 }

@@ -143,6 +143,9 @@ func (c *change) event(ctx context.Context, action audit.Action, g Grant, o audi
 	note("why", g.Why)
 	note("source", string(g.Source))
 	note("rule", rule)
+	if g.By != c.actor.ID && action == ActionGrant {
+		note("by", string(g.By))
+	}
 	note("from", stamp(g.From))
 	note("until", stamp(g.Until))
 	for _, id := range g.Practices {
