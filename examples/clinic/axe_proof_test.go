@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -52,5 +53,5 @@ func (h *hands) verifies() {
 	require.Eventually(h.t, func() bool {
 		h.open("/audit/proof")
 		return !ask[bool](h, `document.querySelector("progress") != null`)
-	}, patience, 200)
+	}, patience, 200*time.Millisecond)
 }

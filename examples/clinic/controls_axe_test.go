@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBrowserControls has axe-core look at the controls, at disclosures, at what patients read of
+// TestBrowserControls has axe-core look at the controls, at masks, retention and what destroys a patient, at disclosures, at what patients read of
 // them, and at the pages of one's own factors.
 func TestBrowserControls(t *testing.T) {
 	t.Parallel()
@@ -18,6 +18,18 @@ func TestBrowserControls(t *testing.T) {
 	admin.open("/settings/controls")
 	require.Contains(t, admin.text(), "need a look")
 	i.look(admin, "controls")
+	for page, path := range map[string]string{"masks": maskHome, "retention": retentionPath} {
+		admin.open(path)
+		if ask[bool](admin, `document.getElementById("`+fieldPassword+`") != null`) {
+			admin.proves()
+		}
+		require.Equal(t, path, admin.path(), admin.text())
+		i.look(admin, page)
+	}
+	admin.open("/patients")
+	admin.follow(demoPatient(1).Name)
+	admin.follow("Destroy this patient’s data")
+	i.look(admin, "destroy")
 	admin.open("/patients")
 	admin.follow(demoPatient(0).Name)
 	admin.follow("What was disclosed about this patient")
