@@ -33,6 +33,7 @@ type Campaign struct {
 	Started   time.Time     `json:"started"`
 	StartedBy audit.ActorID `json:"started_by"` // "system:recert" for rounds and standing reviews
 	Due       time.Time     `json:"due"`
+	Anchor    time.Time     `json:"anchor"`        // when the first round began
 	Next      time.Time     `json:"next,omitzero"` // when the next round begins; zero: none, or it has begun
 
 	Snapshot Snapshot `json:"snapshot"`
@@ -40,8 +41,8 @@ type Campaign struct {
 	Late     Late     `json:"late,omitzero"`
 	SignOff  SignOff  `json:"sign_off,omitzero"`
 
-	// Told are the notices that were given, by Notice.ID, the latest 1000.
-	Told []string `json:"told,omitempty"`
+	// Told is how far people were told: by notice and person, the last stage.
+	Told map[string]string `json:"told,omitempty"`
 }
 
 // Spec is what somebody wants reviewed, and how. It is frozen when the campaign begins; rounds of a
@@ -97,6 +98,7 @@ type Snapshot struct {
 	Query  string    `json:"query"`  // what was asked for, as text
 	Count  int       `json:"count"`
 	Digest string    `json:"digest"` // FrozenDigest of the items
+	Event  string    `json:"event"`  // of the audit log
 }
 
 // Counts are how many items of a campaign are in which state.

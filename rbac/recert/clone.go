@@ -8,7 +8,7 @@ import (
 // clone returns c with lists and maps of its own.
 func (c Campaign) clone() Campaign {
 	c.Spec = c.Spec.clone()
-	c.Told = slices.Clone(c.Told)
+	c.Told = maps.Clone(c.Told)
 	return c
 }
 

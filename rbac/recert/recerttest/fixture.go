@@ -40,7 +40,8 @@ func full(t audit.Tenant, n int) recert.Campaign {
 	c.Counts = recert.Counts{Open: 1, Pending: 2, Suspended: 3, Closed: 4, Exception: 5}
 	c.Late = recert.Late{At: at(2), Count: 6}
 	c.SignOff = recert.SignOff{By: "ann", At: at(50), Event: "e-1", Digest: "d2"}
-	c.Told = []string{"n1", "n2"}
+	c.Told = map[string]string{"reminder/bob": "7"}
+	c.Anchor, c.Snapshot.Event = at(1), "e-0"
 	return c
 }
 
