@@ -18,9 +18,9 @@ func decode(body []byte, room *[]byte) (Event, error) {
 	if len(body) > MaxBody {
 		return Event{}, ErrDamaged
 	}
-	r := reader{left: string(body)}
+	r := reader{all: string(body)}
 	e, ok := r.event()
-	if !ok || r.left != "" || e.checkEncodable() != nil {
+	if !ok || r.at < len(r.all) || e.checkEncodable() != nil {
 		return Event{}, ErrDamaged
 	}
 	// Only what encodes to the same bytes was canonical: this refuses other key orders, repeated

@@ -10,15 +10,19 @@ import (
 // reader reads JSON from left to right, as Encode writes it: without white space, with two
 // escapes, without floats and nulls. Its methods report false for anything else; what they
 // accept and Encode would write otherwise is found by comparing, see Decode. Texts without
-// escapes share the memory of the whole.
-type reader struct{ left string }
+// escapes share the memory of the whole. A place is a number: a string cut shorter with each byte
+// would be a pointer written with each byte, which costs while memory is collected.
+type reader struct {
+	all string
+	at  int
+}
 
 // next consumes the next byte if it is c.
 func (r *reader) next(c byte) bool {
-	if r.left == "" || r.left[0] != c {
+	if r.at >= len(r.all) || r.all[r.at] != c {
 		return false
 	}
-	r.left = r.left[1:]
+	r.at++
 	return true
 }
 
@@ -55,10 +59,10 @@ func text[T ~string](r *reader, to *T) bool {
 	if !r.next('"') {
 		return false
 	}
-	for i := 0; i < len(r.left); i++ {
-		switch r.left[i] {
+	for i := r.at; i < len(r.all); i++ {
+		switch r.all[i] {
 		case '"':
-			*to, r.left = T(r.left[:i]), r.left[i+1:]
+			*to, r.at = T(r.all[r.at:i]), i+1
 			return true
 		case '\\':
 			return escaped(r, to)
@@ -70,17 +74,17 @@ func text[T ~string](r *reader, to *T) bool {
 // escaped reads the rest of a text that has a backslash in it.
 func escaped[T ~string](r *reader, to *T) bool {
 	var b strings.Builder
-	for i := 0; i < len(r.left); i++ {
-		switch r.left[i] {
+	for i := r.at; i < len(r.all); i++ {
+		switch r.all[i] {
 		case '"':
-			*to, r.left = T(b.String()), r.left[i+1:]
+			*to, r.at = T(b.String()), i+1
 			return true
 		case '\\':
-			if i++; i == len(r.left) || r.left[i] != '"' && r.left[i] != '\\' {
+			if i++; i == len(r.all) || r.all[i] != '"' && r.all[i] != '\\' {
 				return false
 			}
 		}
-		b.WriteByte(r.left[i])
+		b.WriteByte(r.all[i])
 	}
 	return false
 }
@@ -96,19 +100,19 @@ func texts[T ~string](r *reader, to *[]T) bool {
 
 // integer reads one from 0 to limit.
 func integer[T ~int | ~int64 | ~uint8](r *reader, to *T, limit int64) bool {
-	end := 0
-	for end < len(r.left) && '0' <= r.left[end] && r.left[end] <= '9' {
+	end := r.at
+	for end < len(r.all) && '0' <= r.all[end] && r.all[end] <= '9' {
 		end++
 	}
-	n, err := strconv.ParseInt(r.left[:end], 10, 64)
-	*to, r.left = T(n), r.left[end:]
+	n, err := strconv.ParseInt(r.all[r.at:end], 10, 64)
+	*to, r.at = T(n), end
 	return err == nil && n <= limit
 }
 
 func (r *reader) flag(to *bool) bool {
 	for _, word := range []string{"true", "false"} {
-		if rest, ok := strings.CutPrefix(r.left, word); ok {
-			*to, r.left = word == "true", rest
+		if strings.HasPrefix(r.all[r.at:], word) {
+			*to, r.at = word == "true", r.at+len(word)
 			return true
 		}
 	}
@@ -119,13 +123,13 @@ func (r *reader) flag(to *bool) bool {
 // written otherwise.
 func (r *reader) time(to *time.Time) bool {
 	const template = `"0000-00-00T00:00:00.000000Z"`
-	if len(r.left) < len(template) {
+	if len(r.all)-r.at < len(template) {
 		return false
 	}
 	var n [7]int // year to microsecond
 	part := 0
 	for i := 1; i < len(template); i++ {
-		switch c := r.left[i]; {
+		switch c := r.all[r.at+i]; {
 		case template[i] != '0':
 			if c != template[i] {
 				return false
@@ -137,7 +141,7 @@ func (r *reader) time(to *time.Time) bool {
 			n[part] = 10*n[part] + int(c-'0')
 		}
 	}
-	r.left = r.left[len(template):]
+	r.at += len(template)
 	*to = time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 1000*n[6], time.UTC)
 	return true
 }

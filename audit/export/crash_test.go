@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/audit/auditsql"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, child(path, os.Getenv(childFolder)))
 		os.Exit(2)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m) // nobody reads or hashes after an export
 }
 
 // onDisk is a house whose events and trees are in a database.

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -9,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"strconv"
@@ -130,7 +128,17 @@ func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest
 	if err := x.record(ctx, &m); err != nil {
 		return nil, err
 	}
-	out := newOutput(w, r.Encoder)
+	if err := x.write(ctx, w, r, proof, &m); err != nil {
+		return nil, err
+	}
+	return sign(x.signer, &m)
+}
+
+// write writes the file and says in the manifest what it is.
+func (x *Exporter) write(ctx context.Context, w io.Writer, r Request, proof tlog.Range, m *Manifest) (err error) {
+	file := newDigest()
+	defer func() { m.SHA256 = file.end() }()
+	out := newOutput(io.MultiWriter(file, w), r.Encoder)
 	if r.Filter == nil {
 		err = x.all(ctx, out, proof)
 	} else {
@@ -139,12 +147,8 @@ func (x *Exporter) Export(ctx context.Context, w io.Writer, r Request) (manifest
 	if err == nil {
 		err = out.flush()
 	}
-	if err != nil {
-		return nil, err
-	}
 	m.Count, m.Purged, m.Bytes = out.count, out.purged, out.bytes
-	out.file.Sum(m.SHA256[:0])
-	return sign(x.signer, &m)
+	return err
 }
 
 func (r *Request) validate() error {
@@ -216,74 +220,4 @@ func readError(err error) error {
 		return tlog.ErrAltered
 	}
 	return unavailable("reading events", err)
-}
-
-// output writes and sums up.
-type output struct {
-	w            *bufio.Writer
-	encoder      Encoder
-	line         []byte
-	count, bytes int64
-	purged       int64
-	file         hash.Hash
-	begun        bool
-}
-
-func newOutput(w io.Writer, e Encoder) *output {
-	return &output{w: bufio.NewWriterSize(w, 64<<10), encoder: e, file: sha256.New()}
-}
-
-func (o *output) add(e *audit.Entry) error {
-	if err := o.begin(); err != nil {
-		return err
-	}
-	line, err := o.encoder.Append(o.line[:0], e)
-	if err != nil {
-		return tlog.ErrAltered
-	}
-	o.line = line
-	o.count++
-	return o.write(line)
-}
-
-// addPurged adds places without events.
-func (o *output) addPurged(from int64, leaves [][32]byte) error {
-	o.purged += int64(len(leaves))
-	e, ok := o.encoder.(PurgedEncoder)
-	if !ok {
-		return nil
-	}
-	if err := o.begin(); err != nil {
-		return err
-	}
-	o.line = e.AppendPurged(o.line[:0], from, leaves)
-	return o.write(o.line)
-}
-
-// begin writes what is before the first event, once.
-func (o *output) begin() error {
-	if o.begun {
-		return nil
-	}
-	o.begun = true
-	return o.write(o.encoder.Begin(nil))
-}
-
-func (o *output) write(b []byte) error {
-	o.bytes += int64(len(b))
-	o.file.Write(b)
-	if _, err := o.w.Write(b); err != nil {
-		return fmt.Errorf("%w: %w", ErrWrite, err)
-	}
-	return nil
-}
-
-func (o *output) flush() error {
-	if err := o.begin(); err != nil {
-		return err
-	}
-	if err := o.w.Flush(); err != nil {
-		return fmt.Errorf("%w: %w", ErrWrite, err)
-	}
-	return nil
 }

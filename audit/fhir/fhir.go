@@ -38,7 +38,7 @@ func (AuditEvents) Append(dst []byte, entry *audit.Entry) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	r := resource{Writer: wire.Writer{B: dst}, e: &e, entry: entry, parts: 1}
+	r := resource{Writer: &wire.Writer{B: dst}, e: &e, entry: entry, parts: 1}
 	patients := once(e.Patients)
 	if len(patients) < 2 || len(patients)*len(e.Objects) > maxPairs {
 		r.patients, r.objects = patients, e.Objects
@@ -70,7 +70,7 @@ func once(list []audit.Patient) []audit.Patient {
 
 // resource is one line on its way.
 type resource struct {
-	wire.Writer
+	*wire.Writer
 	e        *audit.Event
 	entry    *audit.Entry
 	patients []audit.Patient

@@ -44,7 +44,7 @@ func (x Events) Append(dst []byte, entry *audit.Entry) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	l := line{Writer: wire.Writer{B: dst}, e: &e, entry: entry}
+	l := line{Writer: &wire.Writer{B: dst}, e: &e, entry: entry}
 	class, activity := kind(&e)
 	l.Root()
 	l.Int("class_uid", class)
@@ -99,7 +99,7 @@ func kind(e *audit.Event) (class, activity int64) {
 }
 
 type line struct {
-	wire.Writer
+	*wire.Writer
 	e     *audit.Event
 	entry *audit.Entry
 }

@@ -77,17 +77,23 @@ func (w *Writer) Time(key string, t time.Time) {
 	if !t.IsZero() {
 		w.key(key)
 		w.B = append(w.B, '"')
-		w.B = t.UTC().AppendFormat(w.B, "2006-01-02T15:04:05.000000Z")
-		w.B = append(w.B, '"')
+		b := t.UTC().AppendFormat(w.B, time.RFC3339) // twice as fast as a layout of our own
+		b = append(b[:len(b)-1], ".000000Z\""...)
+		for i, n := len(b)-3, t.Nanosecond()/1000; n > 0; i, n = i-1, n/10 {
+			b[i] = byte('0' + n%10)
+		}
+		w.B = b
 	}
 }
 
 // Raw writes JSON that is ready, in parts: an element of a list, or a member with its key.
 func (w *Writer) Raw(parts ...string) {
 	w.comma()
+	b := w.B
 	for _, p := range parts {
-		w.B = append(w.B, p...)
+		b = append(b, p...)
 	}
+	w.B = b
 }
 
 // comma writes the comma between two values.
@@ -103,9 +109,8 @@ func (w *Writer) comma() {
 
 func (w *Writer) key(key string) {
 	w.comma()
-	w.B = append(w.B, '"')
-	w.B = append(w.B, key...)
-	w.B = append(w.B, '"', ':')
+	b := append(append(w.B, '"'), key...)
+	w.B = append(b, '"', ':')
 }
 
 // value writes a text. Events hold no control characters, so two escapes are all there is.
