@@ -2,7 +2,7 @@
 // do, puts each access before somebody who decides whether it stays, ends what nobody defends, and
 // proves that it really ended (45 CFR 164.308(a)(4)(ii)(C), 164.308(a)(3)(ii)(C); PCI DSS 7.2.4).
 //
-//	grants := recert.NewGrants(z, grantStore, nil)
+//	grants, err := recert.NewGrants(z, grantStore, nil)
 //	reviews, err := recert.New(recert.Parts{
 //		Store: store, Recorder: log, Population: grants, Policy: grants.Policy, Notices: mailer, OnlyOne: care,
 //		Effects: map[recert.Kind]recert.Effects{recert.KindGrant: grants, recert.KindSupport: grants},

@@ -46,6 +46,8 @@ var (
 	ErrGrantor = fmt.Errorf("%w: the grantor", ErrReviewer)
 	// ErrMutual: two people do not review each other in one campaign.
 	ErrMutual = fmt.Errorf("%w: a mutual review", ErrReviewer)
+	// ErrNotRunning: Run is not running on this server.
+	ErrNotRunning = errors.New("recert: not running")
 	// ErrDelegated: an item is delegated once.
 	ErrDelegated = fmt.Errorf("%w: delegated before", ErrVerdict)
 )

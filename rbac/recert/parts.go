@@ -25,26 +25,31 @@ type Reviewers interface {
 	Reviewers(ctx context.Context, t audit.Tenant, rule string, a Access) ([]audit.ActorID, error)
 }
 
-// Effects makes true what was decided about one kind of access. NewGrants is the one for rbac's.
+// Effects makes true what was decided about one kind of access. NewGrants is the one for rbac's. Each
+// method is called for the system's actor in ctx.
 type Effects interface {
-	// Apply carries out an order, for the system's actor in ctx, and returns the ID of what there is
-	// in place of the access, if anything. What was carried out before, also half-way and by another
-	// server, is not done again and no error: Order.ID is the same each time. ErrLastAdmin and
-	// ErrRefused: it cannot be done now, and nothing changed.
-	Apply(ctx context.Context, o Order) (grant string, err error)
+	// Allowed asks whether Apply would carry the order out now, and changes nothing: ErrLastAdmin,
+	// ErrRefused.
+	Allowed(ctx context.Context, o Order) error
 
-	// Check asks, the way a request is decided, whether the access gives anything now. It must not
-	// believe what Apply has just written.
-	Check(ctx context.Context, t audit.Tenant, a Access) (Checked, error)
+	// Apply carries out an order. What was carried out before, also half-way and by another server, is
+	// not done again and no error: Order.ID is the same each time. What there is in place of the access
+	// afterwards, if anything, has Order.ID as its ID. ErrLastAdmin and ErrRefused: it cannot be done
+	// now, and nothing changed.
+	Apply(ctx context.Context, o Order) error
+
+	// Check asks, the way a request is decided, whether anything of Order.All gives something now,
+	// what has Order.ID left out. It must not believe what Apply has just written.
+	Check(ctx context.Context, o Order) (Checked, error)
 }
 
 // Order is what Effects.Apply does.
 type Order struct {
-	ID     string
+	ID     string // UUIDv7
 	Tenant audit.Tenant
 	Do     Change
 	Access Access    // as it was frozen
-	Now    string    // the ID of what there is in its place since an earlier order; empty: the access itself
+	All    []string  // the ID of the access and of all that may be in its place after earlier orders
 	Reach  Reach     // of ChangeReduce: what stays
 	Until  time.Time // of ChangeLimit
 	At     time.Time // when it was ordered
@@ -52,7 +57,7 @@ type Order struct {
 
 // Checked is what Effects.Check found.
 type Checked struct {
-	Denied bool     // the access gives nothing
+	Denied bool     // nothing of Order.All gives anything
 	Asked  int      // how many questions that took
 	Others []string // other accesses of the subject that give some of the same
 }

@@ -1,0 +1,99 @@
+package recert
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/wardkit/wardkit/audit"
+)
+
+// excluded says why who may not review a, whatever anybody names them, or nil.
+func (a *Access) excluded(who audit.ActorID) error {
+	switch {
+	case who == "" || who == itself:
+		return ErrReviewer
+	case who == a.Subject || who == a.For:
+		return ErrSelf
+	case a.Admin && who == a.By:
+		return ErrGrantor
+	}
+	return nil
+}
+
+// about are the people whom an access serves.
+func (a *Access) about() []audit.ActorID {
+	if a.For == "" || a.For == a.Subject {
+		return []audit.ActorID{a.Subject}
+	}
+	return []audit.ActorID{a.Subject, a.For}
+}
+
+// pairs are who reviews whom in one campaign.
+type pairs map[[2]audit.ActorID]bool
+
+// pairsOf returns those of all items, but for the one with the number except.
+func pairsOf(items []Item, except int64) pairs {
+	p := pairs{}
+	for n := range items {
+		if items[n].Seq != except {
+			p.add(&items[n])
+		}
+	}
+	return p
+}
+
+func (p pairs) add(i *Item) {
+	for _, whom := range i.Access.about() {
+		p[[2]audit.ActorID{i.Reviewer, whom}] = true
+	}
+}
+
+// mutual reports whether somebody whom a is about reviews who.
+func (p pairs) mutual(who audit.ActorID, a *Access) bool {
+	return slices.ContainsFunc(a.about(), func(whom audit.ActorID) bool { return p[[2]audit.ActorID{whom, who}] })
+}
+
+// may says why who cannot become the reviewer of a, or nil.
+func (p pairs) may(who audit.ActorID, a *Access) error {
+	if err := a.excluded(who); err != nil {
+		return err
+	}
+	if p.mutual(who, a) {
+		return ErrMutual
+	}
+	return nil
+}
+
+// next hands i to the first of its fallback chain who may review it; nobody: an exception.
+func (p pairs) next(i *Item) {
+	for n, who := range i.Fallback {
+		if p.may(who, &i.Access) == nil {
+			i.Reviewer, i.Fallback = who, slices.Clone(i.Fallback[n+1:])
+			p.add(i)
+			return
+		}
+	}
+	i.Reviewer, i.Fallback = "", nil
+}
+
+// chain returns who might review a, in order: whom the rule finds, who is named, the owner.
+func (r *Campaigns) chain(ctx context.Context, t audit.Tenant, s *Spec, a Access) ([]audit.ActorID, error) {
+	var found []audit.ActorID
+	if s.Rule != "" {
+		if r.p.Reviewers == nil {
+			return nil, fmt.Errorf("%w: Rule", ErrSpec)
+		}
+		var err error
+		if found, err = r.p.Reviewers.Reviewers(ctx, t, s.Rule, a.clone()); err != nil {
+			return nil, unavailable("finding reviewers", err)
+		}
+	}
+	var out []audit.ActorID
+	for _, who := range append(slices.Concat(found, s.Named), s.Owner) {
+		if isID(who) && a.excluded(who) == nil && !slices.Contains(out, who) {
+			out = append(out, who)
+		}
+	}
+	return out[:min(len(out), maxNamed)], nil
+}
