@@ -31,6 +31,14 @@ func (a Action[R]) Name() audit.Action {
 	return a.def.name
 }
 
+// StepUpWithin returns what StepUp said, 0 where the action has no such duty of its own.
+func (a Action[R]) StepUpWithin() time.Duration {
+	if a.def == nil {
+		return 0
+	}
+	return a.def.stepUp
+}
+
 // String returns the name, "(zero action)" for the zero Action.
 func (a Action[R]) String() string {
 	if a.def == nil {

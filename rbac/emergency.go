@@ -51,6 +51,27 @@ func (s *subject) emergency(ctx context.Context, action int, able roleSet, q *qu
 	return nil
 }
 
+// SupposeEmergency answers twice what Check answers about the actor in ctx, a and r: without any
+// emergency access, and as if the actor had opened r's patient. Where the first allows, an emergency
+// is not needed; where the second does not, it would not help. Like Check it only asks, and what it
+// returns lets nobody in.
+func SupposeEmergency[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (without, with Decision, err error) {
+	s, err := z.subject(ctx, z.now())
+	if err != nil {
+		return undecided(a.def), undecided(a.def), err
+	}
+	attrs := r.RBAC()
+	var q question
+	q.from(s, z.now().UnixMicro())
+	q.answers[relEmergency] = no
+	if err = s.answer(ctx, a.def, &attrs, &q, &without); err != nil {
+		return without, undecided(a.def), err
+	}
+	q.answers[relEmergency] = yes
+	err = s.answer(ctx, a.def, &attrs, &q, &with)
+	return without, with, err
+}
+
 // emergencies finds the grants whose rows the list may have.
 func (f *filter) emergencies(ctx context.Context) error {
 	if !f.urgent || !f.allow.Allowed || !f.q.emergency {

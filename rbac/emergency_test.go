@@ -274,3 +274,34 @@ func TestCompileLetsEmergenciesOnlyRead(t *testing.T) {
 		}
 	}
 }
+
+// TestSupposeEmergency: without and with, whatever is open, and nobody is let in by it.
+func TestSupposeEmergency(t *testing.T) {
+	t.Parallel()
+	h, g := urgent(t)
+	h.grant(t, "ana", "therapist")
+	p := patient{"p1", clinic, ""}
+	for _, open := range []string{"", "e1"} {
+		if open != "" {
+			g.open["p1"] = open
+		}
+		g.asked = 0
+		without, with, err := rbac.SupposeEmergency(h.as(t, staff("ana")), h.z, h.PatientRead, p)
+		require.NoError(t, err)
+		require.False(t, without.Allowed)
+		require.True(t, with.Allowed)
+		require.Empty(t, with.Emergency)
+		require.Zero(t, g.asked)
+	}
+	_, with, err := rbac.SupposeEmergency(h.as(t, staff("ana")), h.z, h.PatientUpdate, p)
+	require.NoError(t, err)
+	require.False(t, with.Allowed)
+	_, with, err = rbac.SupposeEmergency(h.as(t, staff("ana")), h.z, h.PatientRead, patient{"p1", other, ""})
+	require.NoError(t, err)
+	require.False(t, with.Allowed)
+	h.own.Link(clinic, "ana", "p1", time.Time{})
+	without, _, err := rbac.SupposeEmergency(h.as(t, staff("ana")), h.z, h.PatientRead, p)
+	require.NoError(t, err)
+	require.True(t, without.Allowed)
+	require.Zero(t, h.PatientRead.StepUpWithin())
+}

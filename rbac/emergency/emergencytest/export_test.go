@@ -1,0 +1,4 @@
+package emergencytest
+
+// Rules lets the mutants see the suite.
+var Rules = rules
