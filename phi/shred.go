@@ -117,8 +117,9 @@ type Certificate struct {
 	Tenant  audit.Tenant
 	Patient audit.Patient
 	Keys    int       // destroyed by this call; 0 if an earlier one did
-	At      time.Time // when the journal had it
-	// Everywhere is when no server can have the keys in its memory any more.
+	At      time.Time // when the journal was told
+	// Everywhere is when no server can have the keys in its memory any more: the cache's time after the
+	// journal had it, since until then a key may still be loaded.
 	Everywhere time.Time
 }
 
@@ -151,13 +152,14 @@ func (s *Shredder) Shred(ctx context.Context, t audit.Tenant, p audit.Patient, w
 	if err := s.v.shreds.Append(ctx, Shredded{s.v.namespace, t, p, at}); err != nil {
 		return Certificate{}, unavailable("writing the journal of shreds", err)
 	}
+	everywhere := s.v.now().UTC().Add(s.v.ttl)
 	n, err := s.destroy(ctx, t, p)
 	if err != nil {
 		return Certificate{}, err
 	}
-	c := Certificate{t, p, n, at, at.Add(s.v.ttl)}
+	c := Certificate{t, p, n, at, everywhere}
 	e := shredEvent(t, p, ActionShredded)
-	e.Detail = map[string]string{"keys": strconv.Itoa(n), "everywhere": c.Everywhere.Format(time.RFC3339)}
+	e.Detail = map[string]string{"keys": strconv.Itoa(n), "everywhere": c.Everywhere.Format(time.RFC3339Nano)}
 	return c, s.record(ctx, e)
 }
 
@@ -177,8 +179,8 @@ func (s *Shredder) destroy(ctx context.Context, t audit.Tenant, p audit.Patient)
 
 // Replay destroys again what the journal names, after a backup of the key store was put back, and returns
 // how many keys it found. Call it whenever a server starts: vaults refuse those patients anyway, but
-// until then the keys are in the store. What it destroyed is recorded for each tenant, by the actor in
-// ctx (audit.System).
+// until then the keys are in the store. What it destroyed is recorded for each tenant, by the system's
+// actor "phi.shredder" (audit.System), whoever is in ctx: it says again what somebody ordered before.
 func (s *Shredder) Replay(ctx context.Context) (int, error) {
 	total := 0
 	for e, err := range s.v.shreds.List(ctx, s.v.namespace) {

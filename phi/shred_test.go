@@ -148,6 +148,42 @@ func TestShred(t *testing.T) {
 	require.Zero(t, c.Keys)
 }
 
+// slowJournal takes its time.
+type slowJournal struct {
+	phi.ShredJournal
+	during func()
+}
+
+func (j *slowJournal) Append(ctx context.Context, e phi.Shredded) error {
+	if j.during != nil {
+		j.during()
+	}
+	return j.ShredJournal.Append(ctx, e)
+}
+
+// TestCertificateOfASlowJournal: a key that is loaded while the journal writes is gone when the
+// certificate says so, and not before.
+func TestCertificateOfASlowJournal(t *testing.T) {
+	t.Parallel()
+	j := &slowJournal{ShredJournal: phi.NewMemoryShreds()}
+	w := newShredWorld(t, j)
+	other := w.open(t)
+	began := w.now
+	j.during = func() {
+		w.now = w.now.Add(40*time.Second + 250*time.Millisecond)
+		require.NoError(t, w.reads(t, other, "p-1"))
+	}
+	c, err := w.shredder(t, w.v, hold{}, nil).Shred(byOfficer(t), "t", "p-1", "asked to be forgotten")
+	require.NoError(t, err)
+	require.Equal(t, began, c.At)
+	require.Equal(t, w.now.Add(time.Minute), c.Everywhere)
+	require.Equal(t, "2026-03-01T00:01:40.25Z", w.rec.events[1].Detail["everywhere"])
+	w.now = c.Everywhere.Add(-time.Second)
+	require.NoError(t, w.reads(t, other, "p-1"), "another server's memory")
+	w.now = c.Everywhere
+	require.ErrorIs(t, w.reads(t, other, "p-1"), phi.ErrShredded)
+}
+
 // TestShredSurvivesRestore: an older key store is put back. Every vault goes on refusing, and Replay
 // destroys the keys that came back.
 func TestShredSurvivesRestore(t *testing.T) {
@@ -165,10 +201,11 @@ func TestShredSurvivesRestore(t *testing.T) {
 	require.NoError(t, w.reads(t, v, "p-2"))
 	w.rec.events = nil
 	s := w.shredder(t, v, hold{held: true}, nil)
-	n, err := s.Replay(t.Context())
+	n, err := s.Replay(byOfficer(t))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, []audit.Action{phi.ActionShredReplayed}, w.rec.actions())
+	require.Equal(t, audit.System("t", "phi.shredder"), w.rec.events[0].Actor, "nobody ordered it now")
 	require.Equal(t, audit.KindSystem, w.rec.events[0].Actor.Kind)
 	_, err = backup.Current(t.Context(), phi.KeySlot{Namespace: "app", Tenant: "t", Purpose: phi.PurposePatient, Patient: "p-1"})
 	require.ErrorIs(t, err, phi.ErrKeyNotFound)
