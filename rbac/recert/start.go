@@ -126,7 +126,6 @@ func (c *Context) used(u Use, a *Access, since time.Time) {
 // assign makes an item of each access and finds its reviewer.
 func (r *Campaigns) assign(ctx context.Context, c *Campaign, all []Access) ([]Item, error) {
 	items := make([]Item, 0, len(all))
-	reviews := pairs{}
 	for n, a := range all {
 		if r.p.Effects[a.Kind] == nil {
 			return nil, fmt.Errorf("%w: Kinds: one without Effects", ErrSpec)
@@ -138,10 +137,13 @@ func (r *Campaigns) assign(ctx context.Context, c *Campaign, all []Access) ([]It
 		if i.Fallback, err = r.chain(system(ctx, c.Tenant), c.Tenant, &c.Spec, a); err != nil {
 			return nil, err
 		}
-		if reviews.next(&i); i.Reviewer == "" {
-			i.except(ExceptionNoReviewer, c.Started)
-		}
 		items = append(items, i)
+	}
+	deal(items)
+	for n := range items {
+		if items[n].Reviewer == "" {
+			items[n].except(ExceptionNoReviewer, c.Started)
+		}
 	}
 	return items, nil
 }
