@@ -408,7 +408,7 @@ func (h *house) approved() support.Access {
 
 func (h *house) entered() support.Access {
 	h.t.Helper()
-	a := h.approved()
+	h.approved()
 	_, a, err := h.desk.Enter(h.op(noor), clinic)
 	require.NoError(h.t, err)
 	return h.stored(a)

@@ -23,15 +23,14 @@ func TestMemory(t *testing.T) {
 
 // model is noor's access in the plainest words.
 type model struct {
-	id       string
-	state    support.State
-	length   time.Duration
-	lapses   time.Time
-	until    time.Time
-	inside   bool
-	gone     bool // the platform does not let noor
-	asked    []time.Time
-	answered int
+	id     string
+	state  support.State
+	length time.Duration
+	lapses time.Time
+	until  time.Time
+	inside bool
+	gone   bool // the platform does not let noor
+	asked  []time.Time
 }
 
 // tick is what the clock does to it.
