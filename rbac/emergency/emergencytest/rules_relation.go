@@ -76,7 +76,7 @@ func relationOpen(ctx context.Context, s Subject) error {
 		g.Opened, g.Until = one.Opened, one.Until
 	}
 	two.Patient, over.Ended = "p-2", over.Opened
-	if err := add(ctx, s, one, two, over, theirs); err != nil {
+	if err := add(ctx, s, theirs, one, two, over); err != nil {
 		return err
 	}
 	ids, err := s.Relation.Open(ctx, clinic, ana, one.Opened)

@@ -56,6 +56,7 @@ func writeRules() []rule {
 				return err
 			}
 			g = filled(g)
+			g.Reason = "yet_another"
 			return first(s.Store.Update(ctx, g), expect(ctx, s, g))
 		}},
 		{Name: "update_keeps", Clause: "Update leaves Person, Number, Patient and Opened as they are.", Run: updateKeeps},
