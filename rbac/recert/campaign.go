@@ -114,6 +114,8 @@ type Counts struct {
 type Late struct {
 	At    time.Time `json:"at,omitzero"`
 	Count int       `json:"count"` // accesses that are not in this campaign: for the next one
+	// Accesses are the first 200 of them, as "kind/id", sorted.
+	Accesses []string `json:"accesses,omitempty"`
 }
 
 // SignOff is who says that the review is complete.

@@ -9,6 +9,7 @@ import (
 func (c Campaign) clone() Campaign {
 	c.Spec = c.Spec.clone()
 	c.Told = maps.Clone(c.Told)
+	c.Late.Accesses = slices.Clone(c.Late.Accesses)
 	return c
 }
 

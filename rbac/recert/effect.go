@@ -137,15 +137,12 @@ func (r *Campaigns) make(ctx context.Context, i *Item) (Exception, error) {
 func (r *Campaigns) finish(c *Campaign, i, was *Item, failed Exception, rep *Report) ([]audit.Event, bool, error) {
 	now, e := r.now(), i.last()
 	if failed != "" {
-		if e != nil {
-			e.Failed = failed
-		}
-		i.except(failed, now)
+		said := i.effect(audit.NewID(now))
+		said.Outcome, said.Code = audit.MinorFailure, string(failed)
+		i.fail(failed, now)
 		if was.Exception == failed {
 			return nil, true, nil // one more try is no news
 		}
-		said := i.effect(audit.NewID(now))
-		said.Outcome, said.Code = audit.MinorFailure, string(failed)
 		return []audit.Event{said}, true, nil
 	}
 	e.Failed = ""
@@ -169,6 +166,23 @@ func (r *Campaigns) finish(c *Campaign, i, was *Item, failed Exception, rep *Rep
 	i.remain(now)
 	rep.effect(i)
 	return []audit.Event{i.effect(audit.NewID(now))}, true, nil
+}
+
+// fail notes that the last effect of i could not be made. What only a date ordered, and a rule refused,
+// is open again: of two administrators who are due at once, the second one stays.
+func (i *Item) fail(failed Exception, now time.Time) {
+	i.except(failed, now)
+	e := i.last()
+	if e == nil {
+		return
+	}
+	e.Failed = failed
+	byDate := i.Decision.IsZero() || i.Decision.By == itself
+	refused := failed == ExceptionLastAdmin || failed == ExceptionRefused
+	if byDate && refused && e.Made.IsZero() && (e.Do == ChangeRevoke || e.Do == ChangeSuspend) && i.current() != "" {
+		i.Effects = i.Effects[:len(i.Effects)-1]
+		i.State, i.Decision = ItemOpen, Decision{}
+	}
 }
 
 // remain notes what is still wrong with i after its effect.

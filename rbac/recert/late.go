@@ -62,7 +62,7 @@ func (r *Campaigns) late(ctx context.Context, t audit.Tenant, campaign string, s
 	if err := r.regranted(ctx, t, campaign, fresh, now); err != nil {
 		return err
 	}
-	return r.counted(ctx, t, campaign, len(fresh), now)
+	return r.counted(ctx, t, campaign, fresh, now)
 }
 
 // regranted flags items that were ended while somebody gave the same again.
@@ -101,15 +101,21 @@ func (r Reach) meets(o Reach) bool {
 	return true
 }
 
-// counted notes how much came after the snapshot.
-func (r *Campaigns) counted(ctx context.Context, t audit.Tenant, campaign string, n int, now time.Time) error {
+// counted notes what came after the snapshot.
+func (r *Campaigns) counted(ctx context.Context, t audit.Tenant, campaign string, fresh []Access, now time.Time) error {
 	c, err := r.campaign(ctx, t, campaign)
 	if err != nil {
 		return ignoreSigned(err)
 	}
-	if c.Late.Count == n {
+	late := Late{At: now, Count: len(fresh)}
+	for _, a := range fresh {
+		late.Accesses = append(late.Accesses, string(a.Kind)+"/"+a.ID)
+	}
+	slices.Sort(late.Accesses)
+	late.Accesses = late.Accesses[:min(len(late.Accesses), page)]
+	if late.Count == c.Late.Count && slices.Equal(late.Accesses, c.Late.Accesses) {
 		return nil
 	}
-	c.Late = Late{At: now, Count: n}
+	c.Late = late
 	return ignoreConflict(r.commit(ctx, prepare(c, nil, nil), nil))
 }

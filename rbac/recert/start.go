@@ -75,7 +75,7 @@ func (r *Campaigns) population(ctx context.Context, t audit.Tenant, kinds []Kind
 			return nil, unavailable("reading the population", err)
 		}
 		key := [2]string{string(a.Kind), a.ID}
-		if !isID(a.Kind) || !isID(a.ID) || !isID(a.Subject) || seen[key] {
+		if !a.sound() || seen[key] {
 			return nil, unavailable("reading the population", ErrDamaged)
 		}
 		seen[key] = true
@@ -87,6 +87,17 @@ func (r *Campaigns) population(ctx context.Context, t audit.Tenant, kinds []Kind
 			strings.Compare(a.Role, b.Role), strings.Compare(a.ID, b.ID))
 	})
 	return all, nil
+}
+
+// sound reports whether an access can be stored, and named in an event, as it is.
+func (a *Access) sound() bool {
+	for _, s := range slices.Concat([]string{string(a.For), a.Role, string(a.By), a.Why, a.Source}, a.Context.Conflicts) {
+		if s != "" && !isID(s) {
+			return false
+		}
+	}
+	return isCode(string(a.Kind)) && isID(a.ID) && isID(a.Subject) &&
+		!slices.ContainsFunc(slices.Concat(a.Reach.Practices, a.Reach.Locations, a.Reach.Queues), func(s string) bool { return !isID(s) })
 }
 
 // used fills in how access was used, person by person.
