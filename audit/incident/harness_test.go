@@ -177,16 +177,15 @@ func newHouse(t testing.TB) *house {
 		t: t, store: incident.NewMemory(), events: audit.NewMemory(), wire: &wire{}, now: monday(),
 		hits: map[string]int{}, held: map[string]bool{}, law: incident.Law{Zone: newYork()},
 	}
-	h.desk = h.another()
+	log, err := audit.New(h.events, newSealer(t, &wire{}), &audit.Options{Now: h.Now})
+	require.NoError(t, err)
+	h.log, h.desk = log, h.another()
 	return h
 }
 
 // another is one more server over the same store.
 func (h *house) another() *incident.Desk {
 	h.t.Helper()
-	var err error
-	h.log, err = audit.New(h.events, newSealer(h.t, &wire{}), &audit.Options{Now: h.Now})
-	require.NoError(h.t, err)
 	d, err := incident.New(h.parts(), &incident.Options{Now: h.Now})
 	require.NoError(h.t, err)
 	return d
