@@ -114,7 +114,7 @@ var momentPattern = regexp.MustCompile(`(?s)<li(?: class="change")?>(<span class
 func (p page) moments() (all []string) {
 	for _, m := range momentPattern.FindAllStringSubmatch(p.body, -1) {
 		_, text, _ := strings.Cut(m[1], "<br>")
-		text = html.UnescapeString(tagPattern.ReplaceAllString(text, " "))
+		text = html.UnescapeString(untagged(text, " "))
 		all = append(all, strings.ReplaceAll(strings.Join(strings.Fields(text), " "), " : ", ": "))
 	}
 	return all

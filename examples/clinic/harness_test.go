@@ -205,16 +205,45 @@ type page struct {
 
 // text returns the page without its tags.
 func (p page) text() string {
-	s := regexp.MustCompile(`(?s)<[^>]*>`).ReplaceAllString(p.body, " ")
-	return html.UnescapeString(strings.Join(strings.Fields(s), " "))
+	return html.UnescapeString(strings.Join(strings.Fields(untagged(p.body, " ")), " "))
+}
+
+// untagged puts something else in the place of every tag.
+func untagged(body, instead string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(body, "<")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		_, after, closed := strings.Cut(rest, ">")
+		if !closed {
+			return b.String() + "<" + rest
+		}
+		b.WriteString(instead)
+		body = after
+	}
 }
 
 // match returns the first group of the pattern.
 func (p page) match(t *testing.T, pattern string) string {
 	t.Helper()
-	m := regexp.MustCompile(pattern).FindStringSubmatch(p.body)
+	m := compiled(pattern).FindStringSubmatch(p.body)
 	require.NotNil(t, m, "the page at %s has no %s:\n%s", p.path, pattern, p.text())
 	return html.UnescapeString(m[1])
+}
+
+// patterns are those that were compiled, by their text.
+var patterns sync.Map
+
+func compiled(pattern string) *regexp.Regexp {
+	if found, ok := patterns.Load(pattern); ok {
+		return found.(*regexp.Regexp)
+	}
+	made := regexp.MustCompile(pattern)
+	patterns.Store(pattern, made)
+	return made
 }
 
 func (p *person) get(path string) page { return p.do(http.MethodGet, path, nil) }
@@ -324,7 +353,7 @@ func (p *person) proves(at page, proof url.Values) page {
 	_, inner, _ := strings.Cut(at.body, `action="`+path+`">`)
 	inner, _, _ = strings.Cut(inner, "</form>")
 	form := url.Values{}
-	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`).FindAllStringSubmatch(inner, -1) {
+	for _, m := range inputPattern.FindAllStringSubmatch(inner, -1) {
 		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
 	}
 	form.Del("csrf")

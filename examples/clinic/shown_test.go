@@ -23,8 +23,9 @@ type wanderer struct {
 	role   string
 	person *person
 	routes []rbac.Route
-	shown  map[string]int // how often each route was shown and answered
-	opened map[string]int // the same, by what its address asks
+	routed map[string]*regexp.Regexp // the paths of routes
+	shown  map[string]int            // how often each route was shown and answered
+	opened map[string]int            // the same, by what its address asks
 	seen   map[string]bool
 	todo   []string
 }
@@ -38,9 +39,9 @@ func TestWhatIsShownIsAllowed(t *testing.T) {
 	t.Parallel()
 	o := &office{story: tell(t, "-data", t.TempDir())}
 	people, fill := o.castAll(t)
-	all, shown := routes(t), map[string][]string{}
+	all, shown, routed := routes(t), map[string][]string{}, map[string]*regexp.Regexp{}
 	for _, role := range slices.Sorted(maps.Keys(people)) {
-		w := &wanderer{t: t, role: role, person: people[role], routes: all, shown: map[string]int{}, opened: map[string]int{}, seen: map[string]bool{}, todo: []string{"/dashboard"}}
+		w := &wanderer{t: t, role: role, person: people[role], routes: all, routed: routed, shown: map[string]int{}, opened: map[string]int{}, seen: map[string]bool{}, todo: []string{"/dashboard"}}
 		w.wander()
 		require.Greater(t, len(w.shown), 3, "%s saw next to nothing", role)
 		for route := range w.shown {
@@ -106,14 +107,20 @@ func (w *wanderer) pattern(method, path string) string {
 		if r.Method != method {
 			continue
 		}
-		expr := "^" + wildcard.ReplaceAllString(strings.ReplaceAll(r.Path, "{$}", ""), `[^/]+`) + "$"
 		fewer := best == "" || strings.Count(r.Path, "{") < strings.Count(best, "{")
-		if fewer && regexp.MustCompile(expr).MatchString(path) {
+		if fewer && w.expression(r).MatchString(path) {
 			best = r.Path
 		}
 	}
 	require.NotEmpty(w.t, best, "%s %s leads nowhere", method, path)
 	return method + " " + best
+}
+
+func (w *wanderer) expression(r rbac.Route) *regexp.Regexp {
+	if w.routed[r.Path] == nil {
+		w.routed[r.Path] = regexp.MustCompile("^" + wildcard.ReplaceAllString(strings.ReplaceAll(r.Path, "{$}", ""), `[^/]+`) + "$")
+	}
+	return w.routed[r.Path]
 }
 
 // leave reports what the walk does not do: it would end it, or somebody else's.

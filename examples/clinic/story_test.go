@@ -80,7 +80,6 @@ func (s *story) logged() string {
 var (
 	rowPattern  = regexp.MustCompile(`(?s)<tr[^>]*>(.*?)</tr>`)
 	cellPattern = regexp.MustCompile(`(?s)<td[^>]*>(.*?)</td>`)
-	tagPattern  = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
 // table returns the cells of the page's table rows as text.
@@ -88,7 +87,7 @@ func (p page) table() (rows [][]string) {
 	for _, row := range rowPattern.FindAllStringSubmatch(p.body, -1) {
 		var cells []string
 		for _, cell := range cellPattern.FindAllStringSubmatch(row[1], -1) {
-			text := tagPattern.ReplaceAllString(strings.NewReplacer("<br>", " ", "<div>", " ").Replace(cell[1]), "")
+			text := untagged(strings.NewReplacer("<br>", " ", "<div>", " ").Replace(cell[1]), "")
 			cells = append(cells, strings.Join(strings.Fields(html.UnescapeString(text)), " "))
 		}
 		if cells != nil {
@@ -110,7 +109,7 @@ func (p page) column(i int) (cells []string) {
 
 // links returns the first group of every match of the pattern, in order, each once.
 func (p page) links(pattern string) (found []string) {
-	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(p.body, -1) {
+	for _, m := range compiled(pattern).FindAllStringSubmatch(p.body, -1) {
 		if text := html.UnescapeString(m[1]); !slices.Contains(found, text) {
 			found = append(found, text)
 		}
@@ -122,7 +121,7 @@ func (p page) links(pattern string) (found []string) {
 func (p page) fact(t *testing.T, name string) string {
 	t.Helper()
 	cell := p.match(t, `(?s)<dt>`+regexp.QuoteMeta(html.EscapeString(name))+`</dt><dd>(.*?)</dd>`)
-	return strings.Join(strings.Fields(tagPattern.ReplaceAllString(cell, " ")), " ")
+	return strings.Join(strings.Fields(untagged(cell, " ")), " ")
 }
 
 const eventLink = `href="/audit/([0-9a-f-]{36})["?]`
