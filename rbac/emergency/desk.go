@@ -141,10 +141,10 @@ func (d *Desk[R]) settings(ctx context.Context, t audit.Tenant) (Settings, error
 	return s, nil
 }
 
-// person returns the member of staff in ctx, who acts for nobody else.
+// person returns the member of staff in ctx, who acts for nobody else and is no visitor of the platform's.
 func person(ctx context.Context) (audit.Actor, error) {
 	a, ok := audit.ActorFrom(ctx)
-	if !ok || a.Kind != audit.KindStaff || a.ID == "" || a.Tenant == "" || a.OnBehalfOf != "" {
+	if !ok || a.Kind != audit.KindStaff || a.ID == "" || a.Tenant == "" || a.OnBehalfOf != "" || rbac.IsVisitor(a.ID) {
 		return audit.Actor{}, ErrNoActor
 	}
 	return a, nil

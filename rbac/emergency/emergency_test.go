@@ -40,8 +40,11 @@ func TestTheWayOfAnEmergency(t *testing.T) {
 			a   rbac.Action[chart]
 			c   chart
 		}{
-			{"ana", h.notes, patient("p2")}, {"ben", h.notes, patient("p1")}, {"ana", h.write, patient("p1")},
-			{"ana", h.notes, chart{"p1", clinic, rbac.LabelPart2}}, {"ana", h.notes, chart{"p1", "other", 0}},
+			{"ana", h.notes, patient("p2")},
+			{"ben", h.notes, patient("p1")},
+			{"ana", h.write, patient("p1")},
+			{"ana", h.notes, chart{"p1", clinic, rbac.LabelPart2}},
+			{"ana", h.notes, chart{"p1", "other", 0}},
 		} {
 			may, _ := h.may(no.who, no.a, no.c)
 			require.False(t, may, "%+v", no)
@@ -141,6 +144,7 @@ func TestWhoOpensNothing(t *testing.T) {
 		"an agent":         {agent, nil, emergency.ErrNoActor},
 		"the system":       {audit.System(clinic, "x"), nil, emergency.ErrNoActor},
 		"for somebody":     {helper, nil, emergency.ErrNoActor},
+		"a visitor":        {staff(rbac.VisitorPrefix + "ana"), nil, emergency.ErrNoActor},
 		"one factor":       {weak, nil, emergency.ErrAssurance},
 		"another tenant":   {foreign, nil, emergency.ErrProof},
 		"no proof":         {staff("ana"), func(*house, context.Context) rbac.Granted[chart] { return rbac.Granted[chart]{} }, emergency.ErrProof},
