@@ -377,3 +377,29 @@ func TestTheClockGoesBack(t *testing.T) {
 	h.tick(t)
 	require.Equal(t, was, h.items(t, c.ID))
 }
+
+// Support access ends like any other, and is asked for again instead of being given back.
+func TestSupportAccessIsEndedOnly(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	setup := audit.WithActor(t.Context(), audit.System(clinic, "setup"))
+	visit, err := h.z.Grant(setup, rbac.Grant{Person: "support:vic", Role: "desk", Source: rbac.SourceSupport, Until: h.now.Add(20 * time.Hour)})
+	require.NoError(t, err)
+	s := spec()
+	s.Named = append(s.Named, "support:vic")
+	c := h.start(t, s)
+	i := h.of(t, c.ID, "support:vic")
+	require.Equal(t, recert.KindSupport, i.Access.Kind)
+	for _, other := range h.items(t, c.ID) {
+		require.NotContains(t, append(other.Fallback, other.Reviewer), audit.ActorID("support:vic"))
+	}
+	_, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.CertifyUntil, Until: h.now.Add(time.Hour)})
+	require.ErrorIs(t, err, recert.ErrRefused)
+	i, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.RevokeIt})
+	require.NoError(t, err)
+	require.Equal(t, recert.Revoked, i.Outcome)
+	left, err := h.grants.Grants(t.Context(), clinic, visit.Person)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

@@ -55,6 +55,9 @@ func (g *Grants) Apply(ctx context.Context, o Order) error {
 // draft is what is left to do of an order.
 func (g *Grants) draft(ctx context.Context, o Order, given bool) (rbac.Draft, error) {
 	d := rbac.Draft{KeepAdmins: true}
+	if o.gives() && o.Access.Kind == KindSupport {
+		return d, ErrRefused
+	}
 	theirs, err := g.store.Grants(ctx, o.Tenant, o.Access.Subject)
 	if err != nil {
 		return d, fmt.Errorf("recert: reading grants: %w", err)
@@ -128,7 +131,7 @@ func (g *Grants) Check(ctx context.Context, o Order) (Checked, error) {
 		return Checked{}, fmt.Errorf("recert: reading grants: %w", err)
 	}
 	out := Checked{Denied: !slices.ContainsFunc(theirs, func(h rbac.Grant) bool { return slices.Contains(ended, h.ID) })}
-	known, err := rolesOf(g.z.Policy(), g.o.Admins)
+	known, err := g.roles()
 	if err != nil {
 		return Checked{}, err
 	}

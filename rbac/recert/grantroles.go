@@ -36,7 +36,6 @@ type policyText struct {
 	} `json:"actions"`
 	Roles []struct {
 		Name  rbac.RoleName `json:"name"`
-		Rank  int           `json:"rank"`
 		Kind  audit.Kind    `json:"kind"`
 		Allow []struct {
 			Action audit.Action `json:"action"`
@@ -44,10 +43,11 @@ type policyText struct {
 	} `json:"roles"`
 }
 
-// rolesOf reads which roles of a policy administer and which reach PHI, switched on or not.
-func rolesOf(p *rbac.Policy, admins []rbac.RoleName) (roles, error) {
+// roles reads which roles of the policy administer and which reach PHI, switched on or not.
+func (g *Grants) roles() (roles, error) {
+	admins := append(g.z.Admins(), g.o.Admins...)
 	var text policyText
-	if err := json.Unmarshal(p.JSON(), &text); err != nil {
+	if err := json.Unmarshal(g.z.Policy().JSON(), &text); err != nil {
 		return nil, fmt.Errorf("recert: reading the policy: %w", err)
 	}
 	phi, admin := map[audit.Action]bool{}, map[audit.Action]bool{}
@@ -55,7 +55,7 @@ func rolesOf(p *rbac.Policy, admins []rbac.RoleName) (roles, error) {
 		phi[a.Name] = a.PHI
 		admin[a.Name] = a.Verb != audit.Read && slices.Contains([]rbac.Category{rbac.Users, rbac.Settings, rbac.Retention}, a.Category)
 	}
-	out, top, rank := roles{}, rbac.RoleName(""), 0
+	out := roles{}
 	for _, r := range text.Roles {
 		known := role{kind: r.Kind, admin: slices.Contains(admins, r.Name), actions: map[audit.Action]bool{}}
 		if known.kind == "" {
@@ -67,14 +67,6 @@ func rolesOf(p *rbac.Policy, admins []rbac.RoleName) (roles, error) {
 			known.admin = known.admin || admin[a.Action] && known.kind == audit.KindStaff
 		}
 		out[r.Name] = known
-		if known.kind == audit.KindStaff && r.Name != rbac.Suspended && (top == "" || r.Rank > rank) {
-			top, rank = r.Name, r.Rank
-		}
-	}
-	if top != "" {
-		highest := out[top]
-		highest.admin = true
-		out[top] = highest
 	}
 	return out, nil
 }

@@ -19,11 +19,9 @@ type GrantOptions struct {
 	Now func() time.Time
 	// Exclusive are the rules of separation of duties, as in rbac.GrantRules.
 	Exclusive []rbac.Exclusive
-	// Admins are roles that administer, beside the highest of staff and those that change what lies in
+	// Admins are roles that administer, beside rbac.GrantRules.Admins and those that change what lies in
 	// rbac.Users, rbac.Settings or rbac.Retention.
 	Admins []rbac.RoleName
-	// Support is the source of grants that are of KindSupport. Default: "support".
-	Support rbac.Source
 	// Rules say for Spec.Rule which roles review: who holds one of them where the access counts.
 	Rules map[string][]rbac.RoleName
 }
@@ -34,6 +32,9 @@ type GrantOptions struct {
 // it; the item remembers what it was, and giving it back is a new grant of the same role, reach, end and
 // grantor, held against the rules of that day. So the rows tell what was in force when, and what
 // decides stays as it is.
+//
+// Support access (rbac.SourceSupport) can be ended, and is not given back or changed: it is asked for
+// again.
 type Grants struct {
 	z     *rbac.Authorizer
 	store rbac.Store
@@ -52,9 +53,6 @@ func NewGrants(z *rbac.Authorizer, store rbac.Store, o *GrantOptions) (*Grants, 
 	if g.o.Now == nil {
 		g.o.Now = time.Now
 	}
-	if g.o.Support == "" {
-		g.o.Support = "support"
-	}
 	return g, nil
 }
 
@@ -70,7 +68,7 @@ func (g *Grants) Accesses(ctx context.Context, t audit.Tenant, kinds []Kind, now
 			yield(Access{}, err)
 			return
 		}
-		roles, err := rolesOf(g.z.Policy(), g.o.Admins)
+		roles, err := g.roles()
 		if err != nil {
 			yield(Access{}, err)
 			return
@@ -120,7 +118,7 @@ func (g *Grants) access(grant rbac.Grant, roles roles) Access {
 		From:  grant.From, Until: grant.Until, Granted: grant.Created, By: grant.By, Why: grant.Why, Source: string(grant.Source),
 		Admin: r.admin, PHI: r.phi,
 	}
-	if grant.Source == g.o.Support {
+	if grant.Source == rbac.SourceSupport {
 		a.Kind = KindSupport
 	}
 	return a

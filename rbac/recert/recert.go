@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
 )
 
 // Parts are what Campaigns works with. Reviewers, Usage, Triggers and StepUps may be nil.
@@ -134,8 +135,9 @@ func moment(t time.Time) time.Time {
 // their own. A program, somebody's delegate, an operator of the platform or an emergency grant is not.
 func person(ctx context.Context) (audit.Actor, error) {
 	a, ok := audit.ActorFrom(ctx)
+	visitor := rbac.IsVisitor(a.ID) || a.Organization != "" && a.Organization != string(a.Tenant)
 	if !ok || a.Kind != audit.KindStaff || a.ID == "" || a.Tenant == "" || a.OnBehalfOf != "" || a.Emergency != "" ||
-		a.Organization != "" || a.Assurance < audit.AAL2 {
+		visitor || a.Assurance < audit.AAL2 {
 		return audit.Actor{}, ErrActor
 	}
 	return a, nil

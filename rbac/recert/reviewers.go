@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/rbac"
 )
 
 // excluded says why who may not review a, whatever anybody names them, or nil.
 func (a *Access) excluded(who audit.ActorID) error {
 	switch {
-	case who == "" || who == itself:
+	case who == "" || who == itself || rbac.IsVisitor(who):
 		return ErrReviewer
 	case who == a.Subject || who == a.For:
 		return ErrSelf
