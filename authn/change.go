@@ -26,9 +26,11 @@ type change struct {
 	holds  bool   // whether the person needs a seat afterwards
 	seat   bool   // whether the seat changes with the state
 	notice Topic  // "" tells nobody
-	issue  Purpose
-	life   time.Duration // of the link to issue
-	edit   func(Account, *Change) error
+	// address is where to tell it, where the row does not keep it.
+	address phi.Sealed
+	issue   Purpose
+	life    time.Duration // of the link to issue
+	edit    func(Account, *Change) error
 }
 
 // conflicts is how often a change is tried again because somebody else was faster.
@@ -106,6 +108,9 @@ func (m *Manager) plan(ctx context.Context, c change, acct Account) (Change, err
 	if err := c.edit(acct, &ch); err != nil {
 		return Change{}, err
 	}
+	if ch.Person.Sealed == nil {
+		c.address = acct.Person.Sealed
+	}
 	return ch, m.write(ctx, c, &ch)
 }
 
@@ -136,7 +141,7 @@ func (m *Manager) write(ctx context.Context, c change, ch *Change) error {
 	if c.notice == "" {
 		return nil
 	}
-	b := body{}
+	b := body{Address: c.address}
 	if c.issue != "" {
 		b.Link, b.Expires = ch.addLink(c.tenant, c.person, c.issue, c.life)
 	}
@@ -173,6 +178,8 @@ type body struct {
 	Event      *event `json:"event,omitempty"`
 	Link       string `json:"link,omitempty"` // token
 	Expires    int64  `json:"expires,omitempty"`
+	// Address is the person's identifier where the row keeps none any more.
+	Address phi.Sealed `json:"address,omitempty"`
 }
 
 // event is an audit event on its way through the outbox.

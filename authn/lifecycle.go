@@ -48,14 +48,16 @@ func (m *Manager) Reinstate(ctx context.Context, t audit.Tenant, person audit.Ac
 }
 
 // Remove ends a person for good: every session, everything of Options.Also, and through
-// Options.Admission the seat and what was granted; the password and open links are gone and the
-// identifier is free again. It is the one call for somebody who leaves.
+// Options.Admission the seat and what was granted; the password and open links are gone, the
+// identifier is free again, and the row keeps nothing of it. What is sealed of the identifier is
+// only in the message that tells the person, until it is delivered or, after a week, given up; other
+// notices that still wait are dropped. It is the one call for somebody who leaves.
 func (m *Manager) Remove(ctx context.Context, t audit.Tenant, person audit.ActorID, why string) error {
 	return m.admin(ctx, change{
 		tenant: t, person: person, action: ActionRemove, verb: audit.Delete, why: why,
 		ends: true, leaves: true, seat: true, reason: "removed", notice: TopicRemoved,
 		edit: func(a Account, ch *Change) error {
-			ch.Person.Term = nil
+			ch.Person.Term, ch.Person.Sealed = nil, nil
 			ch.Password, ch.Void, ch.Forget = &Credential{}, true, true
 			return move(a, ch, Removed, Invited, Waiting, Active, Suspended)
 		},

@@ -280,6 +280,43 @@ func TestSuspendReinstateRemove(t *testing.T) {
 	require.ErrorIs(t, h.m.Suspend(t.Context(), "another", p.ID, ""), authn.ErrNotFound)
 }
 
+// TestNothingIsKeptOfTheRemoved: not the address of somebody who left. The message that tells them has
+// it, and goes with it; what else waits for them is dropped.
+func TestNothingIsKeptOfTheRemoved(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	p := h.ada(audit.KindPatient)
+	require.NotEmpty(t, p.Sealed)
+	h.wire.watch(func(_ int, name string) error {
+		if name == "mail.Send" {
+			return errBroken
+		}
+		return nil
+	})
+	require.NoError(t, h.m.ExpirePassword(admin(t.Context()), clinic, p.ID, ""))
+	require.NoError(t, h.m.Remove(admin(t.Context()), clinic, p.ID, "left"))
+	a, err := h.m.Account(t.Context(), clinic, p.ID)
+	require.NoError(t, err)
+	require.Nil(t, a.Person.Term)
+	require.Nil(t, a.Person.Sealed)
+	address, err := h.m.Identifier(t.Context(), a.Person)
+	require.NoError(t, err)
+	require.True(t, address.Equal(phi.Text{}))
+	require.Empty(t, h.mail.all(authn.TopicRemoved))
+
+	h.wire.watch(nil)
+	h.clock.Advance(2 * time.Minute)
+	_, err = h.m.Deliver(t.Context())
+	require.NoError(t, err)
+	told := h.mail.all(authn.TopicRemoved)
+	require.Len(t, told, 1)
+	require.Equal(t, ada, told[0].Address.Reveal())
+	require.Empty(t, h.mail.all(authn.TopicPasswordExpired))
+	oldest, err := h.store.Oldest(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, oldest, "nothing waits any more")
+}
+
 func TestAdminReset(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

@@ -107,6 +107,9 @@ func (e *event) event(t audit.Tenant) audit.Event {
 // somebody who may not sign in, are delivered by dropping them.
 func (m *Manager) tell(ctx context.Context, msg audit.Message, b body) error {
 	a, err := m.account(ctx, msg.Tenant, msg.Person)
+	if b.Address != nil {
+		a.Person.Sealed = b.Address
+	}
 	if errors.Is(err, ErrNotFound) || err == nil && a.Person.Sealed == nil {
 		return nil
 	}

@@ -19,7 +19,7 @@ const (
 	Waiting   State = "waiting"   // has set up the account, waits for Manager.Approve
 	Active    State = "active"    // may sign in
 	Suspended State = "suspended" // locked out until reinstated
-	Removed   State = "removed"   // gone for good; the identifier is free again
+	Removed   State = "removed"   // gone for good; the identifier is free again and not kept
 )
 
 // Person is one account: somebody of one tenant who signs in. Somebody in two tenants is
@@ -33,7 +33,7 @@ type Person struct {
 	Version int64
 
 	Term   []byte     // blind-index term of the identifier, unique in the tenant; nil if none
-	Sealed phi.Sealed // the identifier
+	Sealed phi.Sealed // the identifier; nil if none
 
 	Created  time.Time
 	Changed  time.Time // when Version last grew

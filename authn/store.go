@@ -41,7 +41,8 @@ type People interface {
 	Link(ctx context.Context, hash []byte) (Link, error)
 
 	// Apply makes one change, all of it or nothing. See Change for its conditions and
-	// errors. Of two changes that expect the same version, one succeeds.
+	// errors. Of two changes that expect the same version, one succeeds. A term and a sealed
+	// identifier that are nil take the ones there away.
 	Apply(ctx context.Context, c Change) error
 }
 

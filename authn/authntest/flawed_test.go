@@ -252,6 +252,9 @@ func (s *flawed) write(c authn.Change) {
 	if !s.is("signed_in_kept") {
 		p.SignedIn, p.Banner = s.people[k].SignedIn, s.people[k].Banner
 	}
+	if s.is("identifier_gone") && p.Sealed == nil {
+		p.Sealed = s.people[k].Sealed
+	}
 	if s.is("keeps_person") {
 		p.Created = p.Created.Truncate(time.Second)
 		if p.Version == 1 {

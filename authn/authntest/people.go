@@ -20,6 +20,7 @@ func peopleRules() []rule {
 		{Name: "account_of_tenant", Clause: "Account finds a person of its own tenant only; nobody is ErrNotFound.", Run: accountOfTenant},
 		{Name: "find_of_tenant", Clause: "Find finds by term in its own tenant only; nobody is ErrNotFound.", Run: findOfTenant},
 		{Name: "find_current", Clause: "Find finds by the term a person has now.", Run: findCurrent},
+		{Name: "identifier_gone", Clause: "Of a person whose term and sealed identifier a change takes away, neither comes back.", Run: identifierGone},
 		{Name: "people_in_order", Clause: "People yields the tenant's people after the given ID, in bytewise order of ID.", Run: peopleInOrder},
 		{Name: "people_break", Clause: "Breaking off People's loop is allowed, and the store works on.", Run: peopleBreak},
 		{Name: "signed_in_forward", Clause: "SignedIn moves forward only.", Run: signedInForward},
@@ -150,6 +151,29 @@ func findCurrent(ctx context.Context, s authn.Store) error {
 	}
 	_, err = s.Find(ctx, clinic, p.Term)
 	return wantErr("a term given up", err, authn.ErrNotFound)
+}
+
+func identifierGone(ctx context.Context, s authn.Store) error {
+	p, err := create(ctx, s, clinic, ann)
+	if err != nil {
+		return err
+	}
+	c := next(p)
+	c.Person.State, c.Person.Term, c.Person.Sealed = authn.Removed, nil, nil
+	if err := s.Apply(ctx, c); err != nil {
+		return err
+	}
+	a, err := s.Account(ctx, clinic, ann)
+	problems := []error{err}
+	gone := func(p authn.Person) {
+		problems = append(problems, want("whether there is a term", p.Term != nil, false), want("whether there is a sealed identifier", p.Sealed != nil, false))
+	}
+	gone(a.Person)
+	for p, err := range s.People(ctx, clinic, "") {
+		problems = append(problems, err)
+		gone(p)
+	}
+	return all(problems...)
 }
 
 func peopleInOrder(ctx context.Context, s authn.Store) error {

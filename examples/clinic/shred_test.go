@@ -28,6 +28,8 @@ type shredding struct {
 	alma, tom, ava *person
 	name, path     string
 	put            func(t *testing.T) // puts the copy back
+	account        string             // of the portal
+	traces         [][]byte           // of the address that it signs in with
 }
 
 func (w *shredding) id() string { return strings.TrimPrefix(w.path, "/patients/") }
@@ -62,6 +64,7 @@ func (w *shredding) arrive() {
 		w.tom.post(w.path+"/note/lock", url.Values{"note": {"half a sentence"}, "version": {"2"}})
 		require.Equal(t, http.StatusOK, w.tom.proves(w.tom.get("/locked?to=/patients"), byPassword()).status)
 		require.Len(t, w.alma.named(w.name), 1)
+		w.remember(t)
 	})
 }
 
@@ -147,6 +150,7 @@ func (w *shredding) gone(when string) {
 		for _, table := range []string{"phi_term", "phi_unique"} {
 			w.nothingIn(t, table, "row_id")
 		}
+		w.noAddress(t)
 	})
 }
 
