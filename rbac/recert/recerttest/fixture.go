@@ -38,7 +38,7 @@ func full(t audit.Tenant, n int) recert.Campaign {
 	c.Spec.OnDue, c.Spec.KeepWhy = map[recert.Risk]recert.OnDue{recert.RiskAdmin: recert.Keep, recert.RiskPHI: recert.Revoke}, "audit_running"
 	c.Snapshot = recert.Snapshot{At: at(1), Policy: "p1", Query: "kind in (grant)", Count: 3, Digest: "d1"}
 	c.Counts = recert.Counts{Open: 1, Pending: 2, Suspended: 3, Closed: 4, Exception: 5}
-	c.Late = recert.Late{At: at(2), Count: 6}
+	c.Late = recert.Late{At: at(2), Count: 6, Accesses: []string{"grant/g-7"}}
 	c.SignOff = recert.SignOff{By: "ann", At: at(50), Event: "e-1", Digest: "d2"}
 	c.Told = map[string]string{"reminder/bob": "7"}
 	c.Anchor, c.Snapshot.Event = at(1), "e-0"

@@ -78,7 +78,7 @@ func detached(ctx context.Context, s recert.Store) error {
 
 // scribble writes over everything that a campaign and an item point to.
 func scribble(c *recert.Campaign, i *recert.Item) {
-	c.Spec.Kinds[0], c.Spec.Roles[0], c.Spec.Named[0] = "x", "x", "x"
+	c.Spec.Kinds[0], c.Spec.Roles[0], c.Spec.Named[0], c.Late.Accesses[0] = "x", "x", "x", "x"
 	c.Spec.OnDue[recert.RiskAdmin], c.Told["reminder/bob"] = "x", "x"
 	for _, r := range []recert.Reach{i.Access.Reach, i.Decision.Reach} {
 		r.Practices[0], r.Locations[0], r.Queues[0] = "x", "x", "x"
