@@ -39,6 +39,8 @@ import (
 	"github.com/wardkit/wardkit/phi/phisql"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbacsql"
+	"github.com/wardkit/wardkit/rbac/support"
+	"github.com/wardkit/wardkit/rbac/support/supportsql"
 	"github.com/wardkit/wardkit/session"
 	"github.com/wardkit/wardkit/session/sessionsql"
 )
@@ -84,6 +86,7 @@ type app struct {
 	passkeys bool // browsers make them at the clinic's address
 
 	incidents *incident.Desk
+	support   *support.Desk
 
 	deidentifier *deid.Exporter[Patient]
 
@@ -96,6 +99,7 @@ type app struct {
 // stores are wardkit's tables in the clinic's database.
 type stores struct {
 	incident *incidentsql.Store
+	support  *supportsql.Store
 
 	phi     *phisql.Store
 	audit   *auditsql.Store
@@ -209,7 +213,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err := a.wireEvidence(s); err != nil {
 		return err
 	}
-	if err := a.wireIncidents(s); err != nil {
+	if err := errors.Join(a.wireIncidents(s), a.wireSupport(s)); err != nil {
 		return err
 	}
 	return a.wireMachines(s)
@@ -298,6 +302,7 @@ func (d *database) stores() (*stores, error) {
 	var err error
 	s := &stores{
 		incident: pick(d, incidentsql.SQLite, incidentsql.Postgres, &err),
+		support:  pick(d, supportsql.SQLite, supportsql.Postgres, &err),
 
 		phi:     pick(d, phisql.SQLite, phisql.Postgres, &err),
 		tlog:    pick(d, tlogsql.SQLite, tlogsql.Postgres, &err),
@@ -316,7 +321,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.rbac, s.attest} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.rbac, s.attest, s.support} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -362,6 +367,7 @@ func (a *app) background(ctx context.Context) error {
 	group.Go(func() error { return a.renewals.run(delivering) })
 	group.Go(func() error { return a.trees.Run(delivering) })
 	group.Go(func() error { return a.watchIncidents(delivering) })
+	group.Go(func() error { return a.support.Run(delivering) })
 	group.Go(func() error { return a.keeper.Run(delivering) })
 	group.Go(func() error { return a.reviewer.Run(delivering) })
 	group.Go(func() error { return a.checks.run(delivering) })

@@ -7,6 +7,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/mfa"
+	"github.com/wardkit/wardkit/rbac"
 )
 
 // optionGroup is a headed part of a select box.
@@ -28,6 +29,7 @@ func actionWords() []optionGroup {
 		{"Signing in", signInWords()},
 		{"Programs and agents", machineWords()},
 		{"Incidents", incidentWords()},
+		{"Platform support", supportWords()},
 		{"Second factors", slices.Concat(factorWords(), factorUseWords())},
 		{"The system itself", systemWords()},
 	}
@@ -274,6 +276,9 @@ func plainly(codes []string) string {
 func whoText(actor audit.Actor, team map[audit.ActorID]member) string {
 	if m, ok := team[actor.ID]; ok {
 		return m.Name
+	}
+	if rbac.IsVisitor(actor.ID) {
+		return visitorName(actor.ID)
 	}
 	switch actor.Kind {
 	case audit.KindPatient:

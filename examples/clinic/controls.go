@@ -26,6 +26,7 @@ func (a *app) chapters() []evidence.Section {
 		{Name: "Recording", From: evidence.Log(a.log)},
 		{Name: "Proof of the audit", From: a.trees},
 		{Name: "Incidents", From: a.incidents},
+		{Name: "Platform support", From: a.support},
 		{Name: "Review of the audit", From: a.reviewer},
 		{Name: "How long the audit is kept", From: a.keeper},
 		{Name: attestedChapter, From: a.attested},

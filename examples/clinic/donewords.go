@@ -25,6 +25,13 @@ func doneWork() map[string]string {
 		"claim-moved":    "The step is on record.",
 		"renewing":       "The keys are being renewed. You can go on working.",
 		"disclosed":      "The disclosure is on record.",
+
+		"support-approved":  "The platform’s support may come in now. You see on every page when they are here.",
+		"support-refused":   "The request is refused.",
+		"support-ended":     "It is ended. Their next click is refused.",
+		"support-asked":     "The clinic is asked. You are told by mail when somebody has answered.",
+		"support-withdrawn": "The request is withdrawn.",
+		"support-left":      "You have left the clinic.",
 	}
 }
 

@@ -112,6 +112,16 @@ func noticeText(topic string) string {
 		return "Somebody signed in to your account with a recovery code, or proved with one to be you. If it was not you, call the clinic."
 	case string(mfa.ActionLocked):
 		return "The second factor of your account is locked after too many wrong codes. An administrator can reset it."
+	case "support.requested", "support.reminder":
+		return "The platform’s support asks to be let into Harbor Clinic. Sign in and open Platform support to answer."
+	case "support.approved":
+		return "The platform’s support may come into Harbor Clinic for a while. Platform support has the details."
+	case "support.entered":
+		return "The platform’s support is inside Harbor Clinic now. You can end that at any time."
+	case "support.ending":
+		return "The platform’s support has a quarter of an hour left inside Harbor Clinic."
+	case "support.closed":
+		return "A request or a visit of the platform’s support at Harbor Clinic is over. Platform support has the details."
 	case string(authn.TopicApproved):
 		return "Your account at Harbor Clinic is approved. You can sign in now."
 	case string(authn.TopicSuspended):

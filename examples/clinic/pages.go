@@ -74,6 +74,7 @@ func dashboardTiles() []guardedTile {
 		{tile{"/roles", "Roles", "What each role may do, and who may see what", ""}, rolesRead},
 		{tile{"/audit", "Audit", "Who saw and did what", ""}, auditRead},
 		{tile{"/audit/review", "Review", "What somebody should look at", ""}, reviewRead},
+		{tile{"/support", "Platform support", "Who of the platform was let in, and who asks to be", ""}, supportRead},
 		{tile{"/incidents", "Incidents", "What went wrong, and until when it has to be dealt with", ""}, incidentList},
 		{tile{"/audit/health", "State of recording", "Whether everything is on record", ""}, auditHealth},
 		{tile{"/audit/sign-ins", "Sign-ins of the team", "Who signed in, or tried to", ""}, securityRead},

@@ -105,6 +105,9 @@ func nameOf(id audit.ActorID, team map[audit.ActorID]member) string {
 	if m, ok := team[id]; ok {
 		return m.Name
 	}
+	if rbac.IsVisitor(id) {
+		return visitorName(id)
+	}
 	if kindOf(string(id)) == audit.KindSystem {
 		return "the clinic’s server"
 	}
@@ -136,4 +139,4 @@ func (a *app) grantable(ctx context.Context) ([]rbac.Role, error) {
 }
 
 // forPatients reports whether a role is no role of the team.
-func forPatients(r rbac.Role) bool { return r.Kind != audit.KindStaff }
+func forPatients(r rbac.Role) bool { return r.Kind != audit.KindStaff || r.Name == roleOperator }

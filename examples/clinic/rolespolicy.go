@@ -54,14 +54,14 @@ func roleActions() []rbac.AnyAction {
 func clinicRoles(actions []rbac.AnyAction) []rbac.Role {
 	roles := rbac.Presets(actions, &rbac.PresetOptions{Roles: []rbac.RoleName{
 		rbac.ClinicAdmin, rbac.ClinicAdminFull, rbac.PrivacyOfficer, rbac.Manager, rbac.RecordsCustodian,
-		rbac.Therapist, rbac.Nurse, rbac.Finance, rbac.FrontDesk, rbac.Auditor, rbac.PatientRole,
+		rbac.Therapist, rbac.Nurse, rbac.Finance, rbac.FrontDesk, rbac.Auditor, rbac.PatientRole, roleOperator,
 	}})
 	for i := range roles {
 		if roles[i].Name == rbac.ClinicAdminFull {
 			roles[i].Rank = 99
 		}
 	}
-	return withPrograms(withShred(withRetention(withControls(withReview(withIncidents(withCare(roles)))))))
+	return withPrograms(withShred(withRetention(withControls(withReview(withIncidents(withSupport(withCare(roles))))))))
 }
 
 // paidSeats is for how many people of the team this clinic pays.

@@ -95,6 +95,8 @@ func roleWords(name rbac.RoleName) string {
 		return "A program with a key, which does no more than it was made for."
 	case rbac.FrontDesk:
 		return "Registers patients and hands in papers. Reads nothing clinical."
+	case roleOperator:
+		return "Somebody of the platform who helps. Nobody of the clinic has it; whom the clinic lets in reads settings and sign-ins, until the time is over."
 	case rbac.PatientRole:
 		return "Sees their own record in the patient portal, and who looked at it."
 	case rbac.Auditor:

@@ -107,7 +107,10 @@ func (a *app) unmixed(ctx context.Context) error {
 // seed fills an empty database with invented people. Interrupted, it goes on where it was.
 func (a *app) seed(ctx context.Context) error {
 	done, err := rows[string](ctx, a.demo, kindSeed)
-	if err != nil || len(done) > 0 {
+	if err != nil {
+		return err
+	}
+	if err := a.seedOperators(ctx); err != nil || len(done) > 0 {
 		return err
 	}
 	for _, account := range demoAccounts() {
@@ -144,12 +147,16 @@ func (a *app) seed(ctx context.Context) error {
 
 // seedAccount takes the way that everybody takes: an invitation, its mail, its link.
 func (a *app) seedAccount(ctx context.Context, account demoAccount, kind audit.Kind) error {
-	found, err := a.people.Account(ctx, tenant, account.ID)
+	return a.seedAccountOf(ctx, tenant, account, kind)
+}
+
+func (a *app) seedAccountOf(ctx context.Context, t audit.Tenant, account demoAccount, kind audit.Kind) error {
+	found, err := a.people.Account(ctx, t, account.ID)
 	switch {
 	case errors.Is(err, authn.ErrNotFound):
-		_, err = a.people.Invite(ctx, tenant, authn.Newcomer{ID: account.ID, Kind: kind, Identifier: account.Email, Role: string(account.role)})
+		_, err = a.people.Invite(ctx, t, authn.Newcomer{ID: account.ID, Kind: kind, Identifier: account.Email, Role: string(account.role)})
 	case err == nil && found.Person.State == authn.Invited:
-		err = a.people.Resend(ctx, tenant, account.ID)
+		err = a.people.Resend(ctx, t, account.ID)
 	}
 	if err != nil {
 		return err

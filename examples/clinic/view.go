@@ -33,6 +33,8 @@ type view struct {
 	Nonce   string // of the page's script
 	Session string // whose page it is, for the script
 	Draft   string // where the page's form goes when the screen is locked
+	Support []supportBar
+	Unread  bool // who of the platform is inside could not be read
 	Data    any
 }
 
@@ -78,6 +80,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 	}
 	if v.User == nil && !v.Plain {
 		v.User, v.May, v.Nav = a.whoami(r)
+		v.Support, v.Unread = a.supportBars(r, v.May)
 	}
 	var b bytes.Buffer
 	if err := a.pages[page].ExecuteTemplate(&b, "layout", v); err != nil {

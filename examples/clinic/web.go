@@ -27,7 +27,7 @@ func (a *app) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	hold, err := audithttp.Hold(a.log, a.guard(split(api, a.sessions.Handler(mux))), &audithttp.Options{Logger: a.logger})
+	hold, err := audithttp.Hold(a.log, a.guard(split(api, a.sessions.Handler(a.visitors(mux)))), &audithttp.Options{Logger: a.logger})
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,7 @@ func (a *app) mux() *rbac.Mux {
 	a.paperRoutes(mux)
 	a.machineRoutes(mux)
 	a.incidentRoutes(mux)
+	a.supportRoutes(mux)
 	a.controlRoutes(mux)
 	a.proofRoutes(mux)
 	a.retentionRoutes(mux)
@@ -191,6 +192,9 @@ func (a *app) toSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		to := "/sign-in"
+		if strings.HasPrefix(r.URL.Path, "/platform") {
+			to = "/platform/sign-in"
+		}
 		if state == session.StateExpired || state == session.StateEnded || state == session.StateBlocked {
 			to += "?out=" + state.String()
 		}
@@ -319,6 +323,9 @@ func (a *app) whoami(r *http.Request) (*viewUser, rbac.Permitted, []navItem) {
 		return &viewUser{"Patient portal", ""}, may, marked(r, []navItem{
 			{Href: "/me", Text: "My record"}, {Href: "/security", Text: "My security"},
 		})
+	}
+	if actor.Tenant != tenant || rbac.IsVisitor(actor.ID) {
+		return a.operatorNav(r, actor)
 	}
 	label, err := a.access.Label(ctx)
 	if err != nil {
