@@ -192,7 +192,11 @@ func (l *line) authentication() {
 	}
 }
 
-// api writes the operation and, as resources, patients and objects.
+// patientType is the type of objects that are patients themselves.
+const patientType = "patient"
+
+// api writes the operation and, as resources, patients and objects. A patient who is an object, too, is
+// one resource: the object, which says more.
 func (l *line) api() {
 	e := l.e
 	l.Begin("api")
@@ -212,9 +216,12 @@ func (l *line) api() {
 		return
 	}
 	l.List("resources")
-	for _, p := range e.Patients {
+	for i, p := range e.Patients {
+		if slices.Contains(e.Patients[:i], p) || slices.ContainsFunc(e.Objects, func(o audit.Object) bool { return o.Type == patientType && o.ID == string(p) }) {
+			continue
+		}
 		l.Object()
-		l.Str("type", "patient")
+		l.Str("type", patientType)
 		l.Str("uid", string(p))
 		l.End()
 	}

@@ -123,6 +123,21 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 }
 
+// TestEachPatientOnce: named twice, or an object as well, a patient is one resource.
+func TestEachPatientOnce(t *testing.T) {
+	t.Parallel()
+	e := exporttest.Shapes()["read of several patients"] // p-1, p-2, p-1, p-3
+	e.Objects = append(e.Objects, audit.Object{Type: "patient", ID: "p-2", Version: "v7"}, audit.Object{Type: "note", ID: "p-3"}, audit.Object{Type: "patient", ID: "p-9"})
+	m, _ := encode(t, e)
+	var got []string
+	resources, ok := at(m, "resources").([]any)
+	require.True(t, ok)
+	for _, r := range resources {
+		got = append(got, fmt.Sprint(at(r, "type"), " ", at(r, "uid"), " ", at(r, "version")))
+	}
+	require.Equal(t, []string{"patient p-1 <nil>", "patient p-3 <nil>", "note n-1 <nil>", "patient p-2 v7", "note p-3 <nil>", "patient p-9 <nil>"}, got)
+}
+
 // TestPrivateValuesStayPrivate in every shape.
 func TestPrivateValuesStayPrivate(t *testing.T) {
 	t.Parallel()
