@@ -44,7 +44,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		rt.enterAll()
 		rt.fill = map[string]string{
 			"patient": strings.TrimPrefix(rt.who["therapist"].patient(demoPatient(0).Email), "/patients/"),
-			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "incident": "nobodys", "key": "nobodys", "token": "nobodys", "export": "nobodys", "hold": "nobodys", "plan": "nobodys", "finding": "nobodys", "file": "clinic.css", "$": "",
+			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "incident": "nobodys", "access": "nobodys", "key": "nobodys", "token": "nobodys", "export": "nobodys", "hold": "nobodys", "plan": "nobodys", "finding": "nobodys", "file": "clinic.css", "$": "",
 			"step":  "nothing",
 			"event": rt.who["admin"].get("/audit?period=all&sort=time&order=asc").links(eventLink)[0],
 		}
