@@ -54,7 +54,8 @@ func Year() Rule { return Rule{kind: year} }
 func Age() Rule { return Rule{kind: age} }
 
 // ZIP3 keeps the first three digits of a US ZIP code, "000" where at most 20,000 people live in that
-// area by Options.Prefixes. It fits class geography; an address, which is no ZIP code, is left out.
+// area by Options.Prefixes, and where it is no area that people live in. It fits class geography; an
+// address, which is no ZIP code, is left out.
 func ZIP3() Rule { return Rule{kind: zip3} }
 
 // Keep keeps a Number of class clinical or financial as it is.

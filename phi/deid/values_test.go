@@ -1,6 +1,7 @@
 package deid
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,36 @@ func TestZIPCodesToThreeDigits(t *testing.T) {
 		require.Equal(t, want, p.cut(zip), zip)
 	}
 	require.Equal(t, "000", new(Prefixes).cut("10025"), "without a list every area has few people")
+}
+
+// TestUnknownAreas: of an area that is none, or where nobody is counted, no digit leaves.
+func TestUnknownAreas(t *testing.T) {
+	t.Parallel()
+	p := Census2000()
+	for _, area := range strings.Fields("000 001 004 005 055 090 098 099 192 204 213 269 340 343 345 348 353 399 419 429 459 517 519 552 568 569 589 621 643 649 699 702 733 771 819 849 869 885 888 899 909 929 962 966 987") {
+		require.Equal(t, "000", p.cut(area+"01"), area)
+		require.Equal(t, "000", p.cut(area+"01-2345"), area)
+	}
+	kept := 0
+	for n := range 1000 {
+		area := fmt.Sprintf("%03d", n)
+		if got := p.cut(area + "12"); got != "000" {
+			require.Equal(t, area, got)
+			kept++
+		}
+	}
+	require.Greater(t, kept, 840)
+	require.Less(t, kept, 900)
+	for _, area := range strings.Fields("006 010 054 056 089 100 201 206 299 300 349 398 400 458 499 500 567 599 600 693 700 799 800 883 889 898 900 961 967 969 995 999") {
+		require.Equal(t, area, p.cut(area+"01"), area)
+	}
+	last := ""
+	for r := range strings.FieldsSeq(areas) {
+		require.Regexp(t, `^\d{3}-\d{3}$`, r)
+		require.Less(t, last, r[:3])
+		require.LessOrEqual(t, r[:3], r[4:])
+		last = r[4:]
+	}
 }
 
 func TestReadPrefixes(t *testing.T) {
