@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/audit/evidence"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/recert"
 )
@@ -85,6 +86,52 @@ func TestUndecidedAccessIsSuspendedAndThenRevoked(t *testing.T) {
 	require.ErrorIs(t, err, recert.ErrState)
 	_, err = h.r.SignOff(h.as("ada"), c.ID, "")
 	require.NoError(t, err)
+}
+
+// When the hold is over it is over, although nobody has ticked since.
+func TestTheHoldEndsByItself(t *testing.T) {
+	t.Parallel()
+	h, c := overdue(t, spec())
+	h.tick(t)
+	h.days(10)
+	i := h.of(t, c.ID, "theo")
+	for _, v := range []recert.Verdict{{Do: recert.Certify, Why: words}, {Do: recert.Delegate, To: "dora", Why: words}, {Do: recert.Abstain}} {
+		_, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, v)
+		require.ErrorIs(t, err, recert.ErrState)
+	}
+	_, err := h.r.Resume(h.as("ada"), c.ID, i.Seq, words)
+	require.ErrorIs(t, err, recert.ErrState)
+}
+
+func TestControls(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	state := func() (evidence.State, string) {
+		all, err := h.r.Controls(t.Context(), clinic)
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		return all[0].State, all[0].Warning
+	}
+	is, _ := state()
+	require.Equal(t, evidence.Failing, is, "never reviewed")
+	c := h.start(t, spec())
+	is, _ = state()
+	require.Equal(t, evidence.Partly, is)
+	h.rest(t, c.ID)
+	_, err := h.r.SignOff(h.as("ada"), c.ID, "")
+	require.NoError(t, err)
+	is, _ = state()
+	require.Equal(t, evidence.InForce, is)
+	h.start(t, spec())
+	is, _ = state()
+	require.Equal(t, evidence.InForce, is, "another one goes on")
+	h.days(31)
+	is, _ = state()
+	require.Equal(t, evidence.Partly, is, "past its due date")
+	h.days(400)
+	_, why := state()
+	require.Contains(t, why, "within a year")
 }
 
 func TestSuspendedAccessCanBeReduced(t *testing.T) {

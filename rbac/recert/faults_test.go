@@ -284,7 +284,7 @@ func TestTicksUnderFaults(t *testing.T) {
 		dora := h.of(t, c.ID, "dora")
 		h.days(25)
 		f.arm(n, after)
-		_, err := h.r.Tick(t.Context(), h.clock())
+		_, _ = h.r.Tick(t.Context(), h.clock())
 		fired := f.fired()
 		f.arm(0, false)
 		h.tick(t)
@@ -296,7 +296,7 @@ func TestTicksUnderFaults(t *testing.T) {
 			sent[m.ID] = true
 		}
 		// Given back by one call, also after a fault in its middle.
-		_, err = h.r.Resume(h.as("ada"), c.ID, dora.Seq, words)
+		_, err := h.r.Resume(h.as("ada"), c.ID, dora.Seq, words)
 		require.NoError(t, err)
 		h.days(10)
 		h.tick(t)

@@ -30,7 +30,7 @@ func (r *Campaigns) delegate(ctx context.Context, c *Campaign, i *Item, by audit
 	if !isID(v.To) || v.To == i.Reviewer {
 		return audit.Event{}, ErrReviewer
 	}
-	reviews, err := r.pairs(ctx, c, i)
+	reviews, err := r.pairs(ctx, c)
 	if err != nil {
 		return audit.Event{}, err
 	}
@@ -66,7 +66,7 @@ func (r *Campaigns) abstain(ctx context.Context, c *Campaign, i *Item, by audit.
 	if err := v.check(i, now); err != nil {
 		return audit.Event{}, err
 	}
-	reviews, err := r.pairs(ctx, c, i)
+	reviews, err := r.pairs(ctx, c)
 	if err != nil {
 		return audit.Event{}, err
 	}
@@ -76,13 +76,13 @@ func (r *Campaigns) abstain(ctx context.Context, c *Campaign, i *Item, by audit.
 	return i.step(ActionAbstain, Step{At: now, Do: Abstain, By: by.ID, To: i.Reviewer, Code: v.Code, Event: id}, v), nil
 }
 
-// pairs reads who reviews whom, i left out.
-func (r *Campaigns) pairs(ctx context.Context, c *Campaign, i *Item) (pairs, error) {
+// pairs reads who reviews whom.
+func (r *Campaigns) pairs(ctx context.Context, c *Campaign) (pairs, error) {
 	items, err := r.items(ctx, c, ItemFilter{})
 	if err != nil {
 		return nil, err
 	}
-	return pairsOf(items, i.Seq), nil
+	return pairsOf(items), nil
 }
 
 // step notes a handing on and returns its event.

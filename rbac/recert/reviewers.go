@@ -34,13 +34,11 @@ func (a *Access) about() []audit.ActorID {
 // pairs are who reviews whom in one campaign, by how many items.
 type pairs map[[2]audit.ActorID]int
 
-// pairsOf returns those of all items, but for the one with the number except.
-func pairsOf(items []Item, except int64) pairs {
+// pairsOf returns those of all items.
+func pairsOf(items []Item) pairs {
 	p := pairs{}
 	for n := range items {
-		if items[n].Seq != except {
-			p.add(&items[n], 1)
-		}
+		p.add(&items[n], 1)
 	}
 	return p
 }
