@@ -36,6 +36,9 @@ const enough = 2
 // TestWhatIsShownIsAllowed walks all pages as everybody of the team: nothing that they show is refused, and what
 // they do not show is refused when it is asked for all the same. Nothing is shown to nobody.
 func TestWhatIsShownIsAllowed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short: one request at a time finds no races")
+	}
 	t.Parallel()
 	o := &office{story: tell(t, "-data", t.TempDir())}
 	people, fill := o.castAll(t)
