@@ -49,7 +49,7 @@ type Decision struct {
 	Forbid   string        // the name of the Forbid that denied it
 	Approver audit.ActorID // the second person, where the action needs one
 	// Emergency is the id of the emergency grant without which it would have been denied, "" where
-	// something else allows it. Of a list it is the first of those that are open: see EmergencyRelation.
+	// something else allows it. Of a list see EmergencyRelation.
 	Emergency string
 
 	policy *Policy

@@ -15,8 +15,9 @@ import (
 //
 // A decision that nothing else allows names the grant: Decision.Emergency, and in the event
 // Actor.Emergency and an object of type EmergencyObject. A list whose rule has scope Emergency names
-// every grant that the person has open then, because it may have their rows: all of them as
-// objects, the first as Actor.Emergency.
+// every grant that the person has open then as an object, because it may have their rows; it has
+// Actor.Emergency, the first of them, only where no other scope contributes: what else is in it was not
+// seen in an emergency.
 type EmergencyRelation interface {
 	Relation
 	// Grant returns the id of the grant by which subject, in tenant t at now, has emergency access
@@ -84,20 +85,17 @@ func (f *filter) emergencies(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: asking for emergency access: %w", ErrUndecided, err)
 	}
-	if len(ids) > 0 {
-		f.allow.Emergency, f.allow.open = ids[0], ids
+	if f.allow.open = ids; len(ids) > 0 && !f.calm {
+		f.allow.Emergency = ids[0]
 	}
 	return nil
 }
 
 // emergencyEvent names what was allowed by emergency access.
 func (d *Decision) emergencyEvent(e *audit.Event) {
-	if d.Emergency == "" {
-		return
-	}
 	e.Actor.Emergency = d.Emergency
 	ids := d.open
-	if len(ids) == 0 {
+	if len(ids) == 0 && d.Emergency != "" {
 		ids = []string{d.Emergency}
 	}
 	for _, id := range ids {
@@ -131,6 +129,18 @@ func mentions(s Scope, b Base) bool {
 func (r *rule) urgent() bool {
 	return slices.ContainsFunc(r.clauses, func(c clause) bool { return c.node.leansOn(relEmergency) }) ||
 		slices.ContainsFunc(r.bars, func(b bar) bool { return b.except != nil && b.except.leansOn(relEmergency) })
+}
+
+// needs reports whether nothing can lie in the scope without a relation.
+func (n *node) needs(rel int) bool {
+	part := func(p node) bool { return p.needs(rel) }
+	switch n.op {
+	case opAll:
+		return slices.ContainsFunc(n.parts, part)
+	case opAny:
+		return !slices.ContainsFunc(n.parts, func(p node) bool { return !part(p) })
+	}
+	return n.leaf == leafRelation && n.rel == rel
 }
 
 // leansOn reports whether a leaf of the scope is about a relation.

@@ -48,7 +48,7 @@ func urgent(t testing.TB) (*house, *glass) {
 	rules := h.rules()
 	rules.Relations.Emergency = g
 	rules.Roles[1].Allow = append(rules.Roles[1].Allow, rbac.In(rbac.Emergency, h.PatientRead, h.NoteRead))
-	rules.Roles[2].Allow = append(rules.Roles[2].Allow, rbac.In(rbac.Emergency, h.PatientRead))
+	rules.Roles[2].Allow = append(rules.Roles[2].Allow, rbac.In(rbac.Emergency, h.PatientRead), rbac.In(rbac.Or(rbac.Emergency, rbac.And(rbac.Own, rbac.Emergency)), h.NoteRead))
 	rules.Forbid = []rbac.Forbid{{Name: "vip", Labels: rbac.LabelVIP, Actions: []rbac.AnyAction{h.PatientRead}, Except: rbac.Or(rbac.Own, rbac.Emergency)}}
 	h.renew(t, rules)
 	return h, g
@@ -97,8 +97,15 @@ func TestEmergencyAccessIsNamedWhereNothingElseAllows(t *testing.T) {
 	_, err = rbac.Visible(ctx, h.z, h.PatientRead)
 	require.NoError(t, err)
 	e = h.last(t, ctx)
-	require.Equal(t, "e1", e.Actor.Emergency)
+	require.Empty(t, e.Actor.Emergency, "the rows of one's own patients were not seen in an emergency")
 	require.Contains(t, e.Objects, audit.Object{Type: rbac.EmergencyObject, ID: "e2"}, "a list names every grant whose rows it may have")
+	h.grant(t, "bo", "biller", "north")
+	ctx2 := h.as(t, staff("bo"))
+	_, err = rbac.Visible(ctx2, h.z, h.NoteRead)
+	require.NoError(t, err)
+	e = h.last(t, ctx2)
+	require.Equal(t, "e1", e.Actor.Emergency, "there is nothing else in it")
+	require.Contains(t, e.Objects, audit.Object{Type: rbac.EmergencyObject, ID: "e2"})
 
 	h.own.Link(clinic, "ana", "p1", time.Time{})
 	g.asked = 0

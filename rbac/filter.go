@@ -22,6 +22,7 @@ type filter struct {
 	allow  Decision // evidence: the highest role that contributes
 	list   listRoles
 	urgent bool    // emergency access may add rows
+	calm   bool    // there are other scopes, too
 	person *filter // of whom a service or an agent acts for; nil where it acts for nobody
 }
 
@@ -117,6 +118,7 @@ func (f *filter) add(h *held, action int) {
 			continue
 		}
 		f.allow.allow(p, h, c.scope)
+		f.calm = f.calm || !c.node.needs(relEmergency)
 		f.urgent = f.urgent || p.urgent[action].has(h.role)
 		if c.node.everywhere() {
 			f.list.everywhere |= 1 << h.role

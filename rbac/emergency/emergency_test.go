@@ -99,6 +99,33 @@ func TestTheWayOfAnEmergency(t *testing.T) {
 	})
 }
 
+// TestWhatWasRead: pages and lists that showed the patient, and nothing else.
+func TestWhatWasRead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	g := h.opens("ana", "p1")
+	require.Equal(t, audit.Query{Tenant: clinic, ResourceType: rbac.EmergencyObject, ResourceID: g.ID}, g.Query())
+	ctx := h.by("ana")
+	_, err := rbac.Authorize(ctx, h.z, h.notes, patient("p1"))
+	require.NoError(t, err)
+	require.NoError(t, audit.Flush(ctx))
+	read := h.rec.of("chart.notes")[0]
+	require.Contains(t, read.Objects, audit.Object{Type: rbac.EmergencyObject, ID: g.ID})
+	read.Tenant, read.Actor.ID = clinic, "ana"
+	require.True(t, g.Read(read))
+	for name, other := range map[string]func(e *audit.Event){
+		"another person":  func(e *audit.Event) { e.Actor.ID = "ben" },
+		"another patient": func(e *audit.Event) { e.Patients = []audit.Patient{"p2"} },
+		"another tenant":  func(e *audit.Event) { e.Tenant = "other" },
+		"a refusal":       func(e *audit.Event) { e.Outcome = audit.Failure },
+		"its own":         func(e *audit.Event) { e.Action = emergency.ActionOpen },
+	} {
+		e := read
+		other(&e)
+		require.False(t, g.Read(e), name)
+	}
+}
+
 // TestTimeEnds: without anybody doing anything, at the instant, and whatever the clock says later.
 func TestTimeEnds(t *testing.T) {
 	t.Parallel()

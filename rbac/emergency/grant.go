@@ -1,6 +1,7 @@
 package emergency
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -73,10 +74,10 @@ func (g Grant) Query() audit.Query {
 	return audit.Query{Tenant: g.Tenant, ResourceType: rbac.EmergencyObject, ResourceID: g.ID}
 }
 
-// Read reports whether an event of Query is something that the person did under the grant, and not
-// one of its own.
+// Read reports whether an event of Query is something of the patient that the person was shown under the
+// grant, and not one of its own events, nor a list in which the patient was not.
 func (g Grant) Read(e audit.Event) bool {
-	return e.Tenant == g.Tenant && e.Actor.ID == g.Person && e.Actor.Emergency != "" && !own(e.Action)
+	return e.Tenant == g.Tenant && e.Actor.ID == g.Person && slices.Contains(e.Patients, g.Patient) && e.Outcome == audit.Success && !own(e.Action)
 }
 
 // own reports whether an action is one of this package.
