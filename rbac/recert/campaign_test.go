@@ -225,6 +225,23 @@ func TestVerdictsThatMakeNoSense(t *testing.T) {
 	require.ErrorIs(t, err, recert.ErrBulk)
 }
 
+func TestAnEndIsNotMovedBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	until := h.now.AddDate(0, 2, 0)
+	_, err := h.z.Grant(audit.WithActor(t.Context(), audit.System(clinic, "setup")), rbac.Grant{Person: "lena", Role: "desk", Until: until})
+	require.NoError(t, err)
+	c := h.start(t, spec())
+	i := h.of(t, c.ID, "lena")
+	for _, at := range []time.Time{until, until.AddDate(0, 0, 1)} {
+		_, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.CertifyUntil, Until: at})
+		require.ErrorIs(t, err, recert.ErrVerdict)
+	}
+	_, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.CertifyUntil, Until: until.AddDate(0, 0, -1)})
+	require.NoError(t, err)
+}
+
 func TestBulkIsForWhatNeedsNoWords(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -256,7 +273,9 @@ func TestDelegationAndAbstention(t *testing.T) {
 	i, err = h.r.Decide(h.as("dora"), c.ID, seq, recert.Verdict{Do: recert.Abstain})
 	require.NoError(t, err)
 	require.Equal(t, audit.ActorID("adam"), i.Reviewer, "the next of the chain")
-	i, err = h.r.Decide(h.as("adam"), c.ID, seq, recert.Verdict{Do: recert.Abstain})
+	_, err = h.r.Decide(h.as("adam"), c.ID, seq, recert.Verdict{Do: recert.Delegate, To: "dora", Why: words})
+	require.NoError(t, err, "who comes next may delegate as well")
+	i, err = h.r.Decide(h.as("dora"), c.ID, seq, recert.Verdict{Do: recert.Abstain})
 	require.NoError(t, err)
 	require.Equal(t, audit.ActorID("ada"), i.Reviewer)
 	i, err = h.r.Decide(h.as("ada"), c.ID, seq, recert.Verdict{Do: recert.Abstain})
@@ -281,7 +300,7 @@ func TestDelegationAndAbstention(t *testing.T) {
 		chain = append(chain, string(s.Do)+" "+string(s.By)+" "+string(s.To))
 	}
 	require.Equal(t, []string{
-		"delegate olga dora", "abstain dora adam", "abstain adam ada", "abstain ada ", "delegate ada dora", "delegate ada tina",
+		"delegate olga dora", "abstain dora adam", "delegate adam dora", "abstain dora ada", "abstain ada ", "delegate ada dora", "delegate ada tina",
 	}, chain)
 }
 
