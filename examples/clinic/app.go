@@ -39,6 +39,8 @@ import (
 	"github.com/wardkit/wardkit/phi/phisql"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/rbacsql"
+	"github.com/wardkit/wardkit/rbac/recert"
+	"github.com/wardkit/wardkit/rbac/recert/recertsql"
 	"github.com/wardkit/wardkit/rbac/support"
 	"github.com/wardkit/wardkit/rbac/support/supportsql"
 	"github.com/wardkit/wardkit/session"
@@ -86,6 +88,7 @@ type app struct {
 	passkeys bool // browsers make them at the clinic's address
 
 	incidents *incident.Desk
+	campaigns *recert.Campaigns // of access reviews
 	support   *support.Desk
 
 	deidentifier *deid.Exporter[Patient]
@@ -99,6 +102,7 @@ type app struct {
 // stores are wardkit's tables in the clinic's database.
 type stores struct {
 	incident *incidentsql.Store
+	recert   *recertsql.Store
 	support  *supportsql.Store
 
 	phi     *phisql.Store
@@ -213,7 +217,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err := a.wireEvidence(s); err != nil {
 		return err
 	}
-	if err := errors.Join(a.wireIncidents(s), a.wireSupport(s)); err != nil {
+	if err := errors.Join(a.wireIncidents(s), a.wireCampaigns(s), a.wireSupport(s)); err != nil {
 		return err
 	}
 	return a.wireMachines(s)
@@ -302,6 +306,7 @@ func (d *database) stores() (*stores, error) {
 	var err error
 	s := &stores{
 		incident: pick(d, incidentsql.SQLite, incidentsql.Postgres, &err),
+		recert:   pick(d, recertsql.SQLite, recertsql.Postgres, &err),
 		support:  pick(d, supportsql.SQLite, supportsql.Postgres, &err),
 
 		phi:     pick(d, phisql.SQLite, phisql.Postgres, &err),
@@ -321,7 +326,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.rbac, s.attest, s.support} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.recert, s.rbac, s.attest, s.support} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -367,6 +372,7 @@ func (a *app) background(ctx context.Context) error {
 	group.Go(func() error { return a.renewals.run(delivering) })
 	group.Go(func() error { return a.trees.Run(delivering) })
 	group.Go(func() error { return a.watchIncidents(delivering) })
+	group.Go(func() error { return a.campaigns.Run(delivering) })
 	group.Go(func() error { return a.support.Run(delivering) })
 	group.Go(func() error { return a.keeper.Run(delivering) })
 	group.Go(func() error { return a.reviewer.Run(delivering) })

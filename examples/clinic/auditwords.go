@@ -29,6 +29,7 @@ func actionWords() []optionGroup {
 		{"Signing in", signInWords()},
 		{"Programs and agents", machineWords()},
 		{"Incidents", incidentWords()},
+		{"Access reviews", campaignWords()},
 		{"Platform support", supportWords()},
 		{"Second factors", slices.Concat(factorWords(), factorUseWords())},
 		{"The system itself", systemWords()},
@@ -207,7 +208,7 @@ func deedText(action audit.Action) string {
 
 // recordTypes are the kinds of record that the audit can be asked about.
 func recordTypes() []option {
-	return append(slices.Concat(controlTypes(), retentionTypes(), maskTypes()), []option{
+	return append(slices.Concat(controlTypes(), retentionTypes(), maskTypes(), campaignTypes()), []option{
 		{"patient", "Patient record"},
 		{"note", "Clinical note"},
 		{"patient_keys", "Keys of a patient"},

@@ -3,7 +3,7 @@ package main
 // doneText returns the message that a redirect asks for with ?done=…, "" for none of these:
 // the words never come from the address itself.
 func doneText(code string) string {
-	for _, words := range []map[string]string{doneWork(), doneSelf(), donePeople(), doneAudit()} {
+	for _, words := range []map[string]string{doneWork(), doneSelf(), donePeople(), doneAudit(), doneCampaign()} {
 		if text, ok := words[code]; ok {
 			return text
 		}

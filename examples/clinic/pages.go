@@ -76,6 +76,8 @@ func dashboardTiles() []guardedTile {
 		{tile{"/audit/review", "Review", "What somebody should look at", ""}, reviewRead},
 		{tile{"/support", "Platform support", "Who of the platform was let in, and who asks to be", ""}, supportRead},
 		{tile{"/incidents", "Incidents", "What went wrong, and until when it has to be dealt with", ""}, incidentList},
+		{tile{"/campaigns", "Access reviews", "Who has which access, looked at again", ""}, campaignRead},
+		{tile{"/my-reviews", "My reviews", "Whose access waits for your decision", ""}, campaignMine},
 		{tile{"/audit/health", "State of recording", "Whether everything is on record", ""}, auditHealth},
 		{tile{"/audit/sign-ins", "Sign-ins of the team", "Who signed in, or tried to", ""}, securityRead},
 		{tile{"/settings/controls", "Security controls", "What protects this clinic, and how one knows", ""}, controlsRead},

@@ -74,6 +74,6 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), incidentActions(), supportActions(), careTeamActions(), controlActions(), proofActions(), retentionActions(), shredActions(), reviewActions(), maskActions(), []rbac.AnyAction{memberReset})
+	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), incidentActions(), campaignActions(), supportActions(), careTeamActions(), controlActions(), proofActions(), retentionActions(), shredActions(), reviewActions(), maskActions(), []rbac.AnyAction{memberReset})
 	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self}})
 }

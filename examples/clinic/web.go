@@ -50,6 +50,7 @@ func (a *app) mux() *rbac.Mux {
 	a.paperRoutes(mux)
 	a.machineRoutes(mux)
 	a.incidentRoutes(mux)
+	a.campaignRoutes(mux)
 	a.supportRoutes(mux)
 	a.controlRoutes(mux)
 	a.proofRoutes(mux)
