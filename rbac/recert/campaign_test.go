@@ -330,6 +330,7 @@ func TestContextOfAnItem(t *testing.T) {
 	h.give(t, "adam", "therapist", "north")
 	h.days(100)
 	used := h.give(t, "uma", "desk")
+	h.give(t, "newt", "desk")
 	h.parts.Usage = usage{used.ID: h.now.Add(-time.Hour)}
 	h.open(t)
 	c := h.start(t, spec())
@@ -338,7 +339,22 @@ func TestContextOfAnItem(t *testing.T) {
 	require.Empty(t, uma.Access.Context.Recommend)
 	require.True(t, dora.Access.Context.LastUsed.IsZero())
 	require.Equal(t, recert.RecommendRevoke, dora.Access.Context.Recommend, "there for 100 days and never used")
+	require.Empty(t, h.of(t, c.ID, "newt").Access.Context.Recommend, "there since today")
 	require.Equal(t, []string{"admin_treats_nobody"}, adam.Access.Context.Conflicts)
+
+	h.parts.Usage = partial{}
+	h.open(t)
+	c = h.start(t, spec())
+	dora = h.of(t, c.ID, "dora")
+	require.Empty(t, dora.Access.Context.Recommend, "nobody looked at all of it")
+	require.True(t, dora.Access.Context.Looked.IsZero())
+}
+
+// partial knows nothing for certain.
+type partial struct{}
+
+func (partial) Used(context.Context, audit.Tenant, audit.ActorID, time.Time) (recert.Use, error) {
+	return recert.Use{Partial: true}, nil
 }
 
 // usage knows when grants were used.

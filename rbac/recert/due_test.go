@@ -206,6 +206,9 @@ func TestTheDueDateSparesWhoCannotBeMissed(t *testing.T) {
 	}
 	require.True(t, h.holds(t, "ada", "admin"))
 	require.False(t, h.holds(t, "dora", "desk"))
+	said := len(h.rec.of(recert.ActionDue))
+	h.tick(t)
+	require.Len(t, h.rec.of(recert.ActionDue), said, "said once")
 
 	// Once it is not so any more, the date does what it does.
 	delete(h.care, "theo")
@@ -251,6 +254,28 @@ func TestLateChanges(t *testing.T) {
 	h.give(t, "theo", "therapist", "north")
 	h.tick(t)
 	require.Equal(t, recert.ExceptionRegranted, h.of(t, c.ID, "theo").Exception)
+}
+
+// Given again while it was suspended: that is known to the end.
+func TestARegrantIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	h, c := overdue(t, spec())
+	h.tick(t)
+	h.give(t, "dora", "desk")
+	h.give(t, "tina", "therapist", "west") // another practice is another access
+	h.tick(t)
+	require.Equal(t, recert.ExceptionRegranted, h.of(t, c.ID, "dora").Exception)
+	require.Empty(t, h.of(t, c.ID, "tina").Exception)
+	_, err := h.r.SignOff(h.as("ada"), c.ID, "")
+	require.ErrorIs(t, err, recert.ErrOpen, "suspended is open")
+	h.days(10)
+	h.tick(t)
+	dora := h.of(t, c.ID, "dora")
+	require.Equal(t, recert.Revoked, dora.Outcome)
+	require.Equal(t, recert.ExceptionRegranted, dora.Exception)
+	signed, err := h.r.SignOff(h.as("ada"), c.ID, "")
+	require.NoError(t, err)
+	require.Equal(t, 1, signed.Counts.Exception, "signed with it")
 }
 
 // What cannot read the population must not take everybody for gone.

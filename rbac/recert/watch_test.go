@@ -64,6 +64,8 @@ func TestWhatHappensLeadsToOneReview(t *testing.T) {
 	require.Equal(t, audit.ActorID("system:recert"), c.StartedBy)
 	require.Len(t, items, 2, "all that theo has")
 	require.Empty(t, h.watch(t), "once")
+	h.give(t, "tina", "therapist", "west")
+	require.Empty(t, h.watch(t), "more of the same is no other role")
 
 	// Dora's second contract ends next week, the first one does not.
 	_, err = h.z.Grant(audit.WithActor(t.Context(), audit.System(clinic, "setup")), rbac.Grant{Person: "dora", Role: "officer", Until: h.clock().AddDate(0, 0, 7)})
@@ -131,6 +133,15 @@ func TestEmergencyUseIsReviewedWithin72Hours(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, "e-1", items[0].Access.ID)
 	require.NotEqual(t, audit.ActorID("theo"), items[0].Reviewer)
+
+	// A use is not put beside roles, nor roles beside a use.
+	h.parts.Triggers = happened{{Kind: recert.TriggerEmergency, ID: "e-2", Subject: "theo", At: h.clock()}, {Kind: "moved", ID: "1", Subject: "theo", At: h.clock()}}
+	h.open(t)
+	moved := h.watch(t)
+	require.Len(t, moved, 1, "the use is under review")
+	_, items = h.standing(t, moved[0])
+	require.Len(t, items, 1)
+	require.Equal(t, recert.KindGrant, items[0].Access.Kind)
 
 	// The use itself is over; the review is not.
 	h.parts.Population = h.desk
