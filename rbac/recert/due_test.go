@@ -148,6 +148,53 @@ func TestSuspendedAccessCanBeReduced(t *testing.T) {
 	require.Equal(t, []rbac.PracticeID{"south"}, grants[0].Practices)
 }
 
+// Giving it back is refused after all: the item does not hang there for ever.
+func TestWhatCannotBeGivenBackCanEnd(t *testing.T) {
+	t.Parallel()
+	h, c := overdue(t, spec())
+	h.tick(t)
+	i := h.of(t, c.ID, "theo")
+	h.effects.set(recert.ErrRefused, nil)
+	i, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.Certify, Why: words})
+	require.NoError(t, err)
+	require.Equal(t, recert.ItemPending, i.State)
+	require.Equal(t, recert.ExceptionRefused, i.Exception)
+	h.tick(t)
+	_, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.Certify, Why: words})
+	require.ErrorIs(t, err, recert.ErrState)
+	h.effects.set(nil, nil)
+	i, err = h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.RevokeIt, Why: words})
+	require.NoError(t, err)
+	require.Equal(t, recert.Revoked, i.Outcome)
+	require.False(t, h.holds(t, "theo", "therapist"))
+}
+
+// A round does not refuse to begin: what nobody may review is an exception from the start.
+func TestARoundWithoutAReviewer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	anna := h.give(t, "anna", "admin")
+	s := spec()
+	s.Named, s.Rule, s.Every, s.Days = nil, "admins", 1, 20
+	c := h.start(t, s)
+	h.rest(t, c.ID)
+	require.NoError(t, h.z.Revoke(h.system(), "anna", anna.ID))
+	h.days(31)
+	rep := h.tick(t)
+	require.Len(t, rep.Started, 1)
+	h.tick(t)
+	left := 0
+	for _, i := range h.items(t, rep.Started[0].Campaign) {
+		if i.Reviewer == "" {
+			require.Equal(t, recert.ExceptionNoReviewer, i.Exception)
+			require.Contains(t, []audit.ActorID{"adam", "ada"}, i.Access.Subject)
+			left++
+		}
+	}
+	require.Equal(t, 1, left)
+}
+
 func TestWhatTheDueDateDoesGoesByRisk(t *testing.T) {
 	t.Parallel()
 	s := spec()
