@@ -2,8 +2,6 @@ package authnsql_test
 
 import (
 	"context"
-	"io/fs"
-	"path"
 	"testing"
 	"time"
 
@@ -14,20 +12,12 @@ import (
 	"github.com/wardkit/wardkit/authn/authnsql"
 	"github.com/wardkit/wardkit/authn/authntest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // store returns a migrated store over an engine.
 func store(t testing.TB, e enginetest.Engine) *authnsql.Store {
 	t.Helper()
-	open := authnsql.SQLite
-	if e.Dialect == sqlkit.Postgres {
-		open = authnsql.Postgres
-	}
-	s, err := open(e.Pool)
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, authnsql.SQLite, authnsql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -37,34 +27,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
-		e := open(t)
-		require.NoError(t, store(t, e).Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreTheSameOnBothEngines(t *testing.T) {
-	t.Parallel()
-	names := func(engine string) (all []string) {
-		entries, err := fs.ReadDir(authnsql.Migrations(), path.Join("migrations", engine))
-		require.NoError(t, err)
-		for _, e := range entries {
-			all = append(all, e.Name())
-		}
-		return all
-	}
-	require.NotEmpty(t, names("sqlite"))
-	require.Equal(t, names("sqlite"), names("postgres"))
-}
-
-func TestNilPool(t *testing.T) {
-	t.Parallel()
-	_, err := authnsql.SQLite(nil)
-	require.Error(t, err)
-	_, err = authnsql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, authnsql.Migrations(), "migrations", authnsql.SQLite, authnsql.Postgres)
 }
 
 // TestHostTransaction shows that a change joins the host's transaction: what the host rolls

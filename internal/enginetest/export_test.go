@@ -1,6 +1,12 @@
 package enginetest
 
-import "testing"
+import (
+	"io/fs"
+	"testing"
+)
+
+// SameNames is sameNames.
+func SameNames(migrations fs.FS, folder string) error { return sameNames(migrations, folder) }
 
 // WithSearchPath is withSearchPath.
 func WithSearchPath(address, schema string) string { return withSearchPath(address, schema) }

@@ -2,7 +2,6 @@ package evidencesql_test
 
 import (
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,20 +9,12 @@ import (
 	"github.com/wardkit/wardkit/audit/evidence/evidencesql"
 	"github.com/wardkit/wardkit/audit/evidence/evidencetest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // open returns a migrated store on a fresh database.
 func open(t testing.TB, e enginetest.Engine) *evidencesql.Store {
 	t.Helper()
-	engines := map[sqlkit.Dialect]func() (*evidencesql.Store, error){
-		sqlkit.SQLite:   func() (*evidencesql.Store, error) { return evidencesql.SQLite(e.Pool) },
-		sqlkit.Postgres: func() (*evidencesql.Store, error) { return evidencesql.Postgres(e.Pool) },
-	}
-	s, err := engines[e.Dialect]()
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, evidencesql.SQLite, evidencesql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -33,25 +24,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
-		s := open(t, engine(t))
-		require.NoError(t, s.Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreExported(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, fstest.TestFS(evidencesql.Migrations(), "sqlite/0001_attestations.sql", "postgres/0001_attestations.sql"))
-}
-
-func TestNilDatabaseIsRefused(t *testing.T) {
-	t.Parallel()
-	_, err := evidencesql.SQLite(nil)
-	require.Error(t, err)
-	_, err = evidencesql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, evidencesql.Migrations(), ".", evidencesql.SQLite, evidencesql.Postgres)
 }
 
 func TestAClosedDatabaseIsAnError(t *testing.T) {

@@ -2,7 +2,6 @@ package incidentsql_test
 
 import (
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,20 +9,12 @@ import (
 	"github.com/wardkit/wardkit/audit/incident/incidentsql"
 	"github.com/wardkit/wardkit/audit/incident/incidenttest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // open returns a migrated store on a fresh database.
 func open(t testing.TB, e enginetest.Engine) *incidentsql.Store {
 	t.Helper()
-	engines := map[sqlkit.Dialect]func() (*incidentsql.Store, error){
-		sqlkit.SQLite:   func() (*incidentsql.Store, error) { return incidentsql.SQLite(e.Pool) },
-		sqlkit.Postgres: func() (*incidentsql.Store, error) { return incidentsql.Postgres(e.Pool) },
-	}
-	s, err := engines[e.Dialect]()
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, incidentsql.SQLite, incidentsql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -33,25 +24,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
-		s := open(t, engine(t))
-		require.NoError(t, s.Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreExported(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, fstest.TestFS(incidentsql.Migrations(), "sqlite/0001_incidents.sql", "postgres/0001_incidents.sql"))
-}
-
-func TestNilDatabaseIsRefused(t *testing.T) {
-	t.Parallel()
-	_, err := incidentsql.SQLite(nil)
-	require.Error(t, err)
-	_, err = incidentsql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, incidentsql.Migrations(), ".", incidentsql.SQLite, incidentsql.Postgres)
 }
 
 func TestAClosedDatabaseIsAnError(t *testing.T) {

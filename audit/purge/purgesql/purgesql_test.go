@@ -2,7 +2,6 @@ package purgesql_test
 
 import (
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,20 +9,12 @@ import (
 	"github.com/wardkit/wardkit/audit/purge/purgesql"
 	"github.com/wardkit/wardkit/audit/purge/purgetest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // open returns a migrated store on a fresh database.
 func open(t testing.TB, e enginetest.Engine) *purgesql.Store {
 	t.Helper()
-	engines := map[sqlkit.Dialect]func() (*purgesql.Store, error){
-		sqlkit.SQLite:   func() (*purgesql.Store, error) { return purgesql.SQLite(e.Pool) },
-		sqlkit.Postgres: func() (*purgesql.Store, error) { return purgesql.Postgres(e.Pool) },
-	}
-	s, err := engines[e.Dialect]()
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, purgesql.SQLite, purgesql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -33,25 +24,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
-		s := open(t, engine(t))
-		require.NoError(t, s.Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreExported(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, fstest.TestFS(purgesql.Migrations(), "sqlite/0001_purge.sql", "postgres/0001_purge.sql"))
-}
-
-func TestNilDatabaseIsRefused(t *testing.T) {
-	t.Parallel()
-	_, err := purgesql.SQLite(nil)
-	require.Error(t, err)
-	_, err = purgesql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, purgesql.Migrations(), ".", purgesql.SQLite, purgesql.Postgres)
 }
 
 func TestAClosedDatabaseIsAnError(t *testing.T) {

@@ -1,8 +1,6 @@
 package tailsql_test
 
 import (
-	"io/fs"
-	"path"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,14 +15,7 @@ import (
 // store returns a migrated store over an engine.
 func store(t testing.TB, e enginetest.Engine) *tailsql.Store {
 	t.Helper()
-	open := tailsql.SQLite
-	if e.Dialect == sqlkit.Postgres {
-		open = tailsql.Postgres
-	}
-	s, err := open(e.Pool)
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, tailsql.SQLite, tailsql.Postgres)
 }
 
 func TestCursors(t *testing.T) {
@@ -34,34 +25,9 @@ func TestCursors(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
-		e := open(t)
-		require.NoError(t, store(t, e).Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreTheSameOnBothEngines(t *testing.T) {
-	t.Parallel()
-	names := func(engine string) (all []string) {
-		entries, err := fs.ReadDir(tailsql.Migrations(), path.Join("migrations", engine))
-		require.NoError(t, err)
-		for _, e := range entries {
-			all = append(all, e.Name())
-		}
-		return all
-	}
-	require.NotEmpty(t, names("sqlite"))
-	require.Equal(t, names("sqlite"), names("postgres"))
-}
-
-func TestNilPool(t *testing.T) {
-	t.Parallel()
-	_, err := tailsql.SQLite(nil)
-	require.Error(t, err)
-	_, err = tailsql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, tailsql.Migrations(), "migrations", tailsql.SQLite, tailsql.Postgres)
 }
 
 // TestADamagedCursor is an error and not a feed that begins anew.

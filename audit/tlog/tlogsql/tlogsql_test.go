@@ -1,8 +1,6 @@
 package tlogsql_test
 
 import (
-	"io/fs"
-	"path"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,20 +9,12 @@ import (
 	"github.com/wardkit/wardkit/audit/tlog/tlogsql"
 	"github.com/wardkit/wardkit/audit/tlog/tlogtest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // store returns a migrated store over an engine.
 func store(t testing.TB, e enginetest.Engine) *tlogsql.Store {
 	t.Helper()
-	open := tlogsql.SQLite
-	if e.Dialect == sqlkit.Postgres {
-		open = tlogsql.Postgres
-	}
-	s, err := open(e.Pool)
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, tlogsql.SQLite, tlogsql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -34,34 +24,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
-		e := open(t)
-		require.NoError(t, store(t, e).Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreTheSameOnBothEngines(t *testing.T) {
-	t.Parallel()
-	names := func(engine string) (all []string) {
-		entries, err := fs.ReadDir(tlogsql.Migrations(), path.Join("migrations", engine))
-		require.NoError(t, err)
-		for _, e := range entries {
-			all = append(all, e.Name())
-		}
-		return all
-	}
-	require.NotEmpty(t, names("sqlite"))
-	require.Equal(t, names("sqlite"), names("postgres"))
-}
-
-func TestNilPool(t *testing.T) {
-	t.Parallel()
-	_, err := tlogsql.SQLite(nil)
-	require.Error(t, err)
-	_, err = tlogsql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, tlogsql.Migrations(), "migrations", tlogsql.SQLite, tlogsql.Postgres)
 }
 
 // TestACarelessStatement: what was signed is not changed by mistake.

@@ -2,7 +2,6 @@ package machinesql_test
 
 import (
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,20 +9,12 @@ import (
 	"github.com/wardkit/wardkit/authn/machine/machinesql"
 	"github.com/wardkit/wardkit/authn/machine/machinetest"
 	"github.com/wardkit/wardkit/internal/enginetest"
-	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // open returns a migrated store on a fresh database.
 func open(t testing.TB, e enginetest.Engine) *machinesql.Store {
 	t.Helper()
-	engines := map[sqlkit.Dialect]func() (*machinesql.Store, error){
-		sqlkit.SQLite:   func() (*machinesql.Store, error) { return machinesql.SQLite(e.Pool) },
-		sqlkit.Postgres: func() (*machinesql.Store, error) { return machinesql.Postgres(e.Pool) },
-	}
-	s, err := engines[e.Dialect]()
-	require.NoError(t, err)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	return enginetest.Store(t, e, machinesql.SQLite, machinesql.Postgres)
 }
 
 func TestStore(t *testing.T) {
@@ -33,25 +24,9 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestMigrateTwice(t *testing.T) {
+func TestMigrations(t *testing.T) {
 	t.Parallel()
-	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
-		s := open(t, engine(t))
-		require.NoError(t, s.Migrate(t.Context()))
-	})
-}
-
-func TestMigrationsAreExported(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, fstest.TestFS(machinesql.Migrations(), "sqlite/0001_machines.sql", "postgres/0001_machines.sql"))
-}
-
-func TestNilDatabaseIsRefused(t *testing.T) {
-	t.Parallel()
-	_, err := machinesql.SQLite(nil)
-	require.Error(t, err)
-	_, err = machinesql.Postgres(nil)
-	require.Error(t, err)
+	enginetest.TestMigrations(t, machinesql.Migrations(), ".", machinesql.SQLite, machinesql.Postgres)
 }
 
 func TestAClosedDatabaseIsAnError(t *testing.T) {
