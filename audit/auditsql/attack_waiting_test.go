@@ -17,6 +17,7 @@ const forge = `INSERT INTO audit_pending (serial, tenant, id, recorded, outcome,
 // TestForgedRowsDelayOrder: 60,000 forged rows in front of an event delay it for a moment.
 // Whoever gives up in between got further, so that the next one does not begin anew.
 func TestForgedRowsDelayOrder(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	db := postgres(t)
 	store, log := db.process(t)

@@ -65,6 +65,7 @@ func TestFullSQLite(t *testing.T) {
 
 // TestFullDiskSQLite fills the file system that holds the database and its log.
 func TestFullDiskSQLite(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	dir := enginetest.SmallDisk(t, 16<<20)
 	store := migrated(t, enginetest.OpenSQLite(t, filepath.Join(dir, "test.db")), sqlkit.SQLite)
@@ -79,6 +80,7 @@ func TestFullDiskSQLite(t *testing.T) {
 
 // TestFullDiskPostgres fills the file system that holds the tables, but not the server's log.
 func TestFullDiskPostgres(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	server := enginetest.Cluster(t)
 	admin := server.Pool()
@@ -100,6 +102,7 @@ func TestFullDiskPostgres(t *testing.T) {
 // TestFullLogPostgres fills the file system of the write-ahead log: PostgreSQL stops itself,
 // and recovers once there is room.
 func TestFullLogPostgres(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	server := enginetest.Cluster(t, "restart_after_crash=off")
 	disk := server.SmallDisk(24 << 20)
@@ -120,6 +123,7 @@ func TestFullLogPostgres(t *testing.T) {
 
 // TestUnsafeServer: a server that does not flush is refused, and nothing is made on it.
 func TestUnsafeServer(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	for _, setting := range []string{"fsync=off", "full_page_writes=off"} {
 		pool := enginetest.Cluster(t, setting).Pool()

@@ -176,6 +176,7 @@ func fill(t testing.TB, s *auditsql.Store, all model, r *rand.Rand, rounds, each
 // TestPurgeFailsAtEachStatement breaks a purge at each of its statements and commits, before and
 // after the engine has carried it out. Nothing is there in part, and the next call does the rest.
 func TestPurgeFailsAtEachStatement(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	both(t, func(t *testing.T, db *shared) {
 		sane := reopen(t, db.pool, db.dialect)
@@ -269,7 +270,7 @@ func TestPurgeBesideEverybody(t *testing.T) {
 		two.Shape(200, 3, 2)
 		r := rand.New(rand.NewPCG(7, 7))
 		all := model{}
-		fill(t, one, all, r, 8, less(100))
+		fill(t, one, all, r, 4, less(100))
 		const tenant = audit.Tenant("clinic-2")
 		size := int64(len(all[tenant]))
 		var done acknowledged

@@ -14,6 +14,7 @@ import (
 // TestPeriods compares periods with a plain search, for clocks that run well, lag, jump ahead
 // for a while, or back for good.
 func TestPeriods(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	const n = 2600
 	for name, clock := range map[string]func(r *rand.Rand, i int) int{

@@ -19,6 +19,7 @@ import (
 // sequencing, before and after they know how large the tables are: by searching indexes, in
 // their order. A scan or a sort would read the whole log for one page.
 func TestPlans(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
 		e := open(t)

@@ -242,6 +242,7 @@ func listed(t testing.TB, s *auditsql.Store, f audit.Filter) error {
 // TestPageSkipsWhatWasPurged: a page reads some rows of a purged span and not its inside. There the
 // rows are removed, which is damage to whoever reads them.
 func TestPageSkipsWhatWasPurged(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
 	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
 		e := open(t)

@@ -151,6 +151,15 @@ func less(n int) int {
 	return n
 }
 
+// inTurn leaves out under -short, which goes with the race detector, a test that does one thing
+// after the other and takes long.
+func inTurn(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: -short: nothing happens at once in it")
+	}
+}
+
 func drain(t testing.TB, s *auditsql.Store) {
 	t.Helper()
 	for {
