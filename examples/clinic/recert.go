@@ -30,7 +30,7 @@ func (a *app) wireCampaigns(s *stores) error {
 	}
 	a.campaigns, err = recert.New(recert.Parts{
 		Store: s.recert, Recorder: a.log, Population: notPatients{held}, Policy: held.Policy, Usage: usage, StepUps: a.sessions,
-		Effects: map[recert.Kind]recert.Effects{recert.KindGrant: held, recert.KindSupport: held},
+		Effects: held.Effects(),
 		OnlyOne: onlyTherapist{a}, Notices: reviewNotices{a},
 	}, o)
 	return err

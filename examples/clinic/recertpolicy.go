@@ -73,6 +73,8 @@ func campaignTypes() []option {
 		{recert.ObjectCampaign, "Access review"},
 		{recert.ObjectItem, "Access under review"},
 		{string(recert.KindSupport), "Access of the platform’s support"},
+		{string(recert.KindProxy), "Access of a family member"},
+		{string(recert.KindMachine), "Access of a program"},
 	}
 }
 

@@ -4,8 +4,8 @@
 //
 //	grants, err := recert.NewGrants(z, grantStore, nil)
 //	reviews, err := recert.New(recert.Parts{
-//		Store: store, Recorder: log, Population: grants, Policy: grants.Policy, Notices: mailer, OnlyOne: care,
-//		Effects: map[recert.Kind]recert.Effects{recert.KindGrant: grants, recert.KindSupport: grants},
+//		Store: store, Recorder: log, Population: grants, Policy: grants.Policy,
+//		Effects: grants.Effects(), Notices: mailer, OnlyOne: care,
 //	}, nil)
 //	campaign, err := reviews.Start(ctx, recert.Spec{Name: "Spring review", Every: 6, Owner: privacyOfficer})
 //	item, err := reviews.Decide(ctx, campaign.ID, 1, recert.Verdict{Do: recert.RevokeIt, Why: "left the team in March"})
@@ -36,7 +36,7 @@
 //     record who read one;
 //   - call Run, or Tick every hour, on at least one server; Watch once a day for each tenant;
 //   - deliver Notices;
-//   - yield what is no grant of rbac (Population, Effects): proxies, keys and services;
+//   - yield what is no grant of rbac (Population, Effects), such as keys that a partner holds;
 //   - know who is the only clinician of somebody (OnlyOne).
 //
 // # Compatibility

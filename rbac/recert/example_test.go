@@ -55,7 +55,7 @@ func Example() {
 	grants := must(recert.NewGrants(z, store, &recert.GrantOptions{Now: clock}))
 	reviews := must(recert.New(recert.Parts{
 		Store: recert.NewMemory(), Recorder: audit.Discard{}, Population: grants, Policy: grants.Policy,
-		Effects: map[recert.Kind]recert.Effects{recert.KindGrant: grants}, OnlyOne: nobody{}, Notices: printer{},
+		Effects: grants.Effects(), OnlyOne: nobody{}, Notices: printer{},
 	}, &recert.Options{Now: clock}))
 
 	olga := audit.WithActor(context.Background(), audit.Actor{

@@ -16,6 +16,19 @@ type role struct {
 	actions    map[audit.Action]bool
 }
 
+// reviewed is the kind of access that the role gives, empty for what is not reviewed.
+func (r *role) reviewed() Kind {
+	switch r.kind {
+	case audit.KindPatient:
+		return ""
+	case audit.KindProxy:
+		return KindProxy
+	case audit.KindService, audit.KindAgent:
+		return KindMachine
+	}
+	return KindGrant
+}
+
 type roles map[rbac.RoleName]role
 
 // of returns a role; one that the policy does not know is taken seriously.

@@ -59,8 +59,14 @@ func NewGrants(z *rbac.Authorizer, store rbac.Store, o *GrantOptions) (*Grants, 
 // Policy returns the digest of the policy in force.
 func (g *Grants) Policy() string { return g.z.Policy().Digest() }
 
+// Effects returns g as the Effects of every kind that it yields, for Parts.Effects.
+func (g *Grants) Effects() map[Kind]Effects {
+	return map[Kind]Effects{KindGrant: g, KindSupport: g, KindProxy: g, KindMachine: g}
+}
+
 // Accesses implements Population: every grant that is in force or will be, but for those of
-// rbac.Suspended, which take access away.
+// rbac.Suspended, which take access away, and those of patients, who have their own record and nothing
+// else. Roles of proxies, services and agents are of the kinds of their own.
 func (g *Grants) Accesses(ctx context.Context, t audit.Tenant, kinds []Kind, now time.Time) iter.Seq2[Access, error] {
 	return func(yield func(Access, error) bool) {
 		live, err := g.live(ctx, t, now)
@@ -83,7 +89,7 @@ func (g *Grants) Accesses(ctx context.Context, t audit.Tenant, kinds []Kind, now
 		}
 		for _, grant := range live {
 			a := g.access(grant, roles)
-			if len(kinds) > 0 && !slices.Contains(kinds, a.Kind) {
+			if a.Kind == "" || len(kinds) > 0 && !slices.Contains(kinds, a.Kind) {
 				continue
 			}
 			a.Context.Peers = len(holders[grant.Role]) - 1
@@ -113,7 +119,7 @@ func (g *Grants) live(ctx context.Context, t audit.Tenant, now time.Time) ([]rba
 func (g *Grants) access(grant rbac.Grant, roles roles) Access {
 	r := roles.of(grant.Role)
 	a := Access{
-		Kind: KindGrant, ID: grant.ID, Subject: grant.Person, Role: string(grant.Role),
+		Kind: r.reviewed(), ID: grant.ID, Subject: grant.Person, Role: string(grant.Role),
 		Reach: Reach{texts(grant.Practices), texts(grant.Locations), texts(grant.Queues)},
 		From:  grant.From, Until: grant.Until, Granted: grant.Created, By: grant.By, Why: grant.Why, Source: string(grant.Source),
 		Admin: r.admin, PHI: r.phi,

@@ -130,6 +130,32 @@ func TestReviewersByRole(t *testing.T) {
 	require.ErrorIs(t, err, recert.ErrSpec)
 }
 
+// Programs and families are reviewed as what they are; patients are not.
+func TestProgramsAndFamiliesAreReviewed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	h.give(t, "svc-lab", "feed", "north")
+	h.give(t, "pam", "parent")
+	h.give(t, "pat", "patient")
+	s := spec()
+	s.Kinds = []recert.Kind{recert.KindMachine, recert.KindProxy}
+	c := h.start(t, s)
+	require.Equal(t, 2, c.Snapshot.Count)
+	for who, kind := range map[audit.ActorID]recert.Kind{"svc-lab": recert.KindMachine, "pam": recert.KindProxy} {
+		i := h.of(t, c.ID, who)
+		require.Equal(t, kind, i.Access.Kind)
+		require.Equal(t, recert.RiskPHI, i.Risk)
+		i, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.RevokeIt, Why: words})
+		require.NoError(t, err)
+		require.Equal(t, recert.Revoked, i.Outcome)
+	}
+	for a, err := range h.desk.Accesses(t.Context(), clinic, nil, h.clock()) {
+		require.NoError(t, err)
+		require.NotEqual(t, audit.ActorID("pat"), a.Subject)
+	}
+}
+
 // Grants that somebody wrote past rbac are in the population all the same.
 func TestThePopulationLeavesNothingOut(t *testing.T) {
 	t.Parallel()

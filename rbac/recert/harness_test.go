@@ -56,12 +56,16 @@ func newHouse(t testing.TB) *house {
 	team := rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.InCategory(rbac.Users))
 	slots := rbac.Define[rbac.InTenant]("slot.read", rbac.Columns{}, rbac.Verb(audit.Read))
 	policy, err := rbac.Compile(rbac.Rules{
-		Actions: []rbac.AnyAction{h.chart, team, slots},
+		Actions:   []rbac.AnyAction{h.chart, team, slots},
+		Relations: rbac.Relations{Self: rbac.NewMemoryRelation(), Proxy: rbac.NewMemoryRelation()},
 		Roles: []rbac.Role{
 			{Name: "admin", Label: "Admin", Rank: 100, Allow: []rbac.Allow{rbac.In(rbac.Tenant, team)}},
 			{Name: "officer", Label: "Privacy Officer", Rank: 60, Allow: []rbac.Allow{rbac.In(rbac.Tenant, slots)}},
 			{Name: "therapist", Label: "Therapist", Rank: 50, Allow: []rbac.Allow{rbac.In(rbac.Practice, h.chart)}},
 			{Name: "desk", Label: "Front Desk", Rank: 10, Allow: []rbac.Allow{rbac.In(rbac.Tenant, slots)}},
+			{Name: "feed", Label: "Lab feed", Rank: 3, Kind: audit.KindService, Allow: []rbac.Allow{rbac.In(rbac.Practice, h.chart)}},
+			{Name: "parent", Label: "Parent", Rank: 2, Kind: audit.KindProxy, Allow: []rbac.Allow{rbac.In(rbac.Proxy, h.chart)}},
+			{Name: "patient", Label: "Patient", Rank: 1, Kind: audit.KindPatient, Allow: []rbac.Allow{rbac.In(rbac.Self, h.chart)}},
 		},
 	})
 	require.NoError(t, err)
@@ -78,7 +82,10 @@ func newHouse(t testing.TB) *house {
 	h.store, h.effects = recert.NewMemory(), &effects{Effects: h.desk}
 	h.parts = recert.Parts{
 		Store: h.store, Recorder: h.rec, Population: h.desk, Policy: h.desk.Policy, OnlyOne: h.care, Notices: h.mail, Reviewers: h.desk,
-		Effects: map[recert.Kind]recert.Effects{recert.KindGrant: h.effects, recert.KindSupport: h.effects},
+		Effects: map[recert.Kind]recert.Effects{},
+	}
+	for kind := range h.desk.Effects() {
+		h.parts.Effects[kind] = h.effects
 	}
 	h.open(t)
 	return h
