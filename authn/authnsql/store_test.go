@@ -2,6 +2,8 @@ package authnsql_test
 
 import (
 	"context"
+	"io/fs"
+	"path"
 	"testing"
 	"time"
 
@@ -109,5 +111,34 @@ func TestDeadline(t *testing.T) {
 		defer cancel()
 		_, err := s.Account(ctx, "clinic", "ann")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// TestMigrationOfTheRemoved: what earlier releases kept of the identifier of somebody who was removed
+// goes, and nothing else.
+func TestMigrationOfTheRemoved(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	enginetest.SQL(t, func(t *testing.T, open func(testing.TB) enginetest.Engine) {
+		e := open(t)
+		s := store(t, e)
+		states := []authn.State{authn.Invited, authn.Waiting, authn.Active, authn.Suspended, authn.Removed}
+		for _, state := range states {
+			p := authn.Person{Tenant: "clinic", ID: audit.ActorID(state), Kind: audit.KindStaff, State: state, Version: 1, Term: []byte(state), Sealed: []byte("sealed"), Created: now, Changed: now}
+			if state == authn.Removed {
+				p.Term = nil
+			}
+			require.NoError(t, s.Apply(t.Context(), authn.Change{Person: p, Now: now, Due: now}))
+		}
+		text, err := fs.ReadFile(authnsql.Migrations(), path.Join("migrations", e.Name, "0005_removed.sql"))
+		require.NoError(t, err)
+		_, err = e.Pool.ExecContext(t.Context(), string(text))
+		require.NoError(t, err)
+		for _, state := range states {
+			a, err := s.Account(t.Context(), "clinic", audit.ActorID(state))
+			require.NoError(t, err)
+			require.Equal(t, state == authn.Removed, a.Person.Sealed == nil, state)
+			require.Equal(t, state, a.Person.State)
+		}
 	})
 }
