@@ -470,7 +470,7 @@ func TestRun(t *testing.T) {
 	require.Eventually(t, func() bool {
 		all, err := page.Rotations(t.Context(), clinic, "", 1)
 		return err == nil && all[0].ID == job.ID && !all[0].Finished.IsZero()
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 	mu.Lock()

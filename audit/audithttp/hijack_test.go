@@ -181,7 +181,7 @@ func TestHijackedAndUnrecordedAtReturn(t *testing.T) {
 	_, err := web.ask(t, http.MethodPost)
 	require.Error(t, err)
 	<-done
-	require.Eventually(t, func() bool { return len(web.raised()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(web.raised()) == 1 }, 30*time.Second, time.Millisecond)
 	requireAlarm(t, web, audithttp.ErrNotDurable)
 }
 

@@ -232,7 +232,7 @@ func TestRecordTxTwoHostsOneNewTenant(t *testing.T) {
 	twoStore, twoLog := db.process(t)
 	first, second := begin(t, db.hosts(t)), begin(t, db.hosts(t))
 	a, b := secret(fresh()), secret(fresh())
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	require.NoError(t, prepared(t, oneStore, oneLog, a).RecordTx(ctx, first))
 	require.NoError(t, prepared(t, twoStore, twoLog, b).RecordTx(ctx, second))
@@ -255,7 +255,7 @@ func TestRecordTxHoldsNobodyUp(t *testing.T) {
 	late := secret(fresh())
 	require.NoError(t, prepared(t, store, log, late).RecordTx(t.Context(), tx))
 	want := []string{first.ID}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for range 20 {
 		e := secret(fresh())

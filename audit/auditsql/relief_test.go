@@ -59,5 +59,5 @@ func TestQueueStaysSmall(t *testing.T) {
 			early = size()
 		}
 	}
-	require.Eventually(t, func() bool { return size() < 3*early }, 5*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return size() < 3*early }, 30*time.Second, 50*time.Millisecond)
 }

@@ -51,7 +51,7 @@ func TestRunAndHealth(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.r.Run(ctx) }()
-	require.Eventually(t, func() bool { return len(findings(t, h.r)) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(findings(t, h.r)) == 1 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, h.r.Health(t.Context()))
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
@@ -451,7 +451,7 @@ func TestControls(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { _ = h.r.Run(ctx) }()
-	require.Eventually(t, func() bool { return len(findings(t, h.r)) == 1 && h.r.Health(t.Context()) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(findings(t, h.r)) == 1 && h.r.Health(t.Context()) == nil }, 30*time.Second, time.Millisecond)
 	require.Equal(t, evidence.InForce, state(h.r).State)
 	require.Equal(t, "1 finding waits for somebody to look at it.", state(h.r).Warning)
 	f := findings(t, h.r)[0]
@@ -460,7 +460,7 @@ func TestControls(t *testing.T) {
 
 	alone := h.reviewer(&review.Options{Now: func() time.Time { return h.at }})
 	go func() { _ = alone.Run(ctx) }()
-	require.Eventually(t, func() bool { return alone.Health(t.Context()) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return alone.Health(t.Context()) == nil }, 30*time.Second, time.Millisecond)
 	require.Equal(t, evidence.Partly, state(alone).State, "nobody can be asked")
 	s := review.Standard()
 	s.Rules[3].Off = true

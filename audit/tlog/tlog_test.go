@@ -208,7 +208,7 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.log.Run(ctx) }()
-	require.Eventually(t, func() bool { return h.log.Checkpoint() != nil && h.log.Health(ctx) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.log.Checkpoint() != nil && h.log.Health(ctx) == nil }, 30*time.Second, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.ErrorIs(t, h.log.Health(t.Context()), tlog.ErrNotRunning)

@@ -327,7 +327,7 @@ func TestRunAndHealth(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.m.Run(ctx) }()
-	require.Eventually(t, func() bool { return h.m.Health(t.Context()) == nil }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.m.Health(t.Context()) == nil }, 30*time.Second, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.ErrorIs(t, h.m.Health(t.Context()), machine.ErrNotRunning)

@@ -68,7 +68,7 @@ func TestRedisFaults(t *testing.T) {
 		proxy.Hangup()
 		proxy.Resume()
 
-		require.Eventually(t, func() bool { _, err := s.Get(t.Context(), r.Key); return err == nil }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { _, err := s.Get(t.Context(), r.Key); return err == nil }, 30*time.Second, time.Millisecond)
 		proxy.Cut(enginetest.Before, "evalsha", 100)
 		if name == "Purge" {
 			proxy.Cut(enginetest.Before, "info", 100)

@@ -332,7 +332,7 @@ func TestMovedSlotSignsOut(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := s.Get(t.Context(), r.Key)
 		return errors.Is(err, session.ErrNotFound)
-	}, 10*time.Second, 5*time.Millisecond, "it was begun on another server")
+	}, 30*time.Second, 5*time.Millisecond, "it was begun on another server")
 	gone(t, s, r)
 	alive(t, s, begun(t, s, clinic, ann))
 }
