@@ -61,8 +61,7 @@ func (a *app) platformSignIn(w http.ResponseWriter, r *http.Request) {
 
 type platformData struct {
 	Reasons, Lengths []option
-	Rows             []visitRow
-	Open             bool // one of them is
+	Open, Over       []visitRow
 	Typed            support.Ask
 	Minutes          string
 }
@@ -81,13 +80,16 @@ func (a *app) showPlatform(w http.ResponseWriter, r *http.Request, status int, t
 			a.fail(w, r, supportStatus(err))
 			return
 		}
-		if len(d.Rows) == maxOver {
+		if len(d.Over) == maxOver {
 			break
 		}
 		row := a.visitRow(&access, nil)
 		row.By = "" // who of the clinic answered is the clinic's
-		d.Open = d.Open || row.Waits || row.Stands
-		d.Rows = append(d.Rows, row)
+		if row.Waits || row.Stands {
+			d.Open = append(d.Open, row)
+		} else {
+			d.Over = append(d.Over, row)
+		}
 	}
 	a.render(w, r, status, "platform", view{Title: "Platform", Problem: problem, Data: d})
 }

@@ -135,5 +135,5 @@ func (a *app) settingsPage(w http.ResponseWriter, r *http.Request, _ rbac.Grante
 		{"/settings/retention", "How long the audit is kept", "Years, legal holds, and what may be destroyed", ""},
 		{"/settings/keys", "Keys of the records", "Renew the keys under which records are locked", ""},
 	}
-	a.render(w, r, http.StatusOK, "settings", view{Title: "Settings", Data: struct{ Tiles []tile }{tiles}})
+	a.render(w, r, http.StatusOK, "settings", view{Title: "Settings", Data: struct{ Tiles []tile }{a.tilesFor(r.Context(), tiles)}})
 }

@@ -133,6 +133,16 @@ func forVisitors(path string) bool {
 	return path == "/settings" || strings.HasPrefix(path, "/settings/") || path == "/audit/sign-ins"
 }
 
+// tilesFor leaves out what is not for a visitor.
+func (a *app) tilesFor(ctx context.Context, tiles []tile) []tile {
+	if _, inside := insideOf(ctx); !inside {
+		return tiles
+	}
+	return slices.DeleteFunc(tiles, func(t tile) bool {
+		return !forVisitors(t.Href) || t.Href == retentionHome && !holds(ctx, a, retentionRead)
+	})
+}
+
 // turnAway answers an operator who is not let in, on record at the platform.
 func (a *app) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 	e := audit.Event{Action: actionTurnedAway, Verb: audit.Execute, Outcome: audit.Failure, Code: "closed", Objects: []audit.Object{{Type: "tenant", ID: string(tenant)}}}

@@ -119,6 +119,12 @@ func TestSupportStory(t *testing.T) {
 			at := operator.comesIn()
 			require.Equal(t, "/settings", at.path)
 			require.Contains(t, at.text(), "You are inside Harbor Clinic as platform support until")
+			for _, shown := range at.links(`<a [^>]*href="(/[^"?#]+)"`) {
+				if shown != "/demo" && shown != "/" {
+					there := operator.get(shown)
+					require.Equal(t, http.StatusOK, there.status, "%s is shown: %s", shown, there.text())
+				}
+			}
 			require.Contains(t, boss.get("/team").text(), "Noor Haddad, platform support, is inside until")
 			require.NotContains(t, desk.get("/patients").text(), "Noor")
 			require.Equal(t, http.StatusOK, operator.get("/audit/sign-ins").status)
