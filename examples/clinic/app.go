@@ -38,6 +38,8 @@ import (
 	"github.com/wardkit/wardkit/phi/deid"
 	"github.com/wardkit/wardkit/phi/phisql"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/emergency"
+	"github.com/wardkit/wardkit/rbac/emergency/emergencysql"
 	"github.com/wardkit/wardkit/rbac/rbacsql"
 	"github.com/wardkit/wardkit/rbac/recert"
 	"github.com/wardkit/wardkit/rbac/recert/recertsql"
@@ -93,6 +95,8 @@ type app struct {
 
 	deidentifier *deid.Exporter[Patient]
 
+	emergency *emergency.Desk[Patient]
+
 	addr  session.ClientAddr
 	redis *redis.Client // nil without -redis
 
@@ -116,6 +120,8 @@ type stores struct {
 	machine *machinesql.Store
 	rbac    *rbacsql.Store
 	attest  *evidencesql.Store
+
+	emergency *emergencysql.Store
 }
 
 // open wires the clinic. What can fail without touching anything comes first.
@@ -203,7 +209,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err := a.wireFactors(s); err != nil {
 		return err
 	}
-	policy, err := rules(s.rbac)
+	policy, err := rules(s)
 	if err != nil {
 		return err
 	}
@@ -214,7 +220,7 @@ func (a *app) wire(s *stores) (err error) {
 	if err := a.wirePeople(s); err != nil {
 		return err
 	}
-	if err := a.wireEvidence(s); err != nil {
+	if err := errors.Join(a.wireEmergency(s), a.wireEvidence(s)); err != nil {
 		return err
 	}
 	if err := errors.Join(a.wireIncidents(s), a.wireCampaigns(s), a.wireSupport(s)); err != nil {
@@ -319,6 +325,8 @@ func (d *database) stores() (*stores, error) {
 		machine: pick(d, machinesql.SQLite, machinesql.Postgres, &err),
 		rbac:    pick(d, rbacsql.SQLite, rbacsql.Postgres, &err),
 		attest:  pick(d, evidencesql.SQLite, evidencesql.Postgres, &err),
+
+		emergency: pick(d, emergencysql.SQLite, emergencysql.Postgres, &err),
 	}
 	return s, err
 }
@@ -326,7 +334,7 @@ func (d *database) stores() (*stores, error) {
 // migrate creates or updates every table. The order does not matter; running it again, from
 // several processes at once, does no harm.
 func (s *stores) migrate(ctx context.Context, d *database) error {
-	for _, m := range []interface{ Migrate(context.Context) error }{s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.recert, s.rbac, s.attest, s.support} {
+	for _, m := range []interface{ Migrate(context.Context) error }{s.emergency, s.phi, s.tlog, s.purge, s.review, s.session, s.mfa, s.authn, s.machine, s.incident, s.recert, s.rbac, s.attest, s.support} {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
@@ -374,6 +382,7 @@ func (a *app) background(ctx context.Context) error {
 	group.Go(func() error { return a.watchIncidents(delivering) })
 	group.Go(func() error { return a.campaigns.Run(delivering) })
 	group.Go(func() error { return a.support.Run(delivering) })
+	group.Go(func() error { return a.emergency.Run(delivering) })
 	group.Go(func() error { return a.keeper.Run(delivering) })
 	group.Go(func() error { return a.reviewer.Run(delivering) })
 	group.Go(func() error { return a.checks.run(delivering) })

@@ -20,7 +20,7 @@ type optionGroup struct {
 // decision name what was asked for; the outcome says whether it happened.
 func actionWords() []optionGroup {
 	return []optionGroup{
-		{"Patients", slices.Concat(patientWords(), careWords(), shredWords())},
+		{"Patients", slices.Concat(patientWords(), careWords(), emergencyWords(), shredWords())},
 		{"Letters and questionnaires", paperWords()},
 		{"Claims", claimWords()},
 		{"Roles", slices.Concat(roleEventWords(), maskWords())},
@@ -228,6 +228,7 @@ func recordTypes() []option {
 		{checkObject, "Check of the audit"},
 		{exportObject, "Copy of the audit"},
 		{"grant", "Role given to somebody"},
+		{rbac.EmergencyObject, "Emergency access"},
 		{"roles", "Roles"},
 		{"rights", "What somebody may see"},
 		{"choices", "Who may delete"},

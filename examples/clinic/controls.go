@@ -28,6 +28,7 @@ func (a *app) chapters() []evidence.Section {
 		{Name: "Incidents", From: a.incidents},
 		{Name: "Platform support", From: a.support},
 		{Name: "Review of the audit", From: a.reviewer},
+		{Name: "Emergencies", From: a.emergency},
 		{Name: "How long the audit is kept", From: a.keeper},
 		{Name: attestedChapter, From: a.attested},
 	}

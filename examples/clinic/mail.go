@@ -122,6 +122,12 @@ func noticeText(topic string) string {
 		return "The platform’s support has a quarter of an hour left inside Harbor Clinic."
 	case "support.closed":
 		return "A request or a visit of the platform’s support at Harbor Clinic is over. Platform support has the details."
+	case "emergency.opened":
+		return "Somebody opened a record of Harbor Clinic in an emergency. Emergencies has the details, and the review."
+	case "emergency.limited":
+		return "Somebody at Harbor Clinic opens many records in emergencies, and was stopped. Emergencies has the details."
+	case "emergency.overdue":
+		return "The review of an emergency at Harbor Clinic is overdue. Emergencies has the details."
 	case string(authn.TopicApproved):
 		return "Your account at Harbor Clinic is approved. You can sign in now."
 	case string(authn.TopicSuspended):

@@ -54,10 +54,18 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
+	alert := ""
+	if may.Allows(emergencyReview) {
+		if alert, err = a.emergencyAlert(ctx); err != nil {
+			a.fail(w, r, http.StatusServiceUnavailable)
+			return
+		}
+	}
 	a.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Data: struct {
 		Tiles     []tile
 		Recovered *recovered
-	}{tiles, lost}})
+		Alert     string
+	}{tiles, lost, alert}})
 }
 
 // guardedTile is a way that is shown to those who may go it.
@@ -75,6 +83,7 @@ func dashboardTiles() []guardedTile {
 		{tile{"/audit", "Audit", "Who saw and did what", ""}, auditRead},
 		{tile{"/audit/review", "Review", "What somebody should look at", ""}, reviewRead},
 		{tile{"/support", "Platform support", "Who of the platform was let in, and who asks to be", ""}, supportRead},
+		{tile{"/emergencies", "Emergencies", "Records opened in an emergency, and their reviews", ""}, emergencyRead},
 		{tile{"/incidents", "Incidents", "What went wrong, and until when it has to be dealt with", ""}, incidentList},
 		{tile{"/campaigns", "Access reviews", "Who has which access, looked at again", ""}, campaignRead},
 		{tile{"/my-reviews", "My reviews", "Whose access waits for your decision", ""}, campaignMine},

@@ -132,7 +132,7 @@ func (a *app) paperPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[P
 		a.fail(w, r, http.StatusNotFound)
 		return
 	}
-	v := view{Title: k.One, Data: d}
+	v := view{Title: k.One, Data: d, Patient: d.Patient}
 	if r.URL.Query().Get("reason") == "missing" {
 		v.Problem = "Please type a reason of a few words. It is kept with the record of who destroyed this."
 	}

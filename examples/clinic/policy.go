@@ -6,7 +6,6 @@ import (
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
-	"github.com/wardkit/wardkit/rbac/rbacsql"
 )
 
 // The roles of this clinic are the presets.
@@ -57,15 +56,19 @@ var (
 	claimSubmit  = rbac.Define[Patient]("claim.submit", patientColumns, rbac.Verb(audit.Create), rbac.PHI(), rbac.InCategory(rbac.Billing), rbac.Object("patient"))
 )
 
-// rules compiles the policy: the presets over this clinic's actions, and who cares for whom.
-func rules(store *rbacsql.Store) (*rbac.Policy, error) {
-	care, err := store.Relation(rbac.TableRelation{
+// rules compiles the policy: the presets over this clinic's actions, and who cares for whom, and who opened whom in an emergency.
+func rules(s *stores) (*rbac.Policy, error) {
+	care, err := s.rbac.Relation(rbac.TableRelation{
 		Table: "clinic_care", Tenant: "tenant", Subject: "therapist", Object: "patient", From: "since", Until: "until",
 	})
 	if err != nil {
 		return nil, err
 	}
-	self, err := store.Relation(ownRecord())
+	self, err := s.rbac.Relation(ownRecord())
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.emergency.Relation()
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +77,6 @@ func rules(store *rbacsql.Store) (*rbac.Policy, error) {
 		settingsRead, settingsChange, keysRenew, noteDraft,
 		auditRead, auditOpen, auditHealth, accessRead, historyRead, claimRead, claimHistory, claimChange, claimSubmit,
 	}
-	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), incidentActions(), campaignActions(), supportActions(), careTeamActions(), controlActions(), proofActions(), retentionActions(), shredActions(), reviewActions(), maskActions(), []rbac.AnyAction{memberReset})
-	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self}})
+	actions = slices.Concat(actions, roleActions(), paperActions(), portalActions(), machineActions(), incidentActions(), campaignActions(), supportActions(), careTeamActions(), controlActions(), proofActions(), retentionActions(), shredActions(), reviewActions(), maskActions(), emergencyActions(), []rbac.AnyAction{memberReset})
+	return rbac.Compile(rbac.Rules{Actions: actions, Roles: clinicRoles(actions), Relations: rbac.Relations{Own: care, Self: self, Emergency: opened}})
 }

@@ -61,7 +61,7 @@ func clinicRoles(actions []rbac.AnyAction) []rbac.Role {
 			roles[i].Rank = 99
 		}
 	}
-	return withPrograms(withShred(withRetention(withControls(withReview(withCampaigns(withIncidents(withSupport(withCare(roles)))))))))
+	return withEmergency(withPrograms(withShred(withRetention(withControls(withReview(withCampaigns(withIncidents(withSupport(withCare(roles))))))))))
 }
 
 // paidSeats is for how many people of the team this clinic pays.

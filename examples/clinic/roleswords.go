@@ -28,6 +28,7 @@ func recordKinds() []recordKind {
 		{rbac.Retention, "How long that is kept"},
 		{rbac.SecurityLog, "Sign-ins of the team"},
 		{rbac.OwnLog, "What they did themselves"},
+		{categoryEmergency, "Records in an emergency"},
 	}
 }
 
@@ -47,6 +48,8 @@ func scopeWords(c rbac.Category, scope string) string {
 		return "own patients"
 	case scope == "self":
 		return "only theirs"
+	case scope == "emergency":
+		return "in an emergency"
 	case scope != "tenant":
 		return "some"
 	}
@@ -64,6 +67,8 @@ func reachWords(scope string) string {
 		return "for their own patients"
 	case scope == "self":
 		return "for themselves"
+	case scope == "emergency":
+		return "in an emergency"
 	case scope == "tenant":
 		return "for the whole clinic"
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,7 +45,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		rt.enterAll()
 		rt.fill = map[string]string{
 			"patient": strings.TrimPrefix(rt.who["therapist"].patient(demoPatient(0).Email), "/patients/"),
-			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "incident": "nobodys", "access": "nobodys", "key": "nobodys", "token": "nobodys", "export": "nobodys", "hold": "nobodys", "plan": "nobodys", "finding": "nobodys", "file": "clinic.css", "$": "",
+			"member":  "demo-therapist-2", "session": "nobodys", "passkey": "nobodys", "browser": "nobodys", "change": "nothing", "program": "nobodys", "incident": "nobodys", "campaign": "nobodys", "item": "1", "access": "nobodys", "key": "nobodys", "token": "nobodys", "export": "nobodys", "hold": "nobodys", "plan": "nobodys", "finding": "nobodys", "emergency": "nobodys", "file": "clinic.css", "$": "",
 			"step":  "nothing",
 			"event": rt.who["admin"].get("/audit?period=all&sort=time&order=asc").links(eventLink)[0],
 		}
@@ -61,6 +62,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 			}
 			fill["letter"], fill["form"] = at.match(t, `href="/letters/([^"]+)"`), at.match(t, `href="/forms/([^"]+)"`)
 		}
+		require.Eventually(t, func() bool { return rt.who["admin"].get("/audit/proof/checkpoint").status == http.StatusOK }, 2*time.Minute, 500*time.Millisecond, "no checkpoint came")
 		var table strings.Builder
 		fmt.Fprintf(&table, "%-62s %s\n", "", strings.Join(rt.roles, " "))
 		all := routes(t)

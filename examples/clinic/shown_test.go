@@ -95,10 +95,11 @@ func guarded(r rbac.Route) bool { return r.Guard == "action" || r.Guard == "list
 
 // needsState reports whether a route is shown only in a state that the walk does not make for
 // everybody: a note in the making, a phone that was not taken away yet, a program, a patient without access to
-// the portal, with it, with a phone, a program with a key, an audit that was tampered with, a finding, old events, a patient whose time is over, a request of the platform. A patient’s own pages, and an operator’s, are no pages of the team’s.
+// the portal, with it, with a phone, a program with a key, an audit that was tampered with, a finding, an access review, old events, a patient whose time is over, a request of the platform. A patient’s own pages, and an operator’s, are no pages of the team’s.
 func needsState(r rbac.Route) bool {
 	return slices.Contains([]string{"/patients/{patient}/note/lock", "/patients/{patient}/note/discard", "/team/{member}/reset-factor", "/settings/controls/withdraw", "/patients/{patient}/destroy", "/audit/proof/tamper", "/audit/proof/undo"}, r.Path) ||
-		strings.HasPrefix(r.Path, "/settings/retention/purges") || strings.HasPrefix(r.Path, "/audit/review/{") || strings.HasPrefix(r.Path, "/audit/exports/{") ||
+		strings.HasPrefix(r.Path, "/patients/{patient}/emergency") || strings.HasPrefix(r.Path, "/emergencies/{") || // somebody opened a patient in an emergency
+		strings.HasPrefix(r.Path, "/settings/retention/purges") || strings.HasPrefix(r.Path, "/audit/review/{") || strings.HasPrefix(r.Path, "/campaigns/{") || strings.HasPrefix(r.Path, "/my-reviews/{") || strings.HasPrefix(r.Path, "/audit/exports/{") ||
 		strings.HasPrefix(r.Path, "/me") || strings.HasPrefix(r.Path, "/platform") || strings.HasPrefix(r.Path, "/support/{") || strings.HasPrefix(r.Path, "/programs/{program}") || r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/patients/{patient}/portal")
 }
 

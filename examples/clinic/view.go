@@ -34,7 +34,9 @@ type view struct {
 	Session string // whose page it is, for the script
 	Draft   string // where the page's form goes when the screen is locked
 	Support []supportBar
-	Unread  bool // who of the platform is inside could not be read
+	Unread  bool   // who of the platform is inside could not be read
+	Patient string // whom the page is about, where its address does not say
+	Glass   *glass // the emergency that is open on this patient
 	Data    any
 }
 
@@ -81,6 +83,9 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page st
 	if v.User == nil && !v.Plain {
 		v.User, v.May, v.Nav = a.whoami(r)
 		v.Support, v.Unread = a.supportBars(r, v.May)
+	}
+	if v.User != nil {
+		v.Glass = a.glass(r, v.Patient)
 	}
 	var b bytes.Buffer
 	if err := a.pages[page].ExecuteTemplate(&b, "layout", v); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/emergency"
 )
 
 // viewerRow is somebody who had to do with the patient's own record, as the patient reads it: names
@@ -137,6 +138,10 @@ func viewerDeed(action audit.Action) string {
 		return "worked on your claims"
 	case accessRead.Name(), historyRead.Name(), auditRead.Name(), auditOpen.Name():
 		return "looked at who had viewed your record"
+	case emergencyAsk.Name(), emergencyOpen.Name(), emergencyLeave.Name(), emergency.ActionOpen:
+		return "opened your record in an emergency"
+	case emergency.ActionReview, emergencyRead.Name():
+		return "reviewed an emergency"
 	case registerSubmit.Name(), actionRegistered:
 		return "registered you"
 	case portalRead.Name(), portalManage.Name(), portalReset.Name():

@@ -57,6 +57,7 @@ func (a *app) mux() *rbac.Mux {
 	a.retentionRoutes(mux)
 	a.shredRoutes(mux)
 	a.reviewRoutes(mux)
+	a.emergencyRoutes(mux)
 	a.maskRoutes(mux)
 	return mux
 }
