@@ -209,7 +209,13 @@ func TestWhatCannotBeStoredIsNoAccess(t *testing.T) {
 		require.ErrorIs(t, err, recert.ErrUnavailable, name)
 	}
 	h := newHouse(t)
-	h.parts.Population = population(func(yield func(recert.Access, error) bool) { _ = yield(good, nil) && yield(good, nil) })
+	h.parts.Population = population(func(yield func(recert.Access, error) bool) {
+		for range 2 {
+			if !yield(good, nil) {
+				return
+			}
+		}
+	})
 	h.open(t)
 	_, err := h.r.Start(h.as("ada"), spec())
 	require.ErrorIs(t, err, recert.ErrUnavailable, "the same twice")

@@ -48,9 +48,9 @@ type walk struct {
 // model says with rows, grants and answers.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(150)
+	seeds := uint64(80)
 	if testing.Short() {
-		seeds = 40
+		seeds = 30
 	}
 	taken := map[string]int{}
 	for seed := range seeds {
@@ -73,7 +73,7 @@ func TestModelOnSQL(t *testing.T) {
 		s, err := start(e.Pool)
 		require.NoError(t, err)
 		require.NoError(t, s.Migrate(t.Context()))
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			model(t, 1000+seed, s, 40, map[string]int{})
 		}
 	})
