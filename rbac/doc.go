@@ -40,7 +40,8 @@
 // A person's own tenant is part of every decision and of every filter; there is no scope that
 // crosses tenants. Practice, Location and Queue need grants that list some: a grant of such a
 // role without any is refused, and so is a list for another role. Own asks Relations.Own
-// about the record's patient, and Supervisees, Proxy, Consented and Emergency ask theirs. Self
+// about the record's patient, and Supervisees, Proxy, Consented and Emergency ask theirs; package
+// emergency keeps who opened whom in an emergency, which only widens what is read. Self
 // is what the person owns and, for patients, what Relations.Self says is theirs; roles of
 // patients and proxies go no further than that, Proxy, Author and Related. And, Or and Not
 // combine scopes; what a record does not say is reached by none of them. A Forbid takes
