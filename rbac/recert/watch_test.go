@@ -139,7 +139,8 @@ func TestEmergencyUseIsReviewedWithin72Hours(t *testing.T) {
 	h.open(t)
 	moved := h.watch(t)
 	require.Len(t, moved, 1, "the use is under review")
-	_, items = h.standing(t, moved[0])
+	c, items = h.standing(t, moved[0])
+	require.Equal(t, recert.TriggerKind("moved"), c.Trigger.Kind)
 	require.Len(t, items, 1)
 	require.Equal(t, recert.KindGrant, items[0].Access.Kind)
 
