@@ -112,6 +112,24 @@ func noticeText(topic string) string {
 		return "Somebody signed in to your account with a recovery code, or proved with one to be you. If it was not you, call the clinic."
 	case string(mfa.ActionLocked):
 		return "The second factor of your account is locked after too many wrong codes. An administrator can reset it."
+	case string(authn.TopicApproved):
+		return "Your account at Harbor Clinic is approved. You can sign in now."
+	case string(authn.TopicSuspended):
+		return "Your account was suspended."
+	case string(authn.TopicReinstated):
+		return "Your account is active again."
+	case string(authn.TopicRemoved):
+		return "Your account was closed."
+	}
+	if text := supportNotice(topic); text != "" {
+		return text
+	}
+	return "Something about your account changed. If it was not you, call the clinic."
+}
+
+// supportNotice is what the clinic says about the platform's support.
+func supportNotice(topic string) string {
+	switch topic {
 	case "support.requested", "support.reminder":
 		return "The platform’s support asks to be let into Harbor Clinic. Sign in and open Platform support to answer."
 	case "support.approved":
@@ -128,16 +146,8 @@ func noticeText(topic string) string {
 		return "Somebody at Harbor Clinic opens many records in emergencies, and was stopped. Emergencies has the details."
 	case "emergency.overdue":
 		return "The review of an emergency at Harbor Clinic is overdue. Emergencies has the details."
-	case string(authn.TopicApproved):
-		return "Your account at Harbor Clinic is approved. You can sign in now."
-	case string(authn.TopicSuspended):
-		return "Your account was suspended."
-	case string(authn.TopicReinstated):
-		return "Your account is active again."
-	case string(authn.TopicRemoved):
-		return "Your account was closed."
 	}
-	return "Something about your account changed. If it was not you, call the clinic."
+	return ""
 }
 
 // notices tells people about their second factor through authn, which knows their address.
