@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"iter"
 	"net/http"
 	"time"
 
@@ -29,29 +28,11 @@ func (a *app) wireCampaigns(s *stores) error {
 		o.Every = 10 * time.Second // somebody is waiting to see it
 	}
 	a.campaigns, err = recert.New(recert.Parts{
-		Store: s.recert, Recorder: a.log, Population: notPatients{held}, Policy: held.Policy, Usage: usage, StepUps: a.sessions,
+		Store: s.recert, Recorder: a.log, Population: held, Policy: held.Policy, Usage: usage, StepUps: a.sessions,
 		Effects: held.Effects(),
 		OnlyOne: onlyTherapist{a}, Notices: reviewNotices{a},
 	}, o)
 	return err
-}
-
-// notPatients leaves out patients, who have their own record and nothing else: their accounts end
-// where the portal is managed.
-type notPatients struct{ recert.Population }
-
-// Accesses satisfies recert.Population.
-func (p notPatients) Accesses(ctx context.Context, t audit.Tenant, kinds []recert.Kind, now time.Time) iter.Seq2[recert.Access, error] {
-	return func(yield func(recert.Access, error) bool) {
-		for a, err := range p.Population.Accesses(ctx, t, kinds, now) {
-			if err == nil && a.Role == string(rbac.PatientRole) {
-				continue
-			}
-			if !yield(a, err) {
-				return
-			}
-		}
-	}
 }
 
 // onlyTherapist knows whose patients nobody else cares for.
