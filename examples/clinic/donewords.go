@@ -22,7 +22,7 @@ func doneWork() map[string]string {
 		"paper-restored": "It is back in the record.",
 		"paper-purged":   "It is destroyed for good.",
 		"claim":          "The claim is submitted.",
-		"emergency":      "The record is open. The privacy officer was told.",
+		"emergency":      "The record is open. The privacy officer is told.",
 		"emergency-over": "Your emergency access is over.",
 		"claim-moved":    "The step is on record.",
 		"renewing":       "The keys are being renewed. You can go on working.",
