@@ -239,6 +239,9 @@ func (a *app) whyRow(x rbac.Explanation, b book, team map[audit.ActorID]member) 
 		row.Duties = dutyWords(x.Duties)
 	}
 	for _, c := range x.Clauses {
+		if c.Scope == rbac.Emergency.String() && c.Verdict == rbac.VerdictScope && x.Allowed {
+			continue // what they may anyhow needs no emergency
+		}
 		if text := a.clauseWords(c, b, team); text != "" {
 			row.Because = append(row.Because, text)
 		}
@@ -263,6 +266,9 @@ func (a *app) clauseWords(c rbac.Clause, b book, team map[audit.ActorID]member) 
 		}
 		return text + "."
 	case rbac.VerdictScope:
+		if c.Scope == rbac.Emergency.String() {
+			return "In an emergency, once they open this patient as " + role + "."
+		}
 		return "As " + role + " only " + reachWords(c.Scope) + ", and this is not one of them."
 	case rbac.VerdictForbidden:
 		return "As " + role + " yes, but a rule about sensitive records keeps it back."
