@@ -67,6 +67,18 @@ func TestWriteFixture(t *testing.T) {
 	}
 }
 
+// oldFolder is a data folder as a release left it.
+func oldFolder(t *testing.T, folder string) string {
+	t.Helper()
+	dir := t.TempDir()
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, f := range files {
+		copyFile(t, filepath.Join(folder, f.Name()), filepath.Join(dir, f.Name()))
+	}
+	return dir
+}
+
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	content, err := os.ReadFile(from)
@@ -98,12 +110,7 @@ func TestDataOfReleases(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			files, err := os.ReadDir(folder)
-			require.NoError(t, err)
-			for _, f := range files {
-				copyFile(t, filepath.Join(folder, f.Name()), filepath.Join(dir, f.Name()))
-			}
+			dir := oldFolder(t, folder)
 			s := tell(t, "-data", dir)
 			s.oldPeople(t, filepath.Base(folder))
 			then := "Clinical note saved version 2"

@@ -229,21 +229,9 @@ func untagged(body, instead string) string {
 // match returns the first group of the pattern.
 func (p page) match(t *testing.T, pattern string) string {
 	t.Helper()
-	m := compiled(pattern).FindStringSubmatch(p.body)
+	m := regexp.MustCompile(pattern).FindStringSubmatch(p.body)
 	require.NotNil(t, m, "the page at %s has no %s:\n%s", p.path, pattern, p.text())
 	return html.UnescapeString(m[1])
-}
-
-// patterns are those that were compiled, by their text.
-var patterns sync.Map
-
-func compiled(pattern string) *regexp.Regexp {
-	if found, ok := patterns.Load(pattern); ok {
-		return found.(*regexp.Regexp)
-	}
-	made := regexp.MustCompile(pattern)
-	patterns.Store(pattern, made)
-	return made
 }
 
 func (p *person) get(path string) page { return p.do(http.MethodGet, path, nil) }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,17 +123,6 @@ func TestOldPatientsByName(t *testing.T) {
 			require.Equal(t, []string{boss.patient(demoPatient(50).Email)}, boss.named("farrow ava"))
 		})
 	}
-}
-
-func oldFolder(t *testing.T, folder string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"clinic.db", "clinic.key"} {
-		content, err := os.ReadFile(filepath.Join(folder, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
-	}
-	return dir
 }
 
 // TestFillTermsGoesOn: rows that have their terms are not written again, a row that somebody changes meanwhile

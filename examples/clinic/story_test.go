@@ -109,7 +109,7 @@ func (p page) column(i int) (cells []string) {
 
 // links returns the first group of every match of the pattern, in order, each once.
 func (p page) links(pattern string) (found []string) {
-	for _, m := range compiled(pattern).FindAllStringSubmatch(p.body, -1) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(p.body, -1) {
 		if text := html.UnescapeString(m[1]); !slices.Contains(found, text) {
 			found = append(found, text)
 		}
