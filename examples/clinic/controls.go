@@ -29,6 +29,7 @@ func (a *app) chapters() []evidence.Section {
 		{Name: "Platform support", From: a.support},
 		{Name: "Review of the audit", From: a.reviewer},
 		{Name: "Emergencies", From: a.emergency},
+		{Name: "Access reviews", From: a.campaigns},
 		{Name: "How long the audit is kept", From: a.keeper},
 		{Name: attestedChapter, From: a.attested},
 	}

@@ -124,7 +124,7 @@ func (s *safeguards) packets() {
 		var p evidence.Packet
 		require.NoError(t, json.Unmarshal([]byte(at.body), &p))
 		require.Equal(t, tenant, p.Tenant)
-		require.Len(t, p.Sections, 14)
+		require.Len(t, p.Sections, 15)
 		require.Equal(t, before+1, served())
 
 		md := s.auditor.certain(s.auditor.post("/settings/controls/packet", url.Values{"form": {"markdown"}}))
