@@ -153,7 +153,7 @@ func (g *Grants) conflicts(grant rbac.Grant, others []rbac.Grant) []string {
 }
 
 // Reviewers implements Reviewers: who holds a role of the rule in all practices, locations and queues
-// of a, those with the fewest first, and who is not suspended.
+// of a and is not suspended: those with the fewest first, then who has held it longest.
 func (g *Grants) Reviewers(ctx context.Context, t audit.Tenant, rule string, a Access) ([]audit.ActorID, error) {
 	roles := g.o.Rules[rule]
 	if len(roles) == 0 {
@@ -172,7 +172,9 @@ func (g *Grants) Reviewers(ctx context.Context, t audit.Tenant, rule string, a A
 		return away[h.Person] || !slices.Contains(roles, h.Role) || !h.InForce(now) ||
 			!covers(texts(h.Practices), a.Reach.Practices) || !covers(texts(h.Locations), a.Reach.Locations) || !covers(texts(h.Queues), a.Reach.Queues)
 	})
-	slices.SortStableFunc(held, func(a, b rbac.Grant) int { return cmp.Compare(width(a), width(b)) })
+	slices.SortFunc(held, func(a, b rbac.Grant) int {
+		return cmp.Or(cmp.Compare(width(a), width(b)), a.Created.Compare(b.Created), cmp.Compare(a.Person, b.Person))
+	})
 	var out []audit.ActorID
 	for _, h := range held {
 		if !slices.Contains(out, h.Person) {

@@ -125,7 +125,7 @@ func TestReviewersByRole(t *testing.T) {
 	require.Equal(t, []audit.ActorID{"tina"}, of("colleagues", "north", "south"))
 	require.Empty(t, of("colleagues", "east"))
 	require.Empty(t, of("colleagues"), "what counts everywhere is not for whom a list binds")
-	require.Equal(t, []audit.ActorID{"adam", "ada"}, of("admins", "north"))
+	require.Equal(t, []audit.ActorID{"ada", "adam"}, of("admins", "north"), "who is as close by how long, then by name")
 	_, err = desk.Reviewers(t.Context(), clinic, "nobody", recert.Access{})
 	require.ErrorIs(t, err, recert.ErrSpec)
 }
