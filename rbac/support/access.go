@@ -82,11 +82,12 @@ func (a *Access) Inside(now time.Time) bool {
 	return a.State == Approved && !a.Entered.IsZero() && now.Before(a.Until)
 }
 
-// Visitor is the id under which the operator acts in the tenant.
+// Visitor is the id under which the operator acts in the tenant: Person of Operator.
 func (a *Access) Visitor() audit.ActorID { return Person(a.Operator) }
 
 // Person is the id under which an operator acts in any tenant but the platform's: two operators never have
-// the same, and no person of a tenant has one.
+// the same, and no person of a tenant has one. Of an access it is Access.Visitor; pages and queries of the log look
+// operators up by it.
 func Person(operator Account) audit.ActorID {
 	return audit.ActorID(rbac.VisitorPrefix + url.PathEscape(string(operator.Tenant)) + "/" + url.PathEscape(string(operator.ID)))
 }

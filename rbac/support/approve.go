@@ -172,5 +172,23 @@ func (d *Desk) grant(ctx context.Context, r record) (Access, error) {
 		d.later(ctx, d.revoke(ctx, &now))
 		return Access{}, ErrState
 	}
+	switch ok, err := d.granted(ctx, &now); {
+	case err != nil:
+		return Access{}, err
+	case !ok:
+		return Access{}, d.lost(ctx, now)
+	}
 	return d.tellNow(ctx, now).Access, nil
+}
+
+// lost ends an access whose grant was made and is not found where Guard looks for it: Parts.Grants is not the
+// Authorizer's store, or the operator holds something beside it. The grant is taken back where it was made.
+func (d *Desk) lost(ctx context.Context, r record) error {
+	system := audit.WithActor(ctx, audit.System(r.Tenant, "support"))
+	rerr := d.p.Authorizer.Revoke(system, r.Visitor(), r.ID)
+	if errors.Is(rerr, rbac.ErrNoGrant) {
+		rerr = nil
+	}
+	_, cerr := d.close(ctx, r, closing{state: Ended, how: NotGranted, by: d.system(&r)})
+	return errors.Join(unavailable("granting", errElsewhere), rerr, cerr)
 }

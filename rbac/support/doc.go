@@ -8,7 +8,8 @@
 //	}, nil)
 //	access, err := desk.Request(ctx, support.Ask{Tenant: "clinic", Role: "support", Code: "ticket", Text: "…", Ticket: "T-4711"})
 //	access, err = desk.Approve(ctx, access.ID, access.Version, support.Answer{})  // ctx: somebody of the tenant
-//	actor, access, err := desk.Guard(ctx, "clinic")                               // before each of the operator's requests
+//	_, access, err = desk.Enter(ctx, "clinic")                                    // ctx: the operator, in the session that may come in
+//	h, err := desk.Handler(tenantOf, routes, nil)                                 // calls desk.Guard with each of the operator's requests
 //
 // # What it protects against
 //
@@ -33,8 +34,10 @@
 // # What the host must still do
 //
 //   - decide with rbac who of the tenant may see, answer and end accesses, and record who looked;
-//   - sign operators in to the platform's own tenant, with two factors, and call [Desk.Guard] before each request
-//     of theirs in a tenant, and every 30 seconds of a stream; put the actor that it returns into the context;
+//   - sign operators in to the platform's own tenant, with two factors, and put [Desk.Handler] between the session's
+//     handler and the routes; or call [Desk.Guard] before each request of theirs in a tenant, and every 30 seconds of a
+//     stream, put the actor that it returns into the context, and record whom it turns away;
+//   - keep visitors from what no action of rbac guards (HTTPOptions.Reach);
 //   - never start a session of the tenant for the operator;
 //   - refuse ids that begin with rbac.VisitorPrefix when it creates people; wardkit's own never do;
 //   - give support roles no action that opens emergency access, decides in recertification, or approves what takes

@@ -41,6 +41,8 @@ var (
 	ErrDamaged = errors.New("support: damaged")
 	// ErrUnavailable: a part failed (HTTP 503). It wraps the cause.
 	ErrUnavailable = errors.New("support: unavailable")
+	errElsewhere   = errors.New("the grant is not found in Parts.Grants, or not alone; it has to be the Authorizer's own store")
+
 	// ErrNotRunning: nobody calls Run, so nobody is reminded and nothing is settled.
 	ErrNotRunning = errors.New("support: Run is not running")
 )

@@ -18,11 +18,13 @@ func Example() {
 	clock := func() time.Time { return now }
 	readSettings := rbac.Define[rbac.InTenant]("settings.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.InCategory(rbac.Settings))
 	manageTeam := rbac.Define[rbac.InTenant]("team.manage", rbac.Columns{}, rbac.InCategory(rbac.Users))
+	askTenants := rbac.Define[rbac.InTenant]("platform.use", rbac.Columns{}, rbac.Verb(audit.Execute))
 	policy, err := rbac.Compile(rbac.Rules{
-		Actions: []rbac.AnyAction{readSettings, manageTeam},
+		Actions: []rbac.AnyAction{readSettings, manageTeam, askTenants},
 		Roles: []rbac.Role{
 			{Name: "admin", Label: "Admin", Rank: 100, Allow: []rbac.Allow{rbac.In(rbac.Tenant, readSettings, manageTeam)}},
-			{Name: "support", Label: "Support", Rank: 15, Allow: []rbac.Allow{rbac.In(rbac.Tenant, readSettings)}},
+			{Name: "operator", Label: "Operator of the platform", Rank: 10, Allow: []rbac.Allow{rbac.In(rbac.Tenant, askTenants)}},
+			{Name: "support", Label: "Support in a tenant", Rank: 15, Allow: []rbac.Allow{rbac.In(rbac.Tenant, readSettings)}},
 		},
 	})
 	if err != nil {
@@ -39,8 +41,9 @@ func Example() {
 		}
 	}
 	grant("clinic", "p-1", "admin")
-	grant("platform", "o-1", "support")
-	operators, err := support.NewOperatorRoles(grants, []rbac.RoleName{"support"}, &support.Options{Now: clock})
+	grant("platform", "o-1", "operator") // which opens nothing anywhere but at the platform
+	// Every tenant is a customer to NewOperatorRoles: a host with a list of them refuses a misspelt one.
+	operators, err := support.NewOperatorRoles(grants, []rbac.RoleName{"operator"}, &support.Options{Now: clock})
 	if err != nil {
 		panic(err)
 	}

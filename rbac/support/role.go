@@ -70,7 +70,9 @@ func (d *Desk) scoped(name rbac.RoleName) (practices, locations, queues bool) {
 }
 
 // OperatorRoles are Operators who hold one of some roles in the platform's tenant and are not suspended. It
-// knows no person by two accounts, and every tenant is a customer.
+// knows no person by two accounts, and every tenant is a customer: a request to a tenant whose name is misspelt, or that
+// does not exist, waits until it lapses. A host that has a list of its customers writes an Operators of its own that
+// asks it first.
 type OperatorRoles struct {
 	desk  rbac.Store
 	roles []rbac.RoleName

@@ -40,10 +40,10 @@ type Notices interface {
 // Parts is what a Desk is built from. Every field is required.
 type Parts struct {
 	Store      Store
-	Grants     rbac.Store       // the Authorizer's own
+	Grants     rbac.Store       // the Authorizer's own: no access comes of an approval whose grant is not found there
 	Authorizer *rbac.Authorizer // makes and revokes the grants, and holds who approves to their rights
 	Recorder   audit.Recorder
-	Sealer     audit.Sealer // phi.NewSealer(vault); audit.DropOpenings keeps no access
+	Sealer     audit.Sealer // phi.NewSealer(vault); not audit.DropOpenings, which keeps nothing
 	StepUps    rbac.StepUps
 	Operators  Operators
 	Notices    Notices
@@ -66,7 +66,9 @@ type Options struct {
 	// MaxRequests is how often one operator asks one tenant within 24 hours. Default 10.
 	MaxRequests int
 	// Never are actions that no support role may have, beside those that none has anyway: opening emergency
-	// access, answering requests for support, deciding in a recertification.
+	// access, answering requests for support, deciding in a recertification. They are the host's, so New cannot know
+	// them: without Never a role that has one passes. The Desk of rbac/emergency, this one and rbac/recert refuse visitors by their
+	// ids all the same, but pages would offer what is then refused.
 	Never []rbac.AnyAction
 	// InsecureWritesPHI lets support roles change health information.
 	InsecureWritesPHI bool
@@ -132,6 +134,10 @@ func (p *Parts) check() error {
 	}
 	if len(missing) > 0 {
 		return errors.New("support: Parts lacks " + strings.Join(missing, ", "))
+	}
+	switch p.Sealer.(type) {
+	case audit.DropOpenings, *audit.DropOpenings:
+		return errors.New("support: Parts.Sealer keeps nothing, so no access could be kept")
 	}
 	return nil
 }

@@ -290,6 +290,8 @@ func TestNewRefuses(t *testing.T) {
 		"Fresh":                   func(_ *support.Parts, o *support.Options) { o.Fresh = time.Hour },
 		"Every":                   func(_ *support.Parts, o *support.Options) { o.Every = -1 },
 		"MaxRequests":             func(_ *support.Parts, o *support.Options) { o.MaxRequests = -1 },
+		"Sealer keeps nothing":    func(p *support.Parts, _ *support.Options) { p.Sealer = audit.DropOpenings{} },
+		"Sealer keeps":            func(p *support.Parts, _ *support.Options) { p.Sealer = &audit.DropOpenings{} },
 		`no role "ghost"`:         func(p *support.Parts, _ *support.Options) { p.Roles = []rbac.RoleName{"ghost"} },
 		"role admin takes a seat": func(p *support.Parts, _ *support.Options) { p.Roles = []rbac.RoleName{"admin"} },
 	} {
@@ -385,4 +387,23 @@ func TestOperatorRoles(t *testing.T) {
 	same, err := crew.Same(t.Context(), me, me)
 	require.NoError(t, err)
 	require.False(t, same)
+}
+
+// An approval whose grant is not where Guard looks is no approval: it is ended, on record, and the grant is taken back.
+func TestGrantsOfAnotherStore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	d := h.server(func(p *support.Parts, _ *support.Options) { p.Grants = rbac.NewMemory() })
+	a, err := d.Request(h.op(noor), ask())
+	require.NoError(t, err)
+	_, err = d.Approve(h.as(adam), a.ID, a.Version, support.Answer{})
+	require.ErrorIs(t, err, support.ErrUnavailable)
+	require.ErrorContains(t, err, "Parts.Grants")
+	a = h.stored(a)
+	require.Equal(t, support.Ended, a.State)
+	require.Equal(t, support.NotGranted, a.Closing)
+	require.Empty(t, h.held(), "taken back where it was made")
+	require.Len(t, h.log.of(clinic, support.ActionEnd), 1)
+	_, _, err = d.Enter(h.op(noor), clinic)
+	require.ErrorIs(t, err, support.ErrClosed)
 }
