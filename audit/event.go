@@ -40,6 +40,11 @@ type Object struct {
 	Fields   []string // fields whose plaintext was revealed, sorted, without values
 }
 
+// EmergencyObject is the object type by which events name grants of emergency access ("break-glass"), so
+// that what was read under one is a query (Query.ResourceType and ResourceID). A trail's further events
+// name them again.
+const EmergencyObject = "emergency"
+
 // Period is a span of time; a zero End means an instant.
 type Period struct{ Start, End time.Time }
 

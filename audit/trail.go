@@ -113,7 +113,8 @@ func Exempt(ctx context.Context, why string) error {
 
 // Seen adds to the open event that o, of patient p, was seen; o.Fields names what was
 // revealed. Either may be zero. After a flush, and when the event is full, what is seen opens
-// a further event with the same decision, whose Detail "continues" holds the ID of the first.
+// a further event with the same decision, whose Detail "continues" holds the ID of the first, and
+// which names again every object of type EmergencyObject that the first was decided with.
 // Once the handler has returned, Seen waits until its own event is durable.
 // It returns ErrUndecided if nothing was decided before, and an *InvalidError for a patient
 // or an object that no log would take.
@@ -234,13 +235,24 @@ func (t *Trail) collector(o *Object) *Event {
 	}
 	e := *t.last
 	e.ID = NewID(time.Now())
-	e.Patients, e.Objects = nil, nil
+	e.Patients, e.Objects = nil, emergencies(t.last.Objects)
 	// What happened once is said once: nobody may count it twice.
 	e.Changes, e.Disclosure = nil, nil
 	e.Detail = map[string]string{"continues": t.last.ID}
 	t.open = &pending{Event: e}
 	t.pending = append(t.pending, t.open)
 	return &t.open.Event
+}
+
+// emergencies are the grants of emergency access among objects. A further event names them again: what is
+// in it was seen under them, and whoever reviews one asks for the events that name it.
+func emergencies(objects []Object) (out []Object) {
+	for i := range objects {
+		if objects[i].Type == EmergencyObject {
+			out = append(out, Object{Type: EmergencyObject, ID: objects[i].ID})
+		}
+	}
+	return out
 }
 
 // hasRoom reports whether one more patient and o fit, well below the limits of an event.

@@ -383,3 +383,34 @@ func TestTrailRefusalCollectsNothing(t *testing.T) {
 		require.Equal(t, []string{"name", "phone"}, seen)
 	}
 }
+
+// TestTrailNamesTheEmergencyAgain: what is seen after a flush, and what overflows an event, was seen under
+// the same emergency, and a query for that finds it.
+func TestTrailNamesTheEmergencyAgain(t *testing.T) {
+	t.Parallel()
+	glass := audit.Object{Type: audit.EmergencyObject, ID: "e-1"}
+	e := read()
+	e.Objects = []audit.Object{{Type: "patient", ID: "p-1"}, glass}
+	ctx, tr, rec := trail(t)
+	require.NoError(t, audit.Decide(ctx, e))
+	require.NoError(t, audit.Flush(ctx)) // the guard of a POST does it before its handler
+	for i := range 3 * audit.MaxObjects {
+		require.NoError(t, audit.Seen(ctx, "p-1", note(fmt.Sprint("n-", i), "text")))
+	}
+	require.NoError(t, tr.Flush(ctx))
+	events := rec.Events()
+	require.Greater(t, len(events), 4)
+	for _, e := range events {
+		require.Contains(t, e.Objects, glass)
+	}
+	for _, e := range events[1:] {
+		require.NotContains(t, e.Objects, audit.Object{Type: "patient", ID: "p-1"}, "only the emergency goes on")
+		require.Equal(t, events[0].ID, e.Detail["continues"])
+	}
+	require.NoError(t, audit.Decide(ctx, read()))
+	require.NoError(t, audit.Flush(ctx))
+	require.NoError(t, audit.Seen(ctx, "p-2", note("n", "text")))
+	require.NoError(t, tr.Flush(ctx))
+	events = rec.Events()
+	require.NotContains(t, events[len(events)-1].Objects, glass, "the next decision is no emergency")
+}

@@ -30,8 +30,9 @@ type EmergencyRelation interface {
 }
 
 // EmergencyObject is the object type by which events name emergency grants, so that what was read
-// under one is a query (audit.Query.ResourceType and ResourceID).
-const EmergencyObject = "emergency"
+// under one is a query (audit.Query.ResourceType and ResourceID). A trail names them again in each
+// further event of the decision.
+const EmergencyObject = audit.EmergencyObject
 
 var errEmergencyID = errors.New("rbac: an emergency grant without a usable id")
 
@@ -89,6 +90,12 @@ func (f *filter) emergencies(ctx context.Context) error {
 		f.allow.Emergency = ids[0]
 	}
 	return nil
+}
+
+// keeps reports whether every emergency grant whose rows the list may have is open still. The rows of one
+// that ended must not go on.
+func (f *filter) keeps(was *filter) bool {
+	return !slices.ContainsFunc(was.allow.open, func(id string) bool { return !slices.Contains(f.allow.open, id) })
 }
 
 // emergencyEvent names what was allowed by emergency access.
