@@ -117,7 +117,7 @@ func itemState(i *recert.Item) (text, tag string) {
 }
 
 func handedText(do recert.Do) string {
-	return map[recert.Do]string{recert.Delegate: "handed on", recert.Abstain: "passed on", recert.GiveBack: "given back"}[do]
+	return map[recert.Do]string{recert.Delegate: "handed on", recert.Abstain: "passed on", recert.PassOn: "passed on because its reviewer left", recert.GiveBack: "given back"}[do]
 }
 
 // effectText says what became of a change, and how soon it was true.

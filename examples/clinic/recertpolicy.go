@@ -56,6 +56,7 @@ func campaignWords() []option {
 		{string(recert.ActionDecide), "Decided about somebody’s access"},
 		{string(recert.ActionDelegate), "Review handed to somebody else"},
 		{string(recert.ActionAbstain), "Review passed on"},
+		{string(recert.ActionPassOn), "Review passed on because its reviewer left"},
 		{string(recert.ActionGiveBack), "Suspended access given back"},
 		{string(recert.ActionDue), "Nobody reviewed an access in time"},
 		{string(recert.ActionEffect), "What a review decided was carried out"},

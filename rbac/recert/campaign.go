@@ -50,7 +50,7 @@ type Campaign struct {
 type Spec struct {
 	Name  string   `json:"name"`            // for people, 1 to 200 bytes; no personal data
 	Kinds []Kind   `json:"kinds,omitempty"` // which kinds of access; none: all that the population yields
-	Roles []string `json:"roles,omitempty"` // only these roles; none: all
+	Roles []string `json:"roles,omitempty"` // only these roles, which there must be; none: all
 	// Days is how long reviewers have, 1 to 366. Default: 30.
 	Days int `json:"days"`
 	// Every is after how many months the next round begins: 0 for one campaign, or 1, 3, 6, 12.
@@ -59,7 +59,8 @@ type Spec struct {
 	Rule string `json:"rule,omitempty"`
 	// Named review what nobody of the rule may, in this order.
 	Named []audit.ActorID `json:"named,omitempty"`
-	// Owner answers for the campaign, reviews what is left, and hears of what is overdue. Required.
+	// Owner answers for the campaign, reviews what is left, and hears every day of what is overdue,
+	// suspended or an exception. Required. Owner and Named have to be there (Parts.Directory).
 	Owner audit.ActorID `json:"owner"`
 	// OnDue says what becomes of undecided access after the due date, by risk. Missing: Suspend.
 	OnDue map[Risk]OnDue `json:"on_due,omitempty"`
@@ -123,7 +124,7 @@ type SignOff struct {
 	By     audit.ActorID `json:"by"`
 	At     time.Time     `json:"at"`
 	Event  string        `json:"event"`  // of the audit log
-	Digest string        `json:"digest"` // ContentDigest of the campaign and its items
+	Digest string        `json:"digest"` // ContentDigest of the campaign, its items, and the fields above
 }
 
 // IsZero reports whether nobody has signed.

@@ -21,6 +21,8 @@
 //   - The friendly reviewer. Nobody reviews themselves, nor what acts for them; nobody reviews an
 //     administrator whom they appointed; no two people review each other. Delegation and abstention are
 //     held to the same rules. Who decides is taken from the session alone.
+//   - The reviewer who leaves. What waits for somebody who is not there any more goes to the next of the
+//     chain, or is an exception.
 //   - The review that nobody does. Undecided access is suspended on the due date, can be given back for
 //     some days, and is then revoked. The last administrator, and the only clinician of somebody in open
 //     care, are never ended by a date: they are escalated, every day.

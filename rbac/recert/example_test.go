@@ -42,12 +42,14 @@ func Example() {
 		Actions: []rbac.AnyAction{team, slots},
 		Roles: []rbac.Role{
 			{Name: "admin", Label: "Clinic Admin", Rank: 100, Allow: []rbac.Allow{rbac.In(rbac.Tenant, team)}},
+			{Name: "officer", Label: "Privacy Officer", Rank: 60, Allow: []rbac.Allow{rbac.In(rbac.Tenant, slots)}},
 			{Name: "desk", Label: "Front Desk", Rank: 10, Allow: []rbac.Allow{rbac.In(rbac.Tenant, slots)}},
 		},
 	}))
 	store := rbac.NewMemory()
 	z := must(rbac.New(policy, store, audit.Discard{}, &rbac.Options{Now: clock}))
 	setup := audit.WithActor(context.Background(), audit.System("clinic", "setup"))
+	must(z.Grant(setup, rbac.Grant{Person: "olga", Role: "officer"}))
 	must(z.Grant(setup, rbac.Grant{Person: "ada", Role: "admin"}))
 	must(z.Grant(setup, rbac.Grant{Person: "ben", Role: "desk"}))
 	must(z.Grant(setup, rbac.Grant{Person: "cleo", Role: "desk"}))
@@ -61,7 +63,7 @@ func Example() {
 	olga := audit.WithActor(context.Background(), audit.Actor{
 		ID: "olga", Kind: audit.KindStaff, Tenant: "clinic", Assurance: audit.AAL2, AuthTime: now,
 	})
-	c := must(reviews.Start(olga, recert.Spec{Name: "Spring review", Owner: "olga", Every: 6}))
+	c := must(reviews.Start(olga, recert.Spec{Name: "Spring review", Roles: []string{"admin", "desk"}, Owner: "olga", Every: 6}))
 	fmt.Println(c.Snapshot.Count, "items until", c.Due.Format(time.DateOnly), "and again on", c.Next.Format(time.DateOnly))
 	for i, err := range reviews.Items(olga, c.ID, recert.ItemFilter{}) {
 		fmt.Println(i.Seq, i.Access.Subject, i.Access.Role, i.Risk, i.Reviewer, err)
@@ -85,5 +87,6 @@ func Example() {
 	// revoked and denied: true
 	// to olga: assigned 1
 	// to olga: overdue 1
+	// to olga: suspended 1
 	// suspend 3
 }

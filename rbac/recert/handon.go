@@ -2,6 +2,7 @@ package recert
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,6 +31,11 @@ func (r *Campaigns) delegate(ctx context.Context, c *Campaign, i *Item, by audit
 	if !isID(v.To) || v.To == i.Reviewer {
 		return audit.Event{}, ErrReviewer
 	}
+	if is, err := r.attendance(c.Tenant, now).here(ctx, v.To); err != nil {
+		return audit.Event{}, err
+	} else if !is {
+		return audit.Event{}, fmt.Errorf("%w: nobody of the tenant", ErrReviewer)
+	}
 	reviews, err := r.pairs(ctx, c)
 	if err != nil {
 		return audit.Event{}, err
@@ -45,9 +51,9 @@ func (r *Campaigns) delegate(ctx context.Context, c *Campaign, i *Item, by audit
 	return i.step(ActionDelegate, Step{At: now, Do: Delegate, By: by.ID, To: v.To, Code: v.Code, Event: id}, v), nil
 }
 
-// delegated reports whether the item was delegated since somebody abstained.
+// delegated reports whether the item was delegated since somebody abstained or left.
 func (i *Item) delegated() bool {
-	for n := len(i.Steps) - 1; n >= 0 && i.Steps[n].Do != Abstain; n-- {
+	for n := len(i.Steps) - 1; n >= 0 && i.Steps[n].Do != Abstain && i.Steps[n].Do != PassOn; n-- {
 		if i.Steps[n].Do == Delegate {
 			return true
 		}

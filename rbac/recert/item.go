@@ -144,8 +144,8 @@ type Item struct {
 // Step is one handing on of an item: the delegation chain.
 type Step struct {
 	At    time.Time     `json:"at"`
-	Do    Do            `json:"do"` // Delegate, Abstain or GiveBack
-	By    audit.ActorID `json:"by"`
+	Do    Do            `json:"do"`           // Delegate, Abstain, PassOn or GiveBack
+	By    audit.ActorID `json:"by"`           // "system:recert" for PassOn
 	To    audit.ActorID `json:"to,omitempty"` // empty: nobody is left
 	Code  string        `json:"code,omitempty"`
 	Event string        `json:"event"` // of the audit log; it has the words

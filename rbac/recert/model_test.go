@@ -56,7 +56,7 @@ func TestModel(t *testing.T) {
 	for seed := range seeds {
 		model(t, seed, recert.NewMemory(), 60, taken)
 	}
-	for _, step := range []string{"certify", "revoke", "reduce", "limit", "delegate", "abstain", "resume", "tick", "leave", "sign", "refused", "suspended", "gone", "expired"} {
+	for _, step := range []string{"certify", "revoke", "reduce", "limit", "delegate", "abstain", "resume", "tick", "leave", "sign", "refused", "suspended", "gone", "expired", "pass"} {
 		require.NotZero(t, taken[step], "the model never took the step %q: %v", step, taken)
 	}
 }
@@ -247,7 +247,7 @@ func (w *walk) calm(t *testing.T) {
 func (w *walk) delegate(t *testing.T, by audit.ActorID, seq int64, i *thing) {
 	to := w.anybody()
 	owner := by == "ada" && i.reviewer != by
-	ok := w.decidable(i) && (by == i.reviewer || owner) && !i.excluded(by) && (owner || !i.delegated) &&
+	ok := w.decidable(i) && (by == i.reviewer || owner) && !i.excluded(by) && (owner || !i.delegated) && w.here(to) &&
 		to != i.reviewer && !i.excluded(to) && !w.mutual(to, i)
 	_, err := w.r.Decide(w.as(by), w.id, seq, recert.Verdict{Do: recert.Delegate, To: to, Why: words})
 	if w.outcome(t, ok, err, "delegate") {
@@ -303,6 +303,34 @@ func (w *walk) sign(t *testing.T) {
 	}
 }
 
+// here reports whether somebody is there.
+func (w *walk) here(who audit.ActorID) bool {
+	return slices.ContainsFunc(w.things, func(i *thing) bool { return i.who == who && i.has })
+}
+
+// pass hands on what waits for somebody who is not there.
+func (w *walk) pass() {
+	now := w.clock()
+	for _, i := range w.things {
+		if i.state != "open" && (i.state != "suspended" || !now.Before(i.hold)) || w.here(i.reviewer) {
+			continue
+		}
+		was := i.reviewer
+		i.reviewer = ""
+		for _, who := range i.fallback {
+			if w.here(who) && !i.excluded(who) && !w.mutual(who, i) {
+				i.reviewer, i.delegated = who, false
+				w.taken["pass"]++
+				break
+			}
+		}
+		if was != "" {
+			i.fallback, i.delegated = append(i.fallback, was), false
+		}
+		i.fallback = slices.DeleteFunc(i.fallback, func(who audit.ActorID) bool { return i.reviewer != "" && who == i.reviewer })
+	}
+}
+
 // tickAll lets every server tick and the model do what is due.
 func (w *walk) tickAll(t *testing.T) {
 	now := w.clock()
@@ -320,6 +348,7 @@ func (w *walk) tickAll(t *testing.T) {
 			w.taken["gone"]++
 		}
 	}
+	w.pass()
 	for _, i := range w.things {
 		switch {
 		case i.state == "open" && !now.Before(i.due) && !w.orphans(i, true):
@@ -336,6 +365,7 @@ func (w *walk) tickAll(t *testing.T) {
 			w.taken["expired"]++
 		}
 	}
+	w.pass() // the second server
 }
 
 func (w *walk) compare(t *testing.T, where string) {

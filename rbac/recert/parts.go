@@ -97,8 +97,10 @@ type Notice struct {
 	Name     string // Spec.Name
 	To       audit.ActorID
 	What     What
-	Open     int // items that wait for To; of NoticeOverdue those that are overdue, of NoticeException all exceptions
-	Due      time.Time
+	// Open are the items that wait for To; of NoticeOverdue those that are overdue, to the owner all
+	// that are; of NoticeSuspended all that are suspended, of NoticeException all with an exception.
+	Open int
+	Due  time.Time
 }
 
 // What is why somebody is told.
@@ -108,7 +110,8 @@ type What string
 const (
 	NoticeAssigned  What = "assigned"  // items wait for To
 	NoticeReminder  What = "reminder"  // and the due date is near: 7, 3 and 1 days before
-	NoticeOverdue   What = "overdue"   // to To, once a day from the due date on
+	NoticeOverdue   What = "overdue"   // once a day from the due date on, to the reviewer and to the owner
+	NoticeSuspended What = "suspended" // to the owner, once a day while access is suspended because nobody decided
 	NoticeException What = "exception" // to the owner, once a day while there is one
 	NoticeSign      What = "sign"      // to the owner: nothing is open, somebody may sign off
 )

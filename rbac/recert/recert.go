@@ -11,7 +11,8 @@ import (
 	"github.com/wardkit/wardkit/rbac"
 )
 
-// Parts are what Campaigns works with. Reviewers, Usage, Triggers and StepUps may be nil.
+// Parts are what Campaigns works with. Reviewers, Usage, Triggers, Directory
+// and StepUps may be nil.
 type Parts struct {
 	Store      Store
 	Recorder   audit.Recorder
@@ -23,6 +24,7 @@ type Parts struct {
 	Reviewers  Reviewers // required where a Spec has a Rule
 	Usage      Usage     // nil: items do not say when they were used
 	Triggers   Triggers  // required for Watch
+	Directory  Directory // who is there, and which roles; nil: Population, if it is one; otherwise nobody asks
 	StepUps    StepUps   // nil: who signs must have proven who they are within Options.Fresh
 }
 
@@ -73,6 +75,9 @@ func New(p Parts, o *Options) (*Campaigns, error) {
 	}
 	if r.o.Now == nil {
 		r.o.Now = time.Now
+	}
+	if d, ok := p.Population.(Directory); ok && p.Directory == nil {
+		r.p.Directory = d
 	}
 	return r, errors.Join(
 		within("Fresh", &r.o.Fresh, 5*time.Minute, time.Minute, time.Hour),

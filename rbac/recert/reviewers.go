@@ -137,15 +137,15 @@ func (p pairs) search(items []*Item, steps *int) bool {
 	return false
 }
 
-// chain returns who might review a, in order: whom the rule finds, who is named, the owner.
-func (r *Campaigns) chain(ctx context.Context, t audit.Tenant, s *Spec, a Access) ([]audit.ActorID, error) {
+// chain returns who is there and might review a, in order: whom the rule finds, who is named, the owner.
+func (r *Campaigns) chain(ctx context.Context, there *attendance, s *Spec, a Access) ([]audit.ActorID, error) {
 	var found []audit.ActorID
 	if s.Rule != "" {
 		if r.p.Reviewers == nil {
 			return nil, fmt.Errorf("%w: Rule", ErrSpec)
 		}
 		var err error
-		if found, err = r.p.Reviewers.Reviewers(ctx, t, s.Rule, a.clone()); err != nil {
+		if found, err = r.p.Reviewers.Reviewers(ctx, there.t, s.Rule, a.clone()); err != nil {
 			return nil, unavailable("finding reviewers", err)
 		}
 	}
@@ -155,5 +155,6 @@ func (r *Campaigns) chain(ctx context.Context, t audit.Tenant, s *Spec, a Access
 			out = append(out, who)
 		}
 	}
-	return out[:min(len(out), maxNamed)], nil
+	out, err := there.only(ctx, out)
+	return out[:min(len(out), maxNamed)], err
 }

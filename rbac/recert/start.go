@@ -27,7 +27,14 @@ func (r *Campaigns) Start(ctx context.Context, s Spec) (Campaign, error) {
 	if s, err = s.normal(); err != nil {
 		return Campaign{}, err
 	}
-	c, items, err := r.draw(ctx, by.Tenant, s, r.now(), nil)
+	now := r.now()
+	if err := r.people(ctx, by.Tenant, &s, now); err != nil {
+		return Campaign{}, err
+	}
+	if err := r.known(ctx, by.Tenant, &s, now); err != nil {
+		return Campaign{}, err
+	}
+	c, items, err := r.draw(ctx, by.Tenant, s, now, nil)
 	if err != nil {
 		return Campaign{}, err
 	}
@@ -136,7 +143,7 @@ func (c *Context) used(u Use, a *Access, since time.Time) {
 
 // assign makes an item of each access and finds its reviewer.
 func (r *Campaigns) assign(ctx context.Context, c *Campaign, all []Access) ([]Item, error) {
-	items := make([]Item, 0, len(all))
+	items, there := make([]Item, 0, len(all)), r.attendance(c.Tenant, c.Started)
 	for n, a := range all {
 		if r.p.Effects[a.Kind] == nil {
 			return nil, fmt.Errorf("%w: Kinds: one without Effects", ErrSpec)
@@ -145,7 +152,7 @@ func (r *Campaigns) assign(ctx context.Context, c *Campaign, all []Access) ([]It
 			Tenant: c.Tenant, Seq: int64(n + 1), Access: a, Risk: a.Risk(), State: ItemOpen, Due: c.Due,
 		}
 		var err error
-		if i.Fallback, err = r.chain(system(ctx, c.Tenant), c.Tenant, &c.Spec, a); err != nil {
+		if i.Fallback, err = r.chain(system(ctx, c.Tenant), there, &c.Spec, a); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

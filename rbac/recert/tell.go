@@ -60,17 +60,19 @@ type message struct {
 
 // notices are all that a campaign is at.
 func notices(c *Campaign, items []Item, now time.Time) []message {
-	waiting, late := map[audit.ActorID]int{}, map[audit.ActorID]int{}
+	waiting, late, overdue := map[audit.ActorID]int{}, map[audit.ActorID]int{}, 0
 	for n := range items {
 		i := &items[n]
-		if i.State != ItemOpen && i.State != ItemSuspended || i.Reviewer == "" {
+		if i.State != ItemOpen && i.State != ItemSuspended {
 			continue
 		}
 		waiting[i.Reviewer]++
 		if !now.Before(i.Due) {
 			late[i.Reviewer]++
+			overdue++
 		}
 	}
+	delete(waiting, "") // an exception
 	today := now.Format(time.DateOnly)
 	var out []message
 	add := func(to audit.ActorID, what What, open int, stage string) {
@@ -81,8 +83,12 @@ func notices(c *Campaign, items []Item, now time.Time) []message {
 	for _, who := range slices.Sorted(maps.Keys(waiting)) {
 		add(who, NoticeAssigned, waiting[who], "1")
 		add(who, NoticeReminder, waiting[who]-late[who], reminder(c.Due.Sub(now)))
-		add(who, NoticeOverdue, late[who], today)
+		if who != c.Spec.Owner {
+			add(who, NoticeOverdue, late[who], today)
+		}
 	}
+	add(c.Spec.Owner, NoticeOverdue, overdue, today)
+	add(c.Spec.Owner, NoticeSuspended, c.Counts.Suspended, today)
 	add(c.Spec.Owner, NoticeException, c.Counts.Exception, today)
 	if c.Counts.Open+c.Counts.Pending+c.Counts.Suspended == 0 {
 		add(c.Spec.Owner, NoticeSign, 1, "1")

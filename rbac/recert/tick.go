@@ -67,6 +67,7 @@ func (r *Campaigns) tend(ctx context.Context, c Campaign, now time.Time, seen ma
 	}
 	for _, step := range []func() error{
 		func() error { return r.late(ctx, c.Tenant, c.ID, seen[c.Tenant], now) },
+		func() error { return r.absent(ctx, c.Tenant, c.ID, now) },
 		func() error { return r.overdue(ctx, c.Tenant, c.ID, now) },
 		func() error { return r.carry(ctx, c.Tenant, c.ID, 0, rep) },
 		func() error { return r.tell(ctx, c.Tenant, c.ID, now, rep) },

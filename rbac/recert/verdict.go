@@ -17,6 +17,7 @@ const (
 	RevokeIt     Do = "revoke"        // it ends
 	Delegate     Do = "delegate"      // Verdict.To decides
 	Abstain      Do = "abstain"       // the next of the fallback chain decides
+	PassOn       Do = "pass_on"       // of Tick: the reviewer is not there any more, and the next of the fallback chain decides
 	GiveBack     Do = "give_back"     // what was suspended is given back, and decided anew; see Campaigns.Resume
 )
 

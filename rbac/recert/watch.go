@@ -28,6 +28,9 @@ func (r *Campaigns) Watch(ctx context.Context, t audit.Tenant, since time.Time, 
 		return nil, fmt.Errorf("%w: Every", ErrSpec)
 	}
 	ctx = system(ctx, t)
+	if err := r.known(ctx, t, &s, r.now()); err != nil {
+		return nil, err
+	}
 	var happened []Trigger
 	for g, err := range r.p.Triggers.Triggers(ctx, t, moment(since)) {
 		if err != nil {

@@ -18,6 +18,7 @@ const (
 	ActionDecide   audit.Action = "recert.decide"   // somebody decided
 	ActionDelegate audit.Action = "recert.delegate" // an item was handed to somebody
 	ActionAbstain  audit.Action = "recert.abstain"  // the next of the fallback chain decides
+	ActionPassOn   audit.Action = "recert.pass_on"  // its reviewer is not there any more, and the next of the fallback chain decides
 	ActionGiveBack audit.Action = "recert.resume"   // what was suspended is given back
 	ActionDue      audit.Action = "recert.due"      // nobody decided in time
 	ActionEffect   audit.Action = "recert.effect"   // what was decided is true, or is not yet
