@@ -39,6 +39,9 @@ func (a Action[R]) StepUpWithin() time.Duration {
 	return a.def.stepUp
 }
 
+// Reads reports whether the action's Verb is audit.Read.
+func (a Action[R]) Reads() bool { return a.def != nil && a.def.verb == audit.Read }
+
 // String returns the name, "(zero action)" for the zero Action.
 func (a Action[R]) String() string {
 	if a.def == nil {

@@ -19,10 +19,12 @@ type Parts[R rbac.Resource] struct {
 	Authorizer *rbac.Authorizer // of a policy whose Relations.Emergency asks Store
 	Notices    Notices
 	// Action is what the guard of the page decides where people open a patient, on the patient: with a
-	// StepUp of at most MaxStepUp, and no reading. The policy says who may, mostly everybody who treats.
+	// StepUp of at most MaxStepUp, and another Verb than audit.Read. The policy says who may, mostly
+	// everybody who treats.
 	Action rbac.Action[R]
 	// Reads are what an emergency is for: if the person may do all of them anyhow there is none, and
-	// if an emergency allows none of them there is none either.
+	// if an emergency allows none of them there is none either. For each of them some role of the
+	// policy has scope rbac.Emergency.
 	Reads []rbac.Action[R]
 }
 
@@ -58,7 +60,9 @@ type Desk[R rbac.Resource] struct {
 	last    error // what Tick failed with last
 }
 
-// New returns a Desk. A missing part, an Action without a StepUp, and an option out of range are errors.
+// New returns a Desk. A missing part, an Action without a StepUp or that reads, one of Reads that the
+// policy opens to nobody in an emergency, and an option out of range are errors. That the policy asks
+// another store than Parts.Store shows only when somebody opens: ErrRelation.
 func New[R rbac.Resource](p Parts[R], o *Options) (*Desk[R], error) {
 	d := &Desk[R]{p: p}
 	if o != nil {
@@ -94,9 +98,16 @@ func (d *Desk[R]) parts() error {
 	if within := d.p.Action.StepUpWithin(); within <= 0 || within > MaxStepUp {
 		return errors.New("emergency: Parts.Action needs a StepUp of at most MaxStepUp")
 	}
+	if d.p.Action.Reads() {
+		return errors.New("emergency: Parts.Action reads; opening is something else, and has a verb of its own")
+	}
+	policy := d.p.Authorizer.Policy()
 	for _, a := range d.p.Reads {
-		if a.Name() == "" || a == d.p.Action {
+		switch {
+		case a.Name() == "" || a == d.p.Action:
 			return errors.New("emergency: Parts.Reads has an action that reads nothing")
+		case !policy.InEmergency(a):
+			return errors.New("emergency: Parts.Reads has an action for which no role of the policy has scope Emergency")
 		}
 	}
 	return nil

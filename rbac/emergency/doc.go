@@ -28,7 +28,7 @@
 //
 // # Failures
 //
-// Without the audit log, the store, the policy's answer or the step-up nothing is opened. Without the
+// Without the audit log, the store, the policy's answer, its relation's or the step-up nothing is opened. Without the
 // notice it is: care does not wait, Run tries again, and Health says so. A clock that is set back opens
 // again what time ended and nobody has written down yet, and never what was written down.
 //
@@ -36,7 +36,9 @@
 //
 //   - guard the page with Parts.Action, so that the proof is fresh, and give that action to those roles
 //     that treat, mostly in scope Tenant;
-//   - say with Relations.Emergency and scope Emergency what may be read, and with Forbid what never is;
+//   - say with Relations.Emergency, which is the relation of Parts.Store, and scope Emergency what may be
+//     read, and with Forbid what never is. A relation of another store lets nobody in: Open says so
+//     ([ErrRelation]) and ends the grant;
 //   - decide with actions of its own who stops, sees and reviews: this package looks at no role but
 //     refuses one's own review; have two people who review, since one of them may open;
 //   - run Run on one server at least, and treat [Desk.Health] as an alarm;

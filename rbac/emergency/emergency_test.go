@@ -516,6 +516,16 @@ func TestNew(t *testing.T) {
 		},
 		"zero read": func(p *emergency.Parts[chart], _ *emergency.Options) { p.Reads = []rbac.Action[chart]{{}} },
 		"itself":    func(p *emergency.Parts[chart], _ *emergency.Options) { p.Reads = []rbac.Action[chart]{h.open} },
+		"a read that no emergency opens": func(p *emergency.Parts[chart], _ *emergency.Options) {
+			p.Reads = []rbac.Action[chart]{h.read, h.write}
+		},
+		"a read of another policy": func(p *emergency.Parts[chart], _ *emergency.Options) {
+			p.Reads = []rbac.Action[chart]{rbac.Define[chart]("chart.read", rbac.Columns{}, rbac.Verb(audit.Read))}
+		},
+		"an action that reads": func(p *emergency.Parts[chart], _ *emergency.Options) {
+			p.Action = rbac.Define[chart]("x.y", rbac.Columns{}, rbac.StepUp(time.Minute), rbac.Verb(audit.Read))
+		},
+		"no policy": func(p *emergency.Parts[chart], _ *emergency.Options) { p.Authorizer = &rbac.Authorizer{} },
 		"every":     func(_ *emergency.Parts[chart], o *emergency.Options) { o.Every = 2 * time.Hour },
 		"tell":      func(_ *emergency.Parts[chart], o *emergency.Options) { o.TellWithin = time.Minute },
 		"remind":    func(_ *emergency.Parts[chart], o *emergency.Options) { o.Remind = time.Minute },

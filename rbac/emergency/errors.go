@@ -42,6 +42,9 @@ var (
 	ErrNotRunning = errors.New("emergency: Run is not running")
 	// ErrUntold: somebody was to be told something and could not be.
 	ErrUntold = errors.New("emergency: notices are waiting")
+	// ErrRelation: an ErrUnavailable that stays: Relations.Emergency of the policy does not ask Parts.Store,
+	// so that what is opened lets nobody in. It was ended at once.
+	ErrRelation = fmt.Errorf("%w: Relations.Emergency of the policy does not ask Parts.Store", ErrUnavailable)
 )
 
 // refusal is an HTTP status for hosts' tables, which find it by its method.

@@ -10,6 +10,18 @@ import (
 	"github.com/wardkit/wardkit/rbac/emergency"
 )
 
+// chart is the host's patient.
+type chart struct {
+	id     string
+	tenant audit.Tenant
+	labels rbac.Labels
+}
+
+// RBAC says what rbac has to know of a patient.
+func (c chart) RBAC() rbac.Attrs {
+	return rbac.Attrs{ID: c.id, Tenant: c.tenant, Patient: audit.Patient(c.id), Labels: c.labels}
+}
+
 // proven is a host whose people have just proven who they are; session.Manager asks them.
 type proven struct{}
 

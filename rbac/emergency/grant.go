@@ -59,6 +59,9 @@ func (g Grant) OverAt(now time.Time) bool { return !g.Ended.IsZero() || !now.Bef
 // OverdueAt reports whether it should have been reviewed before now.
 func (g Grant) OverdueAt(now time.Time) bool { return g.Verdict == "" && !now.Before(g.Due) }
 
+// withdrawn reports whether it was ended as it opened, because it let nobody in.
+func (g Grant) withdrawn() bool { return g.By == "" && !g.Ended.IsZero() && g.Ended.Equal(g.Opened) }
+
 // Pending reports whether something is left to do with the grant: its end is not written down, it was
 // not reviewed, or a notice was not delivered. Stores list such grants by it.
 func (g Grant) Pending() bool {
@@ -69,7 +72,9 @@ func (g Grant) Pending() bool {
 func (g Grant) alarmed() bool { return !g.Limited.IsZero() && g.LimitedTold.IsZero() }
 
 // Query returns the query for everything in the audit log that names the grant: its own events, and
-// every page and list that it let its person see. Whoever serves it records that.
+// every page and list that it let its person see. What the person was refused meanwhile, such as a write,
+// names no grant and is not in it: look for the person's failed events between Opened and Ended. Whoever
+// serves it records that.
 func (g Grant) Query() audit.Query {
 	return audit.Query{Tenant: g.Tenant, ResourceType: rbac.EmergencyObject, ResourceID: g.ID}
 }

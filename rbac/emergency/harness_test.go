@@ -23,17 +23,6 @@ const (
 	words  = "Patient collapsed in the waiting room, their therapist is away."
 )
 
-// chart is the patient of the tests.
-type chart struct {
-	id     string
-	tenant audit.Tenant
-	labels rbac.Labels
-}
-
-func (c chart) RBAC() rbac.Attrs {
-	return rbac.Attrs{ID: c.id, Tenant: c.tenant, Patient: audit.Patient(c.id), Labels: c.labels}
-}
-
 // memo is a Recorder and a Notices that remembers.
 type memo struct {
 	mu      sync.Mutex

@@ -32,6 +32,9 @@ func (d *Desk[R]) history(ctx context.Context, a audit.Actor, patient audit.Pati
 		if !g.Opened.After(now.Add(-MaxReprompt)) {
 			break
 		}
+		if g.withdrawn() {
+			continue
+		}
 		if g.Opened.After(now.Add(-limit)) {
 			h.today++
 			h.first = g.Opened

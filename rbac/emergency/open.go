@@ -31,12 +31,13 @@ const tries = 8
 // factor who acts for nobody, who may not do Parts.Reads anyhow and could do one of them then.
 //
 // The opening is recorded first, durably, and then written; whoever is to be told is told before Open
-// returns, or, if that fails, by Run. With an error nothing is open: without a record there is no
+// returns, or, if that fails, by Run. In between the policy's relation is asked whether it knows the
+// grant, and one that it does not know is ended at once. With an error nothing is open: without a record there is no
 // emergency access. Within Settings.Reprompt after an opening with words, the same patient needs no
 // new ones, unless a review found one of the last seven days not justified; everything else is as the first time.
 //
 // Errors: ErrNoActor, ErrAssurance, ErrProof, ErrNotNeeded, ErrClosed, ErrInput, ErrOpen (with the open
-// grant), ErrLimited (a LimitedError), ErrUnavailable.
+// grant), ErrLimited (a LimitedError), ErrUnavailable, ErrRelation (one that stays).
 func (d *Desk[R]) Open(ctx context.Context, g rbac.Granted[R], r Request) (Grant, error) {
 	o, err := d.opening(ctx, g)
 	if err != nil {
@@ -142,6 +143,9 @@ func (d *Desk[R]) try(ctx context.Context, o *opening) (Grant, error) {
 		return Grant{}, err
 	}
 	g.Version = 1
+	if g, err = d.inForce(ctx, g); err != nil {
+		return Grant{}, err
+	}
 	return d.tellOpened(ctx, g), nil
 }
 

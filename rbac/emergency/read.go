@@ -9,8 +9,9 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// Get returns a grant of a tenant. Who may see it is decided before, and that it was seen is recorded
-// by who serves it. ErrNotFound, ErrUnavailable.
+// Get returns a grant of a tenant. It asks nobody who they are: t is the tenant of the actor in ctx or
+// one that a job names, never one from a request. Who may see the grant is decided before, and that it
+// was seen is recorded by who serves it. ErrNotFound, ErrUnavailable.
 func (d *Desk[R]) Get(ctx context.Context, t audit.Tenant, id string) (Grant, error) {
 	g, err := d.p.Store.Get(ctx, t, id)
 	switch {
@@ -23,7 +24,8 @@ func (d *Desk[R]) Get(ctx context.Context, t audit.Tenant, id string) (Grant, er
 }
 
 // List yields a tenant's grants, the newest first; with pending only those with something left to do:
-// open, not reviewed, or not told. Otherwise as Get; an error is the last thing yielded.
+// open, not reviewed, or not told. Otherwise as Get, whose warning about t holds here too; an error is
+// the last thing yielded.
 func (d *Desk[R]) List(ctx context.Context, t audit.Tenant, pending bool) iter.Seq2[Grant, error] {
 	return func(yield func(Grant, error) bool) {
 		if t == "" {
@@ -42,7 +44,7 @@ func (d *Desk[R]) List(ctx context.Context, t audit.Tenant, pending bool) iter.S
 }
 
 // Used yields a tenant's grants that were opened since a time, the newest first: for a recertification,
-// which asks whether those who need emergencies need another role.
+// which asks whether those who need emergencies need another role. Otherwise as List.
 func (d *Desk[R]) Used(ctx context.Context, t audit.Tenant, since time.Time) iter.Seq2[Grant, error] {
 	return func(yield func(Grant, error) bool) {
 		for g, err := range d.List(ctx, t, false) {

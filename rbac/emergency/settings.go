@@ -29,8 +29,8 @@ type Settings struct {
 	PerDay   int           // how many openings a person may have in 24 hours; 1 to MaxPerDay
 }
 
-// Standard returns settings for who has none: four reasons, 20 characters, the ceilings as times, ten
-// openings a day.
+// Standard returns settings for who has none: the reasons emergency_treatment, covering_colleague,
+// patient_safety and patient_asked, 20 characters, the ceilings as times, ten openings a day.
 func Standard() Settings {
 	return Settings{
 		Reasons:  []string{"emergency_treatment", "covering_colleague", "patient_safety", "patient_asked"},
