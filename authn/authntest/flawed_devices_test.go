@@ -17,8 +17,7 @@ func (s *flawed) PutDevice(ctx context.Context, d authn.Device, version int64, k
 		return err
 	}
 	defer s.mu.Unlock()
-	before := s.own(d.Tenant, d.Person)
-	s.lets("device_race")
+	met := s.lets("device_race")
 	p, ok := s.people[of(d.Tenant, d.Person)]
 	if (!ok || p.Version != version) && !(s.is("device_version") && version == 0) {
 		return authn.ErrConflict
@@ -31,8 +30,8 @@ func (s *flawed) PutDevice(ctx context.Context, d authn.Device, version int64, k
 	s.lets("device_overtaken")
 	others := s.own(d.Tenant, d.Person)
 	switch {
-	case s.is("device_race"):
-		others = before
+	case s.is("device_race") && (met || s.raced): // who met counted before the other wrote
+		s.raced, others = true, nil
 	case s.is("device_limit"):
 		slices.Reverse(others) // the oldest stay
 	}

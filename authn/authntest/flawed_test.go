@@ -23,6 +23,7 @@ type flawed struct {
 	broken bool // by people_break
 
 	meeting conform.Meeting
+	raced   bool
 
 	mu       sync.Mutex
 	people   map[key]authn.Person
@@ -61,13 +62,13 @@ func newFlawed(flaw string) *flawed {
 func (s *flawed) is(flaw string) bool { return s.flaw == flaw }
 
 // lets others in between a look and the write that trusts it, if that is the flaw.
-func (s *flawed) lets(flaw string) {
+func (s *flawed) lets(flaw string) (met bool) {
 	if !s.is(flaw) {
-		return
+		return false
 	}
 	s.mu.Unlock()
-	s.meeting.Wait()
-	s.mu.Lock()
+	defer s.mu.Lock()
+	return s.meeting.Wait()
 }
 
 func (s *flawed) enter(ctx context.Context) error {
