@@ -7,16 +7,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 )
 
-// maxWords is how long a justification can be, in bytes; minWords how short in letters and digits.
-const (
-	maxWords = 3500
-	minWords = 8
-)
+// MinWhy is how many letters and digits a justification has at least, where one is required.
+const MinWhy = 8
+
+// maxWords is how long a justification can be, in bytes.
+const maxWords = 3500
 
 // Decide decides about one item, for the person in ctx, who is its reviewer. The decision is
 // recorded, stored, and then carried out at once; what fails then stays pending and Tick tries it
@@ -198,14 +199,14 @@ func (v *Verdict) check(i *Item, now time.Time) error {
 func (v *Verdict) words(needed bool) error {
 	n := 0
 	for _, c := range v.Why {
-		if c > ' ' {
+		if unicode.IsLetter(c) || unicode.IsNumber(c) {
 			n++
 		}
 	}
 	switch {
 	case len(v.Why) > maxWords || !utf8.ValidString(v.Why):
 		return fmt.Errorf("%w: the words are too long, or no text", ErrVerdict)
-	case needed && n < minWords:
+	case needed && n < MinWhy:
 		return ErrReason
 	}
 	return nil

@@ -5,41 +5,45 @@ import (
 	"fmt"
 )
 
+// What callers can act on. Each has a method HTTPStatus for hosts' tables, authn.Status among them: 401,
+// 403, 404, 409 or 422, and 503 where it is nobody's fault who asked. No text has an ID or a name.
 var (
 	// ErrUnavailable: a store, the log, the population or another part failed; nothing that was
 	// asked for is certain to have happened. Try again.
-	ErrUnavailable = errors.New("recert: unavailable")
+	ErrUnavailable = fmt.Errorf("%w: unavailable", refusal(503))
 	// ErrNotFound: no such campaign or item in this tenant.
-	ErrNotFound = errors.New("recert: not found")
+	ErrNotFound = fmt.Errorf("%w: not found", refusal(404))
 	// ErrConflict: the campaign changed meanwhile, or its ID is taken. Read it again.
-	ErrConflict = errors.New("recert: changed meanwhile")
+	ErrConflict = fmt.Errorf("%w: changed meanwhile", refusal(409))
 	// ErrDamaged: what is stored is not what was frozen, or breaks a rule that every change obeys.
 	ErrDamaged = errors.New("recert: damaged")
 	// ErrSpec: the specification of a campaign cannot be used; the text names the field.
-	ErrSpec = errors.New("recert: specification refused")
+	ErrSpec = fmt.Errorf("%w: specification refused", refusal(422))
 	// ErrEmpty: nobody has what the campaign is about. A review of nothing is no evidence.
-	ErrEmpty = errors.New("recert: a campaign without items")
+	ErrEmpty = fmt.Errorf("%w: a campaign without items", refusal(422))
 	// ErrNoReviewer: for some item nobody is left who may review it; name another person.
-	ErrNoReviewer = errors.New("recert: an item that nobody may review")
+	ErrNoReviewer = fmt.Errorf("%w: an item that nobody may review", refusal(422))
 	// ErrState: the campaign or the item is past what was asked for.
-	ErrState = errors.New("recert: not in this state")
+	ErrState = fmt.Errorf("%w: not in this state", refusal(409))
 	// ErrSigned: the campaign was signed off. It does not change any more.
 	ErrSigned = fmt.Errorf("%w: signed off", ErrState)
-	// ErrOpen: something is still open, so the campaign cannot be signed off.
-	ErrOpen = fmt.Errorf("%w: something is still open", ErrState)
+	// ErrOpen: an item is open, pending or suspended, so the campaign cannot be signed off. Suspended
+	// access is decided about, given back, or revoked when Item.Hold is over.
+	ErrOpen = fmt.Errorf("%w: an item is open, pending or suspended", ErrState)
 	// ErrVerdict: a decision that makes no sense for the item; the text names what is wrong.
-	ErrVerdict = errors.New("recert: decision refused")
-	// ErrReason: words are missing: for PHI, for administrators, and for whoever hands an item on.
-	ErrReason = fmt.Errorf("%w: it has to be justified in words", ErrVerdict)
+	ErrVerdict = fmt.Errorf("%w: decision refused", refusal(422))
+	// ErrReason: words are missing, or fewer than MinWhy: for PHI, for administrators, for whoever hands
+	// an item on, and for Resume.
+	ErrReason = fmt.Errorf("%w: it has to be justified in words, of at least 8 letters and digits", ErrVerdict)
 	// ErrBulk: what reaches PHI or administers is certified one by one.
 	ErrBulk = fmt.Errorf("%w: not for several at once", ErrVerdict)
 	// ErrActor: no person of the tenant is signed in with a second factor: a program, somebody's
 	// delegate, an emergency grant, or a proof that is too weak.
-	ErrActor = errors.New("recert: not a person of this tenant")
+	ErrActor = fmt.Errorf("%w: not a person of this tenant", refusal(401))
 	// ErrStepUp: signing off needs a fresh proof of who signs.
-	ErrStepUp = errors.New("recert: a fresh proof is needed")
+	ErrStepUp = fmt.Errorf("%w: a fresh proof is needed", refusal(401))
 	// ErrReviewer: the person in ctx, or whom an item is handed to, may not decide about it.
-	ErrReviewer = errors.New("recert: not the reviewer")
+	ErrReviewer = fmt.Errorf("%w: not the reviewer", refusal(403))
 	// ErrSelf: nobody reviews their own access, nor that of what acts for them.
 	ErrSelf = fmt.Errorf("%w: one's own access", ErrReviewer)
 	// ErrGrantor: who gave an administrator their role does not review it.
@@ -56,10 +60,19 @@ var (
 // again; anything else is a failure like any other.
 var (
 	// ErrLastAdmin: nobody would be left who administers the tenant.
-	ErrLastAdmin = errors.New("recert: the last administrator")
+	ErrLastAdmin = fmt.Errorf("%w: the last administrator", refusal(409))
 	// ErrRefused: a rule refuses the change, such as separation of duties when access is given back.
-	ErrRefused = errors.New("recert: a rule refuses the change")
+	ErrRefused = fmt.Errorf("%w: a rule refuses the change", refusal(409))
 )
+
+// refusal is an HTTP status for hosts' tables, which find it by its method.
+type refusal int
+
+// Error begins the text of every error that has one.
+func (refusal) Error() string { return "recert" }
+
+// HTTPStatus returns the status.
+func (r refusal) HTTPStatus() int { return int(r) }
 
 // unavailable says that a part failed.
 func unavailable(what string, err error) error {

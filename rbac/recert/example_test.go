@@ -83,7 +83,7 @@ func Example() {
 	// 1 ada admin admin olga <nil>
 	// 2 ben desk other olga <nil>
 	// 3 cleo desk other olga <nil>
-	// recert: decision refused: it has to be justified in words
+	// recert: decision refused: it has to be justified in words, of at least 8 letters and digits
 	// revoked and denied: true
 	// to olga: assigned 1
 	// to olga: overdue 1

@@ -104,7 +104,8 @@ func (i *Item) step(a audit.Action, s Step, v Verdict) audit.Event {
 // Resume gives back access that was suspended because nobody decided in time, in one call, until
 // Item.Hold. The item is open again until then; when it is due the second time, access is revoked.
 // The person in ctx is the item's reviewer, one of its fallback chain, or the owner of the campaign,
-// and none of those who are excluded from reviewing it. why is required.
+// and none of those who are excluded from reviewing it. why is required, of at least
+// MinWhy letters and digits.
 //
 // Errors: as Decide.
 func (r *Campaigns) Resume(ctx context.Context, campaign string, seq int64, why string) (Item, error) {

@@ -23,9 +23,11 @@ const (
 
 // Verdict is what a reviewer decides about one item.
 type Verdict struct {
-	Do    Do
-	Code  string        // why, as a code: lower-case letters, digits and underscores, 64 bytes at most
-	Why   string        // why, in words, 3500 bytes at most; they go into the event alone, as a private value
+	Do   Do
+	Code string // why, as a code: lower-case letters, digits and underscores, 64 bytes at most
+	// Why is why, in words: at least MinWhy letters and digits where they are required (ErrReason), 3500
+	// bytes at most. They go into the event alone, as a private value.
+	Why   string
 	Until time.Time     // of CertifyUntil, in the future
 	Reach Reach         // of Reduce: what stays, part of what there is
 	To    audit.ActorID // of Delegate
