@@ -67,6 +67,11 @@ func (a *app) showHistory(w http.ResponseWriter, r *http.Request, p Patient, of 
 // moments reads a page of a history, newest first. The events behind its lines are for those
 // who may read all of the audit.
 func (a *app) moments(ctx context.Context, all *[]moment, q audit.Query) (next string, err error) {
+	return a.momentsBut(ctx, all, q, func(*line) (bool, error) { return false, nil })
+}
+
+// momentsBut are moments but for the lines to leave out.
+func (a *app) momentsBut(ctx context.Context, all *[]moment, q audit.Query, leave func(*line) (bool, error)) (next string, err error) {
 	page, err := a.log.Query(ctx, q)
 	if err != nil {
 		return "", err
@@ -77,6 +82,11 @@ func (a *app) moments(ctx context.Context, all *[]moment, q audit.Query) (next s
 	}
 	auditor := holds(ctx, a, auditRead)
 	for _, l := range fold(page.Events) {
+		if out, err := leave(&l); err != nil {
+			return "", err
+		} else if out {
+			continue
+		}
 		m := moment{Time: a.config.exactly(l.Recorded), Who: whoText(l.Actor, team), What: momentText(&l)}
 		if i := slices.IndexFunc(l.Objects, func(o audit.Object) bool { return o.Type == q.ResourceType }); i >= 0 {
 			m.Version = l.Objects[i].Version

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/rbac"
 )
 
@@ -28,19 +30,45 @@ type logData struct {
 // signInsPage is the security log: who signed in, failed to, or was given a role.
 func (a *app) signInsPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
 	a.showLog(w, r, logData{Heading: "Sign-ins of the team", Lead: "Who signed in, or tried to, and what was done to accounts. No patients."},
-		audit.Query{Tenant: tenant, Actions: signInActions()})
+		audit.Query{Tenant: tenant, Actions: signInActions()}, a.ofPatient(r.Context()))
+}
+
+// ofPatient returns what says of a line whether a patient did it, or it was done to a patient's account: when somebody
+// uses the portal is nobody's business who looks after the team.
+func (a *app) ofPatient(ctx context.Context) func(*line) (bool, error) {
+	known := map[string]bool{}
+	return func(l *line) (bool, error) {
+		if l.Actor.Kind == audit.KindPatient {
+			return true, nil
+		}
+		for _, o := range l.Objects {
+			patient, asked := known[o.ID]
+			if o.Type == "person" && !asked {
+				account, err := a.people.Account(ctx, tenant, audit.ActorID(o.ID))
+				if err != nil && !errors.Is(err, authn.ErrNotFound) {
+					return false, err
+				}
+				patient = err == nil && account.Person.Kind == audit.KindPatient
+				known[o.ID] = patient
+			}
+			if patient {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
 }
 
 // ownLogPage is what somebody did themselves.
 func (a *app) ownLogPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Member]) {
 	a.showLog(w, r, logData{Heading: "What I did", Lead: "Everything that is on record under your name, newest first."},
-		audit.Query{Tenant: tenant, Actors: []audit.ActorID{g.Resource().ID}})
+		audit.Query{Tenant: tenant, Actors: []audit.ActorID{g.Resource().ID}}, func(*line) (bool, error) { return false, nil })
 }
 
-func (a *app) showLog(w http.ResponseWriter, r *http.Request, d logData, q audit.Query) {
+func (a *app) showLog(w http.ResponseWriter, r *http.Request, d logData, q audit.Query, leave func(*line) (bool, error)) {
 	form := r.URL.Query()
 	q.Cursor = form.Get("page")
-	next, err := a.moments(r.Context(), &d.Moments, q)
+	next, err := a.momentsBut(r.Context(), &d.Moments, q, leave)
 	switch {
 	case errors.Is(err, audit.ErrBadCursor):
 		a.fail(w, r, http.StatusBadRequest)

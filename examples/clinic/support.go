@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/authn"
 	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/support"
@@ -22,6 +23,8 @@ func (a *app) wireSupport(s *stores) (err error) {
 	}, &support.Options{Never: neverSupport(), Logger: a.logger})
 	return err
 }
+
+var errNobodyTold = errors.New("support access: nobody of the clinic is there to be told")
 
 // operators tells who may be let in: an active account of the platform with the operator's role, read anew with
 // each of their requests.
@@ -44,25 +47,49 @@ func (o operators) May(ctx context.Context, operator support.Account, t audit.Te
 	return holds(roleOperator) && !holds(rbac.Suspended), err
 }
 
-// Same satisfies support.Operators: one mail address is one human being.
-func (o operators) Same(ctx context.Context, operator, other support.Account) (bool, error) {
-	theirs, err := o.people.Account(ctx, operator.Tenant, operator.ID)
+// Ours satisfies support.Operators: one mail address is one human being, and nobody who is an operator, or was
+// one, answers for the clinic.
+func (o operators) Ours(ctx context.Context, operator, other support.Account) (bool, error) {
+	address, err := o.addressOf(ctx, other)
 	if err != nil {
 		return false, err
 	}
-	ours, err := o.people.Account(ctx, other.Tenant, other.ID)
+	colleagues, err := o.grants.Holders(ctx, operator.Tenant, []rbac.RoleName{roleOperator})
 	if err != nil {
 		return false, err
 	}
-	one, err := o.people.Identifier(ctx, theirs.Person)
-	if err != nil {
-		return false, err
+	ids := []audit.ActorID{operator.ID}
+	for _, g := range colleagues {
+		ids = append(ids, g.Person)
 	}
-	two, err := o.people.Identifier(ctx, ours.Person)
-	return err == nil && one.Equal(two), err
+	for _, id := range ids {
+		theirs, err := o.addressOf(ctx, support.Account{Tenant: operator.Tenant, ID: id})
+		switch {
+		case errors.Is(err, authn.ErrNotFound) && id != operator.ID: // removed there
+		case err != nil:
+			return false, err
+		case theirs.Equal(address):
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
-// supportNotices mails the administrators, and the operator, what happens. The mail says nothing but that.
+// addressOf is the mail address of an account.
+func (o operators) addressOf(ctx context.Context, of support.Account) (phi.Text, error) {
+	account, err := o.people.Account(ctx, of.Tenant, of.ID)
+	if err != nil {
+		return phi.Text{}, err
+	}
+	return o.people.Identifier(ctx, account.Person)
+}
+
+// answerers are the roles that answer for support, and hear of it.
+func answerers() []rbac.RoleName {
+	return []rbac.RoleName{rbac.ClinicAdmin, rbac.ClinicAdminFull, rbac.PrivacyOfficer}
+}
+
+// supportNotices mails those who answer, and the operator, what happens. The mail says nothing but that.
 type supportNotices struct{ *app }
 
 // Tell satisfies support.Notices.
@@ -72,12 +99,17 @@ func (n supportNotices) Tell(ctx context.Context, s support.Notice) error {
 		m.Tenant, m.Person = s.Operator.Tenant, s.Operator.ID
 		return n.mailed(ctx, m)
 	}
-	holders, err := n.grants.Holders(ctx, s.Tenant, []rbac.RoleName{rbac.ClinicAdmin})
+	holders, err := n.grants.Holders(ctx, s.Tenant, answerers())
+	told := map[audit.ActorID]bool{}
 	for _, g := range holders {
-		if err == nil && g.InForce(time.Now()) {
+		if err == nil && g.InForce(time.Now()) && !told[g.Person] {
+			told[g.Person] = true
 			m.ID, m.Person = s.ID+"/"+string(g.Person), g.Person
 			err = n.mailed(ctx, m)
 		}
+	}
+	if err == nil && len(told) == 0 {
+		return errNobodyTold // Run tries again, and its health says so
 	}
 	return err
 }

@@ -86,14 +86,14 @@ func (d *Desk) answered(ctx context.Context, by audit.Actor, id string, version 
 	return r, nil
 }
 
-// approvable refuses to approve for oneself, for whom the platform does not let any more, and a role that
+// approvable refuses to approve for oneself, or for a colleague at the platform, for whom the platform does not let any more, and a role that
 // has become more than it was.
 func (d *Desk) approvable(ctx context.Context, r *record, n note) error {
-	same, err := d.p.Operators.Same(ctx, r.Operator, Account{n.by.Tenant, n.by.ID})
+	ours, err := d.p.Operators.Ours(ctx, r.Operator, Account{n.by.Tenant, n.by.ID})
 	switch {
 	case err != nil:
 		return unavailable("asking for the operator", err)
-	case same:
+	case ours:
 		return d.denied(ctx, r, n, CodeSelf, ErrSelf)
 	case !slices.Contains(d.p.Roles, r.Role) || d.fit(r.Role) != nil || d.now().Before(r.Requested):
 		return ErrState

@@ -16,14 +16,15 @@
 //   - Standing access. Every access has an end, at most [Options].Longest away, and its rights are one
 //     rbac.Grant with that end; a request that nobody answers lapses.
 //   - The operator who lets themselves in. Only staff of the tenant approve, with a fresh proof of who
-//     they are and rights to grant the role; nobody of the platform does, nor the operator by another
-//     account that the host knows of. An approval shortens and narrows and never widens.
+//     they are and rights to grant the role; nobody of the platform does, nor by another
+//     account that the host knows of: neither the operator nor a colleague (Operators.Ours). An approval shortens and narrows and never widens.
 //   - The role that does too much. Roles are declared, and those that administer, delete, export, manage people,
 //     reveal identifiers, ask relations or change health information are refused, by [New] and again with each use.
 //   - The door left open. [Desk.Guard] reads everything again: the row, the grant, whether the platform still
 //     lets the operator. What is over or ended is closed with the next request, on every server; a clock
 //     that was set back opens nothing that somebody has seen closed.
-//   - The forged row. All of it but what the store has to know is sealed for its tenant and version.
+//   - The forged row. All of it but what the store has to know is sealed for its tenant and version. Who can write
+//     all of a row and its grant can put both back as they were, and opens the access until its end: that is not noticed here.
 //   - The unseen visit. The tenant's log and the platform's have each step before it is made; the tenant's
 //     people are told at the request, at the approval, when the operator comes in, and at the end. The platform's
 //     log has codes and no words.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -241,11 +242,11 @@ func (c *crew) May(_ context.Context, operator support.Account, t audit.Tenant) 
 	return ok, err
 }
 
-func (c *crew) Same(_ context.Context, operator, other support.Account) (ok bool, err error) {
+func (c *crew) Ours(_ context.Context, operator, other support.Account) (ok bool, err error) {
 	err = c.w.call(func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		ok = c.same[operator.ID] == other.ID && other.ID != ""
+		ok = operator.Tenant == platform && slices.Contains(slices.Collect(maps.Values(c.same)), other.ID)
 		return nil
 	})
 	return ok, err

@@ -111,5 +111,5 @@ func (s *OperatorRoles) May(ctx context.Context, operator Account, _ audit.Tenan
 	return may, nil
 }
 
-// Same implements Operators: nothing is known.
-func (s *OperatorRoles) Same(context.Context, Account, Account) (bool, error) { return false, nil }
+// Ours implements Operators: nothing is known.
+func (s *OperatorRoles) Ours(context.Context, Account, Account) (bool, error) { return false, nil }

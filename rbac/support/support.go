@@ -27,8 +27,9 @@ type Operators interface {
 	// supports customers, and t is one of them. It is asked with every request that an operator makes inside,
 	// and nothing it answers from may outlive the call. OperatorRoles is one.
 	May(ctx context.Context, operator Account, t audit.Tenant) (bool, error)
-	// Same reports whether the two accounts are known to be one human being.
-	Same(ctx context.Context, operator, other Account) (bool, error)
+	// Ours reports whether other, an account of a tenant, is known to be of one of the platform's own people: of the
+	// operator, or of a colleague. Such a person approves nothing.
+	Ours(ctx context.Context, operator, other Account) (bool, error)
 }
 
 // Notices tells people of the tenant, and the operator, what happens.

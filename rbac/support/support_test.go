@@ -172,9 +172,11 @@ func TestWhoMayNot(t *testing.T) {
 		_, err := h.desk.Approve(audit.WithActor(t.Context(), c.who), a.ID, a.Version, support.Answer{})
 		require.ErrorIs(t, err, c.want, name)
 	}
-	h.crew.same[noor] = adam
-	_, err = h.desk.Approve(h.as(adam), a.ID, a.Version, support.Answer{})
-	require.ErrorIs(t, err, support.ErrSelf)
+	for _, operator := range []audit.ActorID{noor, omar} { // the operator's own account there, and a colleague's
+		h.crew.same = map[audit.ActorID]audit.ActorID{operator: adam}
+		_, err = h.desk.Approve(h.as(adam), a.ID, a.Version, support.Answer{})
+		require.ErrorIs(t, err, support.ErrSelf)
+	}
 	h.crew.same = nil
 	h.proofs.owed = true
 	_, err = h.desk.Approve(h.as(adam), a.ID, a.Version, support.Answer{})
@@ -384,7 +386,7 @@ func TestOperatorRoles(t *testing.T) {
 	require.False(t, may())
 	_, err = support.NewOperatorRoles(nil, nil, nil)
 	require.Error(t, err)
-	same, err := crew.Same(t.Context(), me, me)
+	same, err := crew.Ours(t.Context(), me, me)
 	require.NoError(t, err)
 	require.False(t, same)
 }
