@@ -92,21 +92,21 @@ func (a *app) checkCampaign(w http.ResponseWriter, r *http.Request, _ rbac.Grant
 	a.showCampaign(w, r, http.StatusOK, "", check)
 }
 
-// anchored compares a bundle with the event of its sign-off, or of its beginning while nobody has signed.
+// anchored compares a bundle with the event of its sign-off, or of its beginning while nobody has signed:
+// who signed, when, and what.
 func (a *app) anchored(ctx context.Context, v *recert.Verified) (string, bool, error) {
-	event, digest, what := v.Campaign.Snapshot.Event, v.Campaign.Snapshot.Digest, "Nobody has signed yet. The audit has who had which access when it began."
+	what := "Nobody has signed yet. The audit has who had which access when it began."
 	if !v.SignOff.IsZero() {
-		event, digest, what = v.SignOff.Event, v.SignOff.Digest, "The audit has the same from the moment it was signed."
+		what = "The audit has the same from the moment it was signed."
 	}
-	entry, err := a.events.Get(ctx, tenant, event)
+	entry, err := a.events.Get(ctx, tenant, v.Anchor())
 	if errors.Is(err, audit.ErrNotFound) {
 		return "The audit has no event of it.", false, nil
 	}
 	if err != nil {
 		return "", false, err
 	}
-	e, err := audit.Decode(entry.Body)
-	if err != nil || e.Detail["digest"] != digest {
+	if e, err := audit.Decode(entry.Body); err != nil || v.Anchored(e) != nil {
 		return "The audit says something else.", false, nil
 	}
 	return what, true, nil

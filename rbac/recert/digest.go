@@ -34,10 +34,11 @@ func FrozenDigest(items iter.Seq2[Item, error]) (digest string, count int, err e
 }
 
 // ContentDigest returns the SHA-256, in lower-case hexadecimal digits, over a campaign and all its items
-// in their order, each as a line of JSON: what a sign-off signs. It leaves out Version, Active, State,
-// Next, Told and SignOff, which change with or after it.
+// in their order, each as a line of JSON: what a sign-off signs, with who signs, when, and under which
+// event. It leaves out SignOff.Digest, and Version, Active, State, Next and Told, which change with or
+// after it.
 func ContentDigest(c Campaign, items iter.Seq2[Item, error]) (string, error) {
-	c.Version, c.Active, c.State, c.Next, c.Told, c.SignOff = 0, false, "", time.Time{}, nil, SignOff{}
+	c.Version, c.Active, c.State, c.Next, c.Told, c.SignOff.Digest = 0, false, "", time.Time{}, nil, ""
 	h := sha256.New()
 	if err := line(h, c); err != nil {
 		return "", err

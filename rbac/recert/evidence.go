@@ -102,7 +102,7 @@ func proven(c *Campaign, items []Item) error {
 		return nil
 	}
 	content, err := ContentDigest(*c, sequence(items))
-	if err == nil && content != c.SignOff.Digest {
+	if err == nil && (content != c.SignOff.Digest || whole(c, items) != nil) {
 		err = ErrDamaged
 	}
 	return err
@@ -126,7 +126,7 @@ type campaignRecord struct {
 	Format string `json:"format"`
 	// Generated says by what the population was made: a program, from where decisions are made.
 	Generated string   `json:"generated_by"`
-	Campaign  Campaign `json:"campaign"` // as ContentDigest takes it
+	Campaign  Campaign `json:"campaign"` // as ContentDigest takes it, without who signed: that is a record of its own
 }
 
 type itemRecord struct {
@@ -227,7 +227,7 @@ func bundle(c Campaign, items []Item) (Bundle, error) {
 	return Bundle{JSON: bytes.Clone(w.out.Bytes()), CSV: csv, Digest: w.digest()}, nil
 }
 
-// content is what ContentDigest takes of a campaign.
+// content is what ContentDigest takes of a campaign, before somebody signs it.
 func (c Campaign) content() Campaign {
 	c.Version, c.Active, c.State, c.Next, c.Told, c.SignOff = 0, false, "", time.Time{}, nil, SignOff{}
 	return c

@@ -46,20 +46,40 @@ func filed(t testing.TB, change func(c *recert.Campaign, items []recert.Item)) (
 	items[1].Access.Role = "=cmd|' /C calc'!A0"
 	items[2].Decision = recert.Decision{Do: recert.RevokeIt, By: "system:recert", At: day(20), Event: "e-4"}
 	items[2].Outcome, items[2].Exception, items[2].Since = recert.Revoked, recert.ExceptionRegranted, day(21)
+	items[2].Effects = []recert.Effect{{ID: "x-2", Do: recert.ChangeRevoke, Ordered: day(20), Tries: 1, Made: day(20), Checked: day(20), Denied: true, Asked: 9}}
 	items[3].Outcome = recert.Gone
 	if change != nil {
 		change(&c, items)
 	}
-	c.Counts = recert.Counts{Closed: 4, Exception: 1}
+	c.Counts = recert.Counts{}
+	for _, i := range items {
+		count(&c.Counts, &i)
+	}
 	var err error
 	c.Snapshot.Digest, c.Snapshot.Count, err = recert.FrozenDigest(seq(items))
 	require.NoError(t, err)
 	if c.State == recert.Signed {
-		digest, err := recert.ContentDigest(c, seq(items))
+		c.SignOff = recert.SignOff{By: "ann", At: day(22), Event: "e-9"}
+		c.SignOff.Digest, err = recert.ContentDigest(c, seq(items))
 		require.NoError(t, err)
-		c.SignOff = recert.SignOff{By: "ann", At: day(22), Event: "e-9", Digest: digest}
 	}
 	return c, items
+}
+
+func count(n *recert.Counts, i *recert.Item) {
+	switch i.State {
+	case recert.ItemOpen:
+		n.Open++
+	case recert.ItemPending:
+		n.Pending++
+	case recert.ItemSuspended:
+		n.Suspended++
+	case recert.ItemClosed:
+		n.Closed++
+	}
+	if i.Exception != "" {
+		n.Exception++
+	}
 }
 
 func seq(items []recert.Item) iter.Seq2[recert.Item, error] {
@@ -128,7 +148,7 @@ func TestEvidence(t *testing.T) {
 	require.Equal(t, recert.Summary{
 		Outcomes:    map[recert.Outcome]int{recert.Certified: 1, recert.Revoked: 2, recert.Gone: 1},
 		NotReviewed: []int64{3, 4}, Exceptions: []recert.ExceptionOf{{Seq: 3, Exception: recert.ExceptionRegranted, Since: items[2].Since}},
-		Effects: 1, Confirmed: 1, Slowest: 86_400_000_000, Late: 2, Recommended: map[recert.Recommend]int{}, Risks: map[recert.Risk]int{recert.RiskPHI: 4},
+		Effects: 2, Confirmed: 2, Slowest: 86_400_000_000, Late: 2, Recommended: map[recert.Recommend]int{}, Risks: map[recert.Risk]int{recert.RiskPHI: 4},
 	}, v.Summary)
 
 	events := a.log.Events()
@@ -201,6 +221,9 @@ func TestEvidenceOfWhatWasChanged(t *testing.T) {
 		"a due date":         func(c *recert.Campaign, _ []recert.Item) { c.Due = c.Due.AddDate(0, 0, 1) },
 		"the count":          func(c *recert.Campaign, _ []recert.Item) { c.Snapshot.Count = 3 },
 		"what was signed":    func(c *recert.Campaign, _ []recert.Item) { c.SignOff.Digest = strings.Repeat("0", 64) },
+		"who signed":         func(c *recert.Campaign, _ []recert.Item) { c.SignOff.By = "olga" },
+		"when it was signed": func(c *recert.Campaign, _ []recert.Item) { c.SignOff.At = c.SignOff.At.AddDate(0, 0, -1) },
+		"under which event":  func(c *recert.Campaign, _ []recert.Item) { c.SignOff.Event = "e-8" },
 		"nobody signed it":   func(c *recert.Campaign, _ []recert.Item) { c.SignOff = recert.SignOff{} },
 		"what came too late": func(c *recert.Campaign, _ []recert.Item) { c.Late.Count = 0 },
 	} {
@@ -297,6 +320,8 @@ func TestRewrittenBundles(t *testing.T) {
 		"no sign-off":           drop(6),
 		"after the end":         append(append([]string(nil), records...), records[1]),
 		"two sign-offs":         append(append(append([]string(nil), records[:7]...), records[6]), records[7]),
+		"another signer":        edit(6, `"by":"ann"`, `"by":"eve"`),
+		"another day":           edit(6, `"at":"2026-03-22`, `"at":"2026-03-02`),
 		"another signature":     edit(6, `"digest":"`, `"digest":"0`),
 		"nobody's signature":    edit(6, records[6], `{"kind":"sign_off","sign_off":{"by":"","at":"0001-01-01T00:00:00Z","event":"","digest":""}}`),
 		"another table":         edit(7, `"csv":"`, `"csv":"0`),
@@ -317,7 +342,9 @@ func TestRewrittenBundles(t *testing.T) {
 		require.ErrorAs(t, err, &where, name)
 		require.ErrorIs(t, err, recert.ErrBundle)
 	}
-	fitting, others := filed(t, func(_ *recert.Campaign, items []recert.Item) { items[0].Decision.By = "mallory" })
+	fitting, others := filed(t, func(_ *recert.Campaign, items []recert.Item) {
+		items[0].Reviewer, items[0].Decision.By = "mallory", "mallory"
+	})
 	other, err := recert.VerifyBundle(bytes.NewReader(archived(t, fitting, others).evidence(t, c.ID).JSON))
 	require.NoError(t, err, "who writes all of it anew")
 	require.NotEqual(t, b.Digest, other.Digest, "does not have the digest that the log knows")

@@ -11,7 +11,7 @@ var ErrBundle = errors.New("recert: not the bundle that was handed out")
 
 // BundleError is an ErrBundle that says where. It quotes nothing of the bundle.
 type BundleError struct {
-	Line int    // the first line that is wrong, from 1; 0 if it is the table
+	Line int    // the first line that is wrong, from 1; 0 if it is the table, or the audit log that says something else
 	Why  string // in a few words
 }
 

@@ -9,12 +9,17 @@ import (
 )
 
 // Verified is what a bundle proved by itself: that it is whole, that the population is the one that was
-// frozen, that the content is the one that was signed, and that table and summary say the same.
+// frozen, that the content is the one that was signed and could be, and that table and summary say the
+// same.
 //
 // Whoever can write a bundle can write another one. What proves that it is the one of this campaign is
-// in the audit log, which neither the campaign's people nor the database's can change unseen: Digest is
-// in the event ActionEvidence, SignOff.Digest in the event SignOff.Event, Campaign.Snapshot.Digest in the
-// event Campaign.Snapshot.Event. Compare at least one.
+// in the audit log, which neither the campaign's people nor the database's can change unseen. Compare it
+// with the event of the sign-off, by Anchored: that proves all of it. The event of the start proves only
+// the population, and ActionEvidence, which has Digest, that these bytes were handed out.
+//
+// Look in the log too whether the campaign has a second event ActionSignOff that succeeded and is not
+// followed by one that failed: then somebody opened it again behind the log's back, and the first one
+// says what was signed.
 type Verified struct {
 	Campaign Campaign // without what changes after a sign-off
 	Items    []Item
@@ -126,16 +131,34 @@ func (b *bundleReader) check() error {
 	if frozen != v.Campaign.Snapshot.Digest || count != v.Campaign.Snapshot.Count {
 		return &BundleError{Line: 1, Why: "not the population that was frozen"}
 	}
-	content, err := ContentDigest(v.Campaign, sequence(v.Items))
-	switch {
-	case err != nil:
+	if err := b.signed(); err != nil {
 		return err
-	case !v.SignOff.IsZero() && content != v.SignOff.Digest:
-		return b.wrong("not the content that was signed")
+	}
+	switch {
 	case !same(v.Summary, summarize(&v.Campaign, v.Items)):
 		return b.wrong("the summary counts something else")
 	case b.end.CSV != sum(table(&v.Campaign, v.Items)):
 		return b.wrong("the table is another one")
+	}
+	return nil
+}
+
+// signed checks what somebody signed, if somebody did: that it is this content, and one that a review
+// can come to.
+func (b *bundleReader) signed() error {
+	if b.v.SignOff.IsZero() {
+		return nil
+	}
+	c := b.v.Campaign
+	c.SignOff = b.v.SignOff
+	content, err := ContentDigest(c, sequence(b.v.Items))
+	switch {
+	case err != nil:
+		return err
+	case content != b.v.SignOff.Digest:
+		return b.wrong("not the content that was signed")
+	case whole(&c, b.v.Items) != nil:
+		return b.wrong("not a review that could be signed")
 	}
 	return nil
 }

@@ -80,54 +80,26 @@ func (r *Campaigns) signable(ctx context.Context, t audit.Tenant, campaign strin
 	return c, items, whole(&c, items)
 }
 
-// whole reports what keeps a campaign from being signed.
-func whole(c *Campaign, items []Item) error {
-	digest, count, err := FrozenDigest(sequence(items))
-	switch {
-	case err != nil:
-		return err
-	case digest != c.Snapshot.Digest || count != c.Snapshot.Count:
-		return ErrDamaged
-	}
-	counts := Counts{}
-	for n := range items {
-		i := &items[n]
-		counts.add(i, 1)
-		if i.State != ItemClosed {
-			return ErrOpen
-		}
-		if i.Outcome == "" || i.Seq != int64(n+1) {
-			return ErrDamaged
-		}
-		if who := i.Decision.By; who != "" && who != itself && (i.Access.excluded(who) != nil || who != i.Reviewer) {
-			return ErrDamaged
-		}
-	}
-	if counts != c.Counts {
-		return ErrDamaged
-	}
-	return nil
-}
-
 // sign records the sign-off and stores it.
 func (r *Campaigns) sign(ctx context.Context, by audit.Actor, campaign, why string) (Campaign, error) {
 	c, items, err := r.signable(ctx, by.Tenant, campaign)
 	if err != nil {
 		return Campaign{}, err
 	}
+	now := r.now()
+	e := c.event(ActionSignOff, audit.Update, now)
+	c.SignOff = SignOff{By: by.ID, At: now, Event: e.ID}
 	digest, err := ContentDigest(c, sequence(items))
 	if err != nil {
 		return Campaign{}, err
 	}
-	now := r.now()
-	e := c.event(ActionSignOff, audit.Update, now)
 	e.Why = audit.NewPrivate(why)
 	note(&e, "digest", digest)
 	note(&e, "snapshot", c.Snapshot.Digest)
 	note(&e, "count", strconv.Itoa(c.Snapshot.Count))
 	note(&e, "exceptions", strconv.Itoa(c.Counts.Exception))
 	note(&e, "started", c.Started.Format(time.RFC3339))
-	c.State, c.SignOff = Signed, SignOff{By: by.ID, At: now, Event: e.ID, Digest: digest}
+	c.State, c.SignOff.Digest = Signed, digest
 	w := prepare(c, nil, nil)
 	if err := r.commit(ctx, w, []audit.Event{e}); err != nil {
 		return Campaign{}, err
