@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
@@ -19,6 +20,8 @@ const MaxReason = 1000
 type Granted[R Resource] struct {
 	resource R
 	decision Decision
+	by       audit.ActorID
+	at       time.Time
 }
 
 // Resource returns the resource, the zero R for a zero Granted.
@@ -28,6 +31,10 @@ func (g Granted[R]) Resource() R { return g.resource }
 func (g Granted[R]) Allows(a Action[R]) bool {
 	return g.decision.Allowed && a.def != nil && a.def == g.decision.def
 }
+
+// Decided returns for whom it was granted, and when: for who takes a proof that may have been kept. Of a
+// zero Granted nobody, and the zero time.
+func (g Granted[R]) Decided() (by audit.ActorID, at time.Time) { return g.by, g.at }
 
 // Decision returns why it was granted.
 func (g Granted[R]) Decision() Decision { return g.decision }
@@ -74,7 +81,7 @@ func Authorize[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R)
 	if dec, err = z.conclude(ctx, dec, &attrs); err != nil {
 		return Granted[R]{}, err
 	}
-	return Granted[R]{r, dec}, nil
+	return Granted[R]{r, dec, s.id, now}, nil
 }
 
 // conclude looks at the duties, records the decision and turns a denial into an error. a is nil

@@ -145,8 +145,8 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 		m.notLoaded(w, r, s, a.def, err)
 		return Granted[R]{}, r, false
 	}
-	attrs := res.RBAC()
-	dec, err := s.decide(ctx, a.def, &attrs, m.z.now())
+	attrs, now := res.RBAC(), m.z.now()
+	dec, err := s.decide(ctx, a.def, &attrs, now)
 	if err != nil {
 		m.undecided(w, r, dec, err)
 		return Granted[R]{}, r, false
@@ -164,7 +164,7 @@ func admit[R Resource](g Guard[R], w http.ResponseWriter, r *http.Request, a Act
 		m.unavailable(w, r, err)
 		return Granted[R]{}, r, false
 	}
-	return Granted[R]{res, dec}, r.WithContext(ctx), true
+	return Granted[R]{res, dec, s.id, now}, r.WithContext(ctx), true
 }
 
 // admitList is the guard of a list route.

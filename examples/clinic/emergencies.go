@@ -97,7 +97,7 @@ func (a *app) waiting(ctx context.Context) (open, review int, err error) {
 		}
 		if g.OpenAt(now) {
 			open++
-		} else if g.Verdict == "" {
+		} else if g.Verdict == "" || g.Verdict == emergency.FollowUp {
 			review++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // Parts is what a Desk is built from. Every field is required.
 type Parts[R rbac.Resource] struct {
 	Store      Store
-	Recorder   audit.Recorder
+	Recorder   audit.Recorder   // not audit.Discard: without a record there is no emergency access
 	Authorizer *rbac.Authorizer // of a policy whose Relations.Emergency asks Store
 	Notices    Notices
 	// Action is what the guard of the page decides where people open a patient, on the patient: with a
@@ -57,7 +57,8 @@ type Desk[R rbac.Resource] struct {
 
 	mu      sync.Mutex
 	running int
-	last    error // what Tick failed with last
+	last    error              // what Tick failed with last
+	late    map[string]backoff // by grant: what could not be told
 }
 
 // New returns a Desk. A missing part, an Action without a StepUp or that reads, one of Reads that the
@@ -82,7 +83,7 @@ func (d *Desk[R]) parts() error {
 		name    string
 	}{
 		{d.p.Store == nil, "Store"},
-		{d.p.Recorder == nil, "Recorder"},
+		{d.p.Recorder == nil || d.p.Recorder == audit.Recorder(audit.Discard{}), "Recorder"},
 		{d.p.Authorizer == nil, "Authorizer"},
 		{d.p.Notices == nil, "Notices"},
 		{d.p.Action.Name() == "", "Action"},

@@ -28,9 +28,10 @@
 //
 // # Failures
 //
-// Without the audit log, the store, the policy's answer, its relation's or the step-up nothing is opened. Without the
-// notice it is: care does not wait, Run tries again, and Health says so. A clock that is set back opens
-// again what time ended and nobody has written down yet, and never what was written down.
+// Without the audit log, the store, the policy's answer, its relation's or the step-up nothing is
+// opened. Without the notice it is: care does not wait, Run tries again, less and less often up to an
+// hour, and Health says so. A clock that is set back opens again what time ended and nobody has written
+// down yet, and never what was written down.
 //
 // # What the host must still do
 //

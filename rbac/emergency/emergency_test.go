@@ -166,16 +166,22 @@ func TestWhoOpensNothing(t *testing.T) {
 		with func(h *house, ctx context.Context) rbac.Granted[chart]
 		want error
 	}{
-		"nobody":           {audit.Actor{}, nil, emergency.ErrNoActor},
-		"a patient":        {audit.Actor{ID: "ana", Kind: audit.KindPatient, Tenant: clinic, Assurance: audit.AAL2}, nil, emergency.ErrNoActor},
-		"an agent":         {agent, nil, emergency.ErrNoActor},
-		"the system":       {audit.System(clinic, "x"), nil, emergency.ErrNoActor},
-		"for somebody":     {helper, nil, emergency.ErrNoActor},
-		"a visitor":        {staff(rbac.VisitorPrefix + "ana"), nil, emergency.ErrNoActor},
-		"one factor":       {weak, nil, emergency.ErrAssurance},
-		"another tenant":   {foreign, nil, emergency.ErrProof},
-		"no proof":         {staff("ana"), func(*house, context.Context) rbac.Granted[chart] { return rbac.Granted[chart]{} }, emergency.ErrProof},
-		"somebody's proof": {staff("bill"), nil, emergency.ErrProof},
+		"nobody":              {audit.Actor{}, nil, emergency.ErrNoActor},
+		"a patient":           {audit.Actor{ID: "ana", Kind: audit.KindPatient, Tenant: clinic, Assurance: audit.AAL2}, nil, emergency.ErrNoActor},
+		"an agent":            {agent, nil, emergency.ErrNoActor},
+		"the system":          {audit.System(clinic, "x"), nil, emergency.ErrNoActor},
+		"for somebody":        {helper, nil, emergency.ErrNoActor},
+		"a visitor":           {staff(rbac.VisitorPrefix + "ana"), nil, emergency.ErrNoActor},
+		"one factor":          {weak, nil, emergency.ErrAssurance},
+		"another tenant":      {foreign, nil, emergency.ErrProof},
+		"no proof":            {staff("ana"), func(*house, context.Context) rbac.Granted[chart] { return rbac.Granted[chart]{} }, emergency.ErrProof},
+		"somebody's proof":    {staff("bill"), nil, emergency.ErrProof},
+		"a colleague's proof": {staff("ben"), nil, emergency.ErrProof},
+		"a proof that was kept": {staff("ana"), func(h *house, ctx context.Context) rbac.Granted[chart] {
+			proof := h.proof(ctx, patient("p1"))
+			h.pass(emergency.MaxStepUp + time.Microsecond)
+			return proof
+		}, emergency.ErrProof},
 		"another action": {staff("ana"), func(h *house, ctx context.Context) rbac.Granted[chart] {
 			h.own.Link(clinic, "ana", "p2", time.Time{})
 			g, err := rbac.Authorize(ctx, h.z, h.read, patient("p2"))
@@ -269,6 +275,8 @@ func TestWhatPeopleSay(t *testing.T) {
 		"no words":    {func(r *emergency.Request) { r.Words = "" }, "words"},
 		"short words": {func(r *emergency.Request) { r.Words = "  emergency, really " + strings.Repeat(" ", 40) }, "words"},
 		"long words":  {func(r *emergency.Request) { r.Words = strings.Repeat("x", emergency.MaxWords+1) }, "words"},
+		"nothing":     {func(r *emergency.Request) { r.Words = strings.Repeat("\u200b.", 40) }, "words"},
+		"no letters":  {func(r *emergency.Request) { r.Words = words + "\x00" }, "words"},
 		"no text":     {func(r *emergency.Request) { r.Words = words + "\xff" }, "words"},
 		"too long":    {func(r *emergency.Request) { r.For = 4*time.Hour + time.Second }, "for"},
 		"too short":   {func(r *emergency.Request) { r.For = 59 * time.Second }, "for"},
@@ -374,6 +382,7 @@ func TestAnAlarmThatFailsIsTriedAgain(t *testing.T) {
 	require.ErrorIs(t, h.desks[0].Tick(t.Context()), emergency.ErrUntold)
 	require.ErrorIs(t, h.desks[0].Health(t.Context()), emergency.ErrUntold)
 	h.rec.silent = false
+	h.pass(time.Minute)
 	require.NoError(t, h.desks[0].Tick(t.Context()))
 	require.NoError(t, h.desks[0].Tick(t.Context()))
 	require.Len(t, h.rec.told(emergency.Opened), 1)
@@ -525,6 +534,7 @@ func TestNew(t *testing.T) {
 		"an action that reads": func(p *emergency.Parts[chart], _ *emergency.Options) {
 			p.Action = rbac.Define[chart]("x.y", rbac.Columns{}, rbac.StepUp(time.Minute), rbac.Verb(audit.Read))
 		},
+		"no record": func(p *emergency.Parts[chart], _ *emergency.Options) { p.Recorder = audit.Discard{} },
 		"no policy": func(p *emergency.Parts[chart], _ *emergency.Options) { p.Authorizer = &rbac.Authorizer{} },
 		"every":     func(_ *emergency.Parts[chart], o *emergency.Options) { o.Every = 2 * time.Hour },
 		"tell":      func(_ *emergency.Parts[chart], o *emergency.Options) { o.TellWithin = time.Minute },
@@ -551,6 +561,7 @@ func TestSettings(t *testing.T) {
 		"long":       func(s *emergency.Settings) { s.Longest = emergency.MaxLongest + 1 },
 		"no time":    func(s *emergency.Settings) { s.Longest = 0 },
 		"review":     func(s *emergency.Settings) { s.Review = emergency.MaxReview + 1 },
+		"early":      func(s *emergency.Settings) { s.Review = 3 * time.Hour },
 		"reprompt":   func(s *emergency.Settings) { s.Reprompt = emergency.MaxReprompt + 1 },
 		"many":       func(s *emergency.Settings) { s.PerDay = emergency.MaxPerDay + 1 },
 		"none":       func(s *emergency.Settings) { s.PerDay = 0 },

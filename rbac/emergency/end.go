@@ -8,7 +8,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-// End ends a grant of the person in ctx. It takes no second factor: whoever wants to be out is out.
+// End ends a grant of the person in ctx, and with it any other that they have of the same patient. It takes no second factor: whoever wants to be out is out.
 // It counts with the next request on every server. Ended already: nothing happens.
 //
 // Errors: ErrNoActor, ErrNotFound (also for somebody else's), ErrUnavailable.
@@ -17,7 +17,7 @@ func (d *Desk[R]) End(ctx context.Context, id string) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	return d.end(ctx, a, id, "", func(g Grant) bool { return g.Person == a.ID })
+	return d.endAll(ctx, a, id, "", func(g Grant) bool { return g.Person == a.ID })
 }
 
 // Stop ends anybody's grant in the tenant of the person in ctx: decide before who may, with an action
@@ -30,7 +30,32 @@ func (d *Desk[R]) Stop(ctx context.Context, id, why string) (Grant, error) {
 	if len(why) > MaxWords || !printable(why) {
 		return Grant{}, &InputError{"words"}
 	}
-	return d.end(ctx, a, id, why, func(Grant) bool { return true })
+	return d.endAll(ctx, a, id, why, func(Grant) bool { return true })
+}
+
+// endAll ends a grant and whatever else its person has of the same patient: servers whose clocks differ
+// may have opened two, and who is out is out.
+func (d *Desk[R]) endAll(ctx context.Context, a audit.Actor, id, why string, may func(Grant) bool) (Grant, error) {
+	g, err := d.end(ctx, a, id, why, may)
+	if err != nil {
+		return g, err
+	}
+	now := d.now()
+	for other, err := range d.p.Store.Of(ctx, g.Tenant, g.Person, 0) {
+		switch {
+		case err != nil:
+			return Grant{}, unavailable("reading openings", err)
+		case other.ID == g.ID || other.Patient != g.Patient || other.OverAt(now):
+		default:
+			if _, err := d.end(ctx, a, other.ID, why, may); err != nil {
+				return Grant{}, err
+			}
+		}
+		if g.Number-other.Number >= deepest {
+			break
+		}
+	}
+	return g, nil
 }
 
 func (d *Desk[R]) end(ctx context.Context, a audit.Actor, id, why string, may func(Grant) bool) (Grant, error) {

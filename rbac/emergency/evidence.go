@@ -23,7 +23,7 @@ func (d *Desk[R]) Controls(ctx context.Context, t audit.Tenant) ([]evidence.Cont
 		}
 		all++
 		open += one(g.OpenAt(now))
-		waiting += one(g.Verdict == "")
+		waiting += one(!g.Verdict.final())
 		overdue += one(g.OverdueAt(now))
 		untold += one(g.Told.IsZero())
 	}

@@ -108,6 +108,7 @@ func TestEveryCallOfAnEndingAndAReviewMayFail(t *testing.T) {
 					if c.action == emergency.ActionReview {
 						g = is
 					}
+					h.pass(2 * time.Minute) // notices are not tried again at once
 					require.NoError(t, c.run(h, g), "%s %s %d: tried again", name, mode, at)
 					require.True(t, c.done(h.stored(g.ID)))
 				}

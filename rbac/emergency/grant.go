@@ -21,9 +21,9 @@ type Grant struct {
 
 	Opened time.Time     // it counts from here
 	Until  time.Time     // to here, exclusive
-	Due    time.Time     // when it has to be reviewed
+	Due    time.Time     // when it has to be reviewed; the first FollowUp gives as long again
 	Ended  time.Time     // when it ended, by a person or by time; zero until that is written down
-	By     audit.ActorID // who ended it; empty: time did
+	By     audit.ActorID // who ended it; empty: time did, or, with Ended at Opened, it never let anybody in
 
 	Verdict  Verdict // empty until it was reviewed
 	Reviewer audit.ActorID
@@ -48,6 +48,9 @@ const (
 	FollowUp     Verdict = "follow_up" // somebody has to do something first; one of the others may follow
 )
 
+// final reports whether no other verdict follows.
+func (v Verdict) final() bool { return v == Justified || v == NotJustified }
+
 // OpenAt reports whether the grant lets its person in at now: the same as the relation says.
 func (g Grant) OpenAt(now time.Time) bool {
 	return g.Ended.IsZero() && !now.Before(g.Opened) && now.Before(g.Until)
@@ -57,15 +60,15 @@ func (g Grant) OpenAt(now time.Time) bool {
 func (g Grant) OverAt(now time.Time) bool { return !g.Ended.IsZero() || !now.Before(g.Until) }
 
 // OverdueAt reports whether it should have been reviewed before now.
-func (g Grant) OverdueAt(now time.Time) bool { return g.Verdict == "" && !now.Before(g.Due) }
+func (g Grant) OverdueAt(now time.Time) bool { return !g.Verdict.final() && !now.Before(g.Due) }
 
 // withdrawn reports whether it was ended as it opened, because it let nobody in.
 func (g Grant) withdrawn() bool { return g.By == "" && !g.Ended.IsZero() && g.Ended.Equal(g.Opened) }
 
 // Pending reports whether something is left to do with the grant: its end is not written down, it was
-// not reviewed, or a notice was not delivered. Stores list such grants by it.
+// not reviewed for good, or a notice was not delivered. Stores list such grants by it.
 func (g Grant) Pending() bool {
-	return g.Ended.IsZero() || g.Verdict == "" || g.Told.IsZero() || g.alarmed()
+	return g.Ended.IsZero() || !g.Verdict.final() || g.Told.IsZero() || g.alarmed()
 }
 
 // alarmed reports whether the notice of a refused opening was not delivered.

@@ -18,6 +18,9 @@ type history struct {
 	first  time.Time
 }
 
+// deepest is how many openings of a person are looked at: more than MaxPerDay allows in MaxReprompt.
+const deepest = 400
+
 // history reads a person's earlier openings, as far back as they count.
 func (d *Desk[R]) history(ctx context.Context, a audit.Actor, patient audit.Patient, now time.Time, s Settings) (*history, error) {
 	h := &history{}
@@ -29,11 +32,11 @@ func (d *Desk[R]) history(ctx context.Context, a audit.Actor, patient audit.Pati
 		if h.latest == nil {
 			h.latest, h.number = &g, g.Number
 		}
-		if !g.Opened.After(now.Add(-MaxReprompt)) {
+		if h.number-g.Number >= deepest {
 			break
 		}
-		if g.withdrawn() {
-			continue
+		if g.withdrawn() || !g.Opened.After(now.Add(-MaxReprompt)) {
+			continue // and go on: numbers are in order, the clocks of servers need not be
 		}
 		if g.Opened.After(now.Add(-limit)) {
 			h.today++

@@ -40,12 +40,22 @@ func (g Grant) notice(k NoticeKind, times int) Notice {
 	return Notice{ID: g.ID + "/" + string(k) + "/" + strconv.Itoa(times), Kind: k, Grant: g, Times: times}
 }
 
+// errTell: the host's Notices panicked. That stops no opening and no server.
+var errTell = errors.New("emergency: the notices panicked")
+
 // tell delivers a notice, within the time that an opening waits for it.
 func (d *Desk[R]) tell(ctx context.Context, n Notice) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.o.TellWithin)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- d.p.Notices.Tell(ctx, n) }()
+	go func() {
+		defer func() {
+			if recover() != nil { // what it says may hold what nobody may read
+				done <- errTell
+			}
+		}()
+		done <- d.p.Notices.Tell(ctx, n)
+	}()
 	select {
 	case err := <-done:
 		return err

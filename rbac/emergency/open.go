@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/rbac"
@@ -78,6 +77,9 @@ func (d *Desk[R]) opening(ctx context.Context, g rbac.Granted[R]) (*opening, err
 		return nil, err
 	}
 	attrs := g.Resource().RBAC()
+	if who, at := g.Decided(); who != a.ID || d.now().Sub(at) > MaxStepUp {
+		return nil, ErrProof // a colleague's, or one that was kept
+	}
 	if !g.Allows(d.p.Action) || g.Decision().Emergency != "" || attrs.Tenant != a.Tenant || attrs.Patient == "" {
 		return nil, ErrProof
 	}
@@ -85,7 +87,7 @@ func (d *Desk[R]) opening(ctx context.Context, g rbac.Granted[R]) (*opening, err
 	switch {
 	case err != nil:
 		return nil, unavailable("deciding", err)
-	case !dec.Allowed: // g is somebody else's
+	case !dec.Allowed: // any more
 		return nil, ErrProof
 	}
 	return &opening{actor: a, patient: attrs.Patient}, nil
@@ -152,20 +154,23 @@ func (d *Desk[R]) try(ctx context.Context, o *opening) (Grant, error) {
 // create writes the grant. A store that failed is asked whether it wrote: what is open is answered as
 // open.
 func (d *Desk[R]) create(ctx context.Context, g Grant) error {
-	err := d.p.Store.Create(ctx, g)
+	do, done := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	defer done()
+	err := d.p.Store.Create(do, g)
 	if err == nil || errors.Is(err, ErrConflict) {
 		return err
 	}
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmWithin)
 	defer cancel()
-	switch _, gerr := d.p.Store.Get(ask, g.Tenant, g.ID); {
-	case gerr == nil:
+	if _, gerr := d.p.Store.Get(ask, g.Tenant, g.ID); gerr == nil {
 		return nil
-	case errors.Is(gerr, ErrNotFound):
-		return unavailable("opening", err)
 	}
+	// Not found proves little: what was cut off may be written a moment later.
 	return &unconfirmedError{unavailable("opening", err)}
 }
+
+// createWithin is how long a grant is tried to be written, whatever becomes of the request.
+const createWithin = 10 * time.Second
 
 // confirmWithin is how long a store that failed is asked what became of it.
 const confirmWithin = 2 * time.Second
@@ -198,7 +203,7 @@ func (o *opening) grant(h *history, now time.Time) (Grant, error) {
 	words := strings.TrimSpace(r.Words)
 	switch last := h.words; {
 	case words != "" || last == nil:
-		if utf8.RuneCountInString(words) < s.MinWords || len(r.Words) > MaxWords || !utf8.ValidString(r.Words) {
+		if letters(words) < s.MinWords || len(r.Words) > MaxWords || !printable(r.Words) {
 			return g, &InputError{"words"}
 		}
 	default:

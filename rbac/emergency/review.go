@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/wardkit/wardkit/audit"
@@ -12,7 +13,8 @@ import (
 // Review says what somebody found who looked at a grant in this version, and why. Decide before who may
 // review, with an action of its own on the page. It has to be over, and reviewed by a member of staff
 // with a second factor, who acts for nobody and under no emergency, and who is not its person. The words are in
-// the event. Justified and NotJustified are final; after FollowUp there may be another review.
+// the event. Justified and NotJustified are final; FollowUp is not: the first one moves Due, by as long as
+// the review had at first, and after that somebody is reminded until there is a verdict.
 //
 // Errors: ErrNoActor, ErrAssurance, ErrInput, ErrNotFound, ErrOwn (which is recorded), ErrOpen, ErrOver,
 // ErrConflict, ErrUnavailable.
@@ -25,7 +27,7 @@ func (d *Desk[R]) Review(ctx context.Context, id string, version int64, v Verdic
 		return Grant{}, ErrNoActor
 	case v != Justified && v != NotJustified && v != FollowUp:
 		return Grant{}, &InputError{"verdict"}
-	case strings.TrimSpace(words) == "" || len(words) > MaxWords || !printable(words):
+	case letters(words) == 0 || len(words) > MaxWords || !printable(words):
 		return Grant{}, &InputError{"words"}
 	}
 	c := change{do: "reviewing"}
@@ -37,13 +39,16 @@ func (d *Desk[R]) Review(ctx context.Context, id string, version int64, v Verdic
 			return g, nil, d.ownReview(ctx, e)
 		case !g.OverAt(now):
 			return g, nil, ErrOpen
-		case g.Verdict == Justified || g.Verdict == NotJustified:
+		case g.Verdict.final():
 			return g, nil, ErrOver
 		case g.Version != version:
 			return g, nil, ErrConflict
 		}
 		if g.Ended.IsZero() { // by time; a clock that is set back opens nothing that was reviewed
 			g.Ended = g.Until
+		}
+		if v == FollowUp && g.Verdict == "" {
+			g.Due = now.Add(g.Due.Sub(g.Opened))
 		}
 		g.Verdict, g.Reviewer, g.Reviewed = v, a.ID, now
 		return g, &e, nil
@@ -58,6 +63,16 @@ func (d *Desk[R]) ownReview(ctx context.Context, e audit.Event) error {
 		return err
 	}
 	return ErrOwn
+}
+
+// letters counts the letters and digits of s: blanks, dots and what nobody sees say nothing.
+func letters(s string) (n int) {
+	for _, r := range s {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // printable reports whether s is text.

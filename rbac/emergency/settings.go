@@ -22,15 +22,15 @@ const (
 // ceilings of this package.
 type Settings struct {
 	Reasons  []string      // codes from which people choose: lower-case letters, digits, underscores; words are the host's
-	MinWords int           // how many characters people write at least; 10 to 500
+	MinWords int           // how many letters and digits people write at least; 10 to 500
 	Longest  time.Duration // how long a grant lasts at most, and unless asked otherwise; a minute to MaxLongest
-	Review   time.Duration // within which a grant is reviewed; an hour to MaxReview
+	Review   time.Duration // within which a grant is reviewed; an hour, and no less than Longest, to MaxReview
 	Reprompt time.Duration // within which the same patient is opened again without new words; 0: never, to MaxReprompt
 	PerDay   int           // how many openings a person may have in 24 hours; 1 to MaxPerDay
 }
 
 // Standard returns settings for who has none: the reasons emergency_treatment, covering_colleague,
-// patient_safety and patient_asked, 20 characters, the ceilings as times, ten openings a day.
+// patient_safety and patient_asked, 20 letters and digits, the ceilings as times, ten openings a day.
 func Standard() Settings {
 	return Settings{
 		Reasons:  []string{"emergency_treatment", "covering_colleague", "patient_safety", "patient_asked"},
@@ -49,7 +49,7 @@ func (s Settings) Validate() error {
 		return bad("MinWords")
 	case s.Longest < time.Minute || s.Longest > MaxLongest:
 		return bad("Longest")
-	case s.Review < time.Hour || s.Review > MaxReview:
+	case s.Review < time.Hour || s.Review < s.Longest || s.Review > MaxReview:
 		return bad("Review")
 	case s.Reprompt < 0 || s.Reprompt > MaxReprompt:
 		return bad("Reprompt")

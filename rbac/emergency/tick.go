@@ -31,6 +31,9 @@ func (d *Desk[R]) Run(ctx context.Context) error {
 // and from several servers at once: each step is written once, and a notice that two servers deliver has
 // one ID. Two servers at the same instant may both record a step that one of them writes.
 //
+// What this Desk could not tell it tries again after a minute, two, four, and up to an hour, so that who
+// can be reached is not flooded while somebody else cannot.
+//
 // Errors: ErrUntold, ErrUnavailable; one grant that fails does not keep the others back.
 func (d *Desk[R]) Tick(ctx context.Context) error {
 	var bad error
@@ -51,9 +54,17 @@ func (d *Desk[R]) Tick(ctx context.Context) error {
 
 // settle does what is due for one grant.
 func (d *Desk[R]) settle(ctx context.Context, g Grant) error {
-	if err := d.expire(ctx, &g); err != nil {
-		return err
+	expired := d.expire(ctx, &g)
+	if d.waits(g.ID) {
+		return errors.Join(expired, ErrUntold)
 	}
+	told := d.inform(ctx, g)
+	d.wait(g.ID, told)
+	return errors.Join(expired, told)
+}
+
+// inform tells what is to be told about one grant.
+func (d *Desk[R]) inform(ctx context.Context, g Grant) error {
 	if g.Told.IsZero() {
 		if g = d.tellOpened(ctx, g); g.Told.IsZero() {
 			return d.untold(ctx, g, func(g Grant) bool { return !g.Told.IsZero() })

@@ -61,7 +61,7 @@ func grant(t audit.Tenant, person audit.ActorID, n int64) emergency.Grant {
 func filled(g emergency.Grant) emergency.Grant {
 	at := g.Opened.Add(time.Minute)
 	g.Reason, g.Again, g.Until, g.Due = "other", "earlier", at.Add(time.Minute), at.Add(time.Hour)
-	g.Ended, g.By, g.Verdict, g.Reviewer, g.Reviewed = at.Add(1*time.Second), "eve", emergency.FollowUp, ben, at.Add(2*time.Second)
+	g.Ended, g.By, g.Verdict, g.Reviewer, g.Reviewed = at.Add(1*time.Second), "eve", emergency.Justified, ben, at.Add(2*time.Second)
 	g.Told, g.Limited, g.LimitedTold = at.Add(3*time.Second), at.Add(4*time.Second), at.Add(5*time.Second)
 	g.Reminders, g.Reminded, g.Version = 3, at.Add(6*time.Second), g.Version+1
 	return g
