@@ -127,6 +127,10 @@ func effectText(e *recert.Effect) string {
 		return "not confirmed yet"
 	case e.Do == recert.ChangeResume, e.Do == recert.ChangeLimit, e.Do == recert.ChangeReduce:
 		return "confirmed after " + tookText(e.Took)
+	case e.Denied && len(e.Others) == 1:
+		return "this one is really denied after " + tookText(e.Took) + "; another role still gives some of it"
+	case e.Denied && len(e.Others) > 1:
+		return "this one is really denied after " + tookText(e.Took) + "; " + strconv.Itoa(len(e.Others)) + " others still give some of it"
 	case e.Denied:
 		return "really denied after " + tookText(e.Took)
 	}

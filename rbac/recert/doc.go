@@ -19,8 +19,9 @@
 //   - The rubber stamp. What reaches PHI or administers is decided one by one, in words. Each item shows
 //     when it was last used, who gave it and why, and which rules it breaks.
 //   - The friendly reviewer. Nobody reviews themselves, nor what acts for them; nobody reviews an
-//     administrator whom they appointed; no two people review each other. Delegation and abstention are
-//     held to the same rules. Who decides is taken from the session alone.
+//     administrator whom they appointed, nor a program to which they gave access; no two people review
+//     each other. Delegation and abstention are held to the same rules. Who decides is taken from the
+//     session alone.
 //   - The reviewer who leaves. What waits for somebody who is not there any more goes to the next of the
 //     chain, or is an exception.
 //   - The review that nobody does. Undecided access is suspended on the due date, can be given back for

@@ -159,6 +159,7 @@ type Summary struct {
 	Effects     int               `json:"effects"`     // that were ordered
 	Confirmed   int               `json:"confirmed"`   // of which the access was asked about afterwards
 	Slowest     int64             `json:"slowest_us"`  // the longest time to effect, microseconds
+	Others      int               `json:"others"`      // items that were ended while other accesses of the subject give some of the same
 	Late        int               `json:"late"`        // accesses that came after the snapshot, for the next campaign
 	Recommended map[Recommend]int `json:"recommended"` // what the facts suggested
 	Risks       map[Risk]int      `json:"risks"`
@@ -192,6 +193,9 @@ func summarize(c *Campaign, items []Item) Summary {
 			s.Recommended[i.Access.Context.Recommend]++
 		}
 		s.Risks[i.Risk]++
+		if e := i.last(); i.Outcome == Revoked && e != nil && len(e.Others) > 0 {
+			s.Others++
+		}
 		for _, e := range i.Effects {
 			s.Effects++
 			if e.Done() {

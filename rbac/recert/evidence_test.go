@@ -43,6 +43,7 @@ func filed(t testing.TB, change func(c *recert.Campaign, items []recert.Item)) (
 	items[1].Outcome = recert.Revoked
 	items[1].Effects = []recert.Effect{{ID: "x-1", Do: recert.ChangeRevoke, Ordered: day(4), Tries: 1, Made: day(4), Checked: day(5), Denied: true, Asked: 9, Took: 86_400_000_000}}
 	items[1].Steps = []recert.Step{{At: day(3), Do: recert.Delegate, By: "ann", To: "bob", Event: "e-3"}}
+	items[1].Effects[0].Others = []string{"g-8", "g-9"}
 	items[1].Access.Role = "=cmd|' /C calc'!A0"
 	items[2].Decision = recert.Decision{Do: recert.RevokeIt, By: "system:recert", At: day(20), Event: "e-4"}
 	items[2].Outcome, items[2].Exception, items[2].Since = recert.Revoked, recert.ExceptionRegranted, day(21)
@@ -148,7 +149,7 @@ func TestEvidence(t *testing.T) {
 	require.Equal(t, recert.Summary{
 		Outcomes:    map[recert.Outcome]int{recert.Certified: 1, recert.Revoked: 2, recert.Gone: 1},
 		NotReviewed: []int64{3, 4}, Exceptions: []recert.ExceptionOf{{Seq: 3, Exception: recert.ExceptionRegranted, Since: items[2].Since}},
-		Effects: 2, Confirmed: 2, Slowest: 86_400_000_000, Late: 2, Recommended: map[recert.Recommend]int{}, Risks: map[recert.Risk]int{recert.RiskPHI: 4},
+		Effects: 2, Confirmed: 2, Slowest: 86_400_000_000, Others: 1, Late: 2, Recommended: map[recert.Recommend]int{}, Risks: map[recert.Risk]int{recert.RiskPHI: 4},
 	}, v.Summary)
 
 	events := a.log.Events()
@@ -178,6 +179,8 @@ func TestEvidenceTable(t *testing.T) {
 	cell := func(row int, name string) string { return rows[row][at[name]] }
 	require.Equal(t, "'=cmd|' /C calc'!A0", cell(2, "role"), "no formulas")
 	require.Equal(t, "delegate ann>bob", cell(2, "steps"))
+	require.Equal(t, []string{"", "g-8 g-9", ""}, []string{cell(1, "others"), cell(2, "others"), cell(4, "others")}, "denied, and not the last of it")
+	require.Equal(t, "others", rows[0][len(rows[0])-1], "new columns come last")
 	require.Equal(t, []string{"yes", "bob", "yes", "86400.000000"}, []string{cell(2, "reviewed"), cell(2, "decided_by"), cell(2, "denied"), cell(2, "seconds_to_effect")})
 	require.Equal(t, []string{"no", "system:recert"}, []string{cell(3, "reviewed"), cell(3, "decided_by")})
 	require.Equal(t, []string{"no", "gone"}, []string{cell(4, "reviewed"), cell(4, "outcome")})
@@ -186,6 +189,32 @@ func TestEvidenceTable(t *testing.T) {
 			require.False(t, text != "" && strings.ContainsAny(text[:1], "=+-@|%\t\r\n"), text)
 		}
 	}
+}
+
+// TestATableIsNoProgram: whatever separates cells where a table is opened, none begins like a formula.
+func TestATableIsNoProgram(t *testing.T) {
+	t.Parallel()
+	texts := []string{"x;=1+1", "x; =1+1", `x;"=1+1"`, `"=1+1`, "a;-b;@c", " =1", "＝1", "plain, text", `a "word"`, "a=b"}
+	c, items := filed(t, func(_ *recert.Campaign, items []recert.Item) {
+		for n := range items {
+			a := &items[n].Access
+			a.Role, a.Why, a.Source = texts[n], texts[4+n], texts[8+n%2]
+		}
+	})
+	b := archived(t, c, items).evidence(t, c.ID)
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(b.CSV), "\r\n"), "\r\n") {
+		require.True(t, strings.HasPrefix(line, `"`) && strings.HasSuffix(line, `"`), "all cells are quoted")
+		for _, by := range []string{",", ";", "\t"} {
+			for cell := range strings.SplitSeq(line, by) {
+				cell = strings.TrimLeft(cell, "\" ")
+				require.False(t, cell != "" && strings.ContainsAny(cell[:1], "=+-@|%") || strings.HasPrefix(cell, "＝"), cell)
+			}
+		}
+	}
+	rows, err := csv.NewReader(bytes.NewReader(b.CSV)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 5)
+	require.Equal(t, "x;'=1+1", rows[1][6])
 }
 
 func TestEvidenceOfAnOpenCampaign(t *testing.T) {

@@ -6,33 +6,40 @@ import (
 	"time"
 )
 
-// appendRow appends a record of RFC 4180.
+// appendRow appends a record of RFC 4180. Every cell is quoted: what another separator than the comma
+// would cut stays together.
 func appendRow(dst []byte, row []string) []byte {
 	for i, cell := range row {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		cell = safeCell(cell)
-		if !strings.ContainsAny(cell, "\",\r\n") {
-			dst = append(dst, cell...)
-			continue
-		}
 		dst = append(dst, '"')
-		dst = append(dst, strings.ReplaceAll(cell, `"`, `""`)...)
+		dst = append(dst, strings.ReplaceAll(safeCell(cell), `"`, `""`)...)
 		dst = append(dst, '"')
 	}
 	return append(dst, "\r\n"...)
 }
 
 // safeCell keeps a spreadsheet from computing what is only text: an apostrophe stands before what
-// begins like a formula, in the full-width forms too that some programs fold.
+// begins like a formula, in the full-width forms too that some programs fold, and also behind what a
+// program could take for the end of a cell.
 func safeCell(cell string) string {
-	for _, sign := range []string{"=", "+", "-", "@", "|", "%", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
-		if strings.HasPrefix(cell, sign) {
-			return "'" + cell
+	var out strings.Builder
+	begins := true
+	for _, c := range cell {
+		if begins && strings.ContainsRune("=+-@|%\t\r\n＝＋－＠", c) {
+			out.WriteByte('\'')
+		}
+		out.WriteRune(c)
+		switch c {
+		case ';', '\t', '\r', '\n':
+			begins = true
+		case ' ', '"':
+		default:
+			begins = false
 		}
 	}
-	return cell
+	return out.String()
 }
 
 // columns are the header of the table. Their order never changes; further ones come at the end.
@@ -42,7 +49,7 @@ func columns() []string {
 		"granted", "granted_by", "granted_why", "source", "risk", "looked_since", "last_used", "emergencies", "conflicts", "peers", "recommended",
 		"state", "outcome", "reviewed", "reviewer", "steps", "decision", "decided_by", "decided_at", "code", "justified", "event",
 		"stays_until", "stays_practices", "stays_locations", "stays_queues",
-		"effect", "ordered", "made", "checked", "denied", "seconds_to_effect", "closed", "exception", "exception_since", "granted_again",
+		"effect", "ordered", "made", "checked", "denied", "seconds_to_effect", "closed", "exception", "exception_since", "granted_again", "others",
 	}
 }
 
@@ -66,13 +73,15 @@ func row(c *Campaign, i *Item) []string {
 		string(d.Do), string(d.By), clock(d.At), d.Code, yes(d.Justified), d.Event,
 		clock(d.Until), words(d.Reach.Practices), words(d.Reach.Locations), words(d.Reach.Queues),
 	}
+	others := "" // that give some of the same, although this one is denied
 	if len(i.Effects) == 0 {
 		cells = append(cells, "", "", "", "", "", "")
 	} else {
 		e := &i.Effects[len(i.Effects)-1] // the JSON has those before
 		cells = append(cells, string(e.Do), clock(e.Ordered), clock(e.Made), clock(e.Checked), yes(e.Denied), seconds(e))
+		others = words(e.Others)
 	}
-	return append(cells, clock(i.Closed), string(i.Exception), clock(i.Since), i.Regrant)
+	return append(cells, clock(i.Closed), string(i.Exception), clock(i.Since), i.Regrant, others)
 }
 
 func words[T ~string](list []T) string {

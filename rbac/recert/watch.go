@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -14,7 +15,9 @@ const emergencyDays = 3
 
 // Watch begins a small standing review of everything that happened in tenant t since then
 // (Parts.Triggers): a role that changed, access that nobody used, a contract that ends, emergency
-// access. s says how it is reviewed; Every must be 0, and Days are 3 at most for emergency access.
+// access. s says how it is reviewed; Every must be 0. What emergency access was used for is due 72 hours
+// after the use at the latest, however late Watch hears of it; a use that is in no campaign and that
+// Parts.Population does not yield, or s does not want, is an error each time.
 // Calling it again, also from several servers and with an earlier since, begins nothing twice. What is
 // open in another campaign is not asked about a second time. It returns the campaigns that it began.
 //
@@ -98,10 +101,16 @@ func (r *Campaigns) standing(ctx context.Context, t audit.Tenant, s Spec, g Trig
 			!open[[2]string{string(a.Kind), a.ID}]
 	})
 	if errors.Is(err, ErrEmpty) {
-		return "", nil
+		return "", r.nothing(ctx, t, &g)
 	}
 	if err != nil {
 		return "", err
+	}
+	if by := g.At.AddDate(0, 0, emergencyDays); g.Kind == TriggerEmergency && by.Before(c.Due) {
+		c.Due = by
+		for n := range items {
+			items[n].Due = by
+		}
 	}
 	c.ID, c.Series, c.Round, c.Anchor, c.Trigger, c.StartedBy = id, id, 1, c.Started, g, itself
 	if _, err := r.create(ctx, c, items); err != nil {
@@ -111,4 +120,30 @@ func (r *Campaigns) standing(ctx context.Context, t audit.Tenant, s Spec, g Trig
 		open[[2]string{string(items[n].Access.Kind), items[n].Access.ID}] = true
 	}
 	return id, nil
+}
+
+// nothing says of a trigger that leads to no review whether that is as it should be: of a use of emergency
+// access only if some campaign has it, or it would never be reviewed.
+func (r *Campaigns) nothing(ctx context.Context, t audit.Tenant, g *Trigger) error {
+	if g.Kind != TriggerEmergency {
+		return nil
+	}
+	for c, err := range r.store.List(ctx, t, "") {
+		if err != nil {
+			return unavailable("reading campaigns", err)
+		}
+		if g.Access == "" && c.Started.Before(g.At) {
+			continue // of whatever is in it, this use is not
+		}
+		items, err := r.items(ctx, &c, ItemFilter{})
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(items, func(i Item) bool {
+			return i.Access.Kind == KindEmergency && i.Access.Subject == g.Subject && (g.Access == "" || i.Access.ID == g.Access)
+		}) {
+			return nil
+		}
+	}
+	return unavailable("finding what emergency access was used for", ErrEmpty)
 }
