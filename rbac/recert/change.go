@@ -3,6 +3,7 @@ package recert
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/wardkit/wardkit/audit"
 )
@@ -47,6 +48,9 @@ func (r *Campaigns) edited(ctx context.Context, t audit.Tenant, campaign string,
 	e, err := edit(&c, &i)
 	if err != nil {
 		return Write{}, err
+	}
+	if *said != nil && !maps.Equal((*said)[0].Detail, e.Detail) {
+		return Write{}, ErrConflict // it would be something else than was recorded: whom an item goes to
 	}
 	if *said == nil {
 		*said = []audit.Event{e}

@@ -27,7 +27,7 @@ const maxWords = 3500
 // Suspended access can be decided about too, until Item.Hold: Certify gives it back.
 //
 // Errors: ErrActor, ErrNotFound, ErrReviewer (ErrSelf, ErrGrantor, ErrMutual), ErrVerdict (ErrReason, ErrDelegated),
-// ErrState (ErrSigned), ErrLastAdmin and ErrRefused if the decision could not be carried out, ErrConflict,
+// ErrState (ErrSigned, ErrGone), ErrLastAdmin and ErrRefused if the decision could not be carried out, ErrConflict,
 // ErrUnavailable. Attempts to review what is not one's own are recorded.
 func (r *Campaigns) Decide(ctx context.Context, campaign string, seq int64, v Verdict) (Item, error) {
 	by, err := person(ctx)
@@ -114,6 +114,13 @@ func (r *Campaigns) decide(ctx context.Context, i *Item, by audit.Actor, v Verdi
 	i.clear()
 	do, outcome := i.consequence()
 	if do == "" {
+		is, err := r.there(ctx, i)
+		if err != nil {
+			return audit.Event{}, err
+		}
+		if !is {
+			return audit.Event{}, ErrGone
+		}
 		i.close(outcome, now)
 	} else {
 		i.order(do, now)

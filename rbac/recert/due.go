@@ -27,6 +27,11 @@ func (r *Campaigns) overdue(ctx context.Context, t audit.Tenant, campaign string
 
 // expired is what becomes of one open item that is due.
 func (r *Campaigns) expired(ctx context.Context, c *Campaign, i *Item, now time.Time) ([]audit.Event, bool, error) {
+	// Another review may have ended it a moment ago; what is gone is not suspended, or it could be given
+	// back. If that cannot be found out, Apply is asked.
+	if is, err := r.there(ctx, i); err == nil && !is {
+		return i.gone(now), true, nil
+	}
 	do := c.Spec.due(i.Risk)
 	if do == Keep {
 		return i.stays(ExceptionKept, c.Spec.KeepWhy, now)

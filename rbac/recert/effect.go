@@ -3,6 +3,7 @@ package recert
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,7 +64,7 @@ func (i *Item) asOrder() Order {
 	e := i.last()
 	return Order{
 		ID: e.ID, Tenant: i.Tenant, Do: e.Do, Access: i.Access.clone(), All: i.all(),
-		Reach: i.Decision.Reach.clone(), Until: i.Decision.Until, At: e.Ordered,
+		Reach: i.Decision.Reach.clone(), Until: i.Decision.Until, At: e.Ordered, There: i.current(),
 	}
 }
 
@@ -74,7 +75,7 @@ func (r *Campaigns) allowed(ctx context.Context, i *Item) error {
 		return unavailable("finding the effects of a kind", ErrSpec)
 	}
 	err := effects.Allowed(system(ctx, i.Tenant), i.asOrder())
-	if errors.Is(err, ErrLastAdmin) || errors.Is(err, ErrRefused) {
+	if errors.Is(err, ErrLastAdmin) || errors.Is(err, ErrRefused) || errors.Is(err, ErrGone) {
 		return err
 	}
 	return unavailable("asking whether a change is possible", err)
@@ -89,7 +90,13 @@ func (r *Campaigns) carry(ctx context.Context, t audit.Tenant, campaign string, 
 			return nil, false, nil
 		}
 		was := i.clone()
-		failed, err := r.make(ctx, i)
+		failed, err := r.spare(ctx, i)
+		if err == nil && failed == "" {
+			failed, err = r.make(ctx, i)
+		}
+		if errors.Is(err, ErrGone) {
+			return i.gone(r.now()), true, nil
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -117,6 +124,8 @@ func (r *Campaigns) make(ctx context.Context, i *Item) (Exception, error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", unavailable("carrying out a decision", ctx.Err())
+	case errors.Is(err, ErrGone):
+		return "", ErrGone
 	case errors.Is(err, ErrLastAdmin):
 		return ExceptionLastAdmin, nil
 	case errors.Is(err, ErrRefused):
@@ -177,9 +186,7 @@ func (i *Item) fail(failed Exception, now time.Time) {
 		return
 	}
 	e.Failed = failed
-	byDate := i.Decision.IsZero() || i.Decision.By == itself
-	refused := failed == ExceptionLastAdmin || failed == ExceptionRefused
-	if byDate && refused && e.Made.IsZero() && (e.Do == ChangeRevoke || e.Do == ChangeSuspend) && i.current() != "" {
+	if i.byDate() && slices.Contains([]Exception{ExceptionLastAdmin, ExceptionRefused, ExceptionOnlyOne, ExceptionUnknown}, failed) {
 		i.Effects = i.Effects[:len(i.Effects)-1]
 		i.State, i.Decision = ItemOpen, Decision{}
 	}

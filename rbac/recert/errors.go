@@ -25,6 +25,9 @@ var (
 	ErrNoReviewer = fmt.Errorf("%w: an item that nobody may review", refusal(422))
 	// ErrState: the campaign or the item is past what was asked for.
 	ErrState = fmt.Errorf("%w: not in this state", refusal(409))
+	// ErrGone: the access ended meanwhile, by itself or by somebody else. Nobody certifies it, and
+	// nothing is given in its place; Tick closes the item.
+	ErrGone = fmt.Errorf("%w: the access ended meanwhile", ErrState)
 	// ErrSigned: the campaign was signed off. It does not change any more.
 	ErrSigned = fmt.Errorf("%w: signed off", ErrState)
 	// ErrOpen: an item is open, pending or suspended, so the campaign cannot be signed off. Suspended

@@ -69,6 +69,9 @@ func (g *Grants) draft(ctx context.Context, o Order, given bool) (rbac.Draft, er
 			d.Revoke = append(d.Revoke, rbac.Ref{Person: h.Person, ID: h.ID})
 		}
 	}
+	if o.gives() && !given && o.There != "" && len(d.Revoke) == 0 {
+		return d, ErrGone
+	}
 	if o.gives() && !given {
 		d.Grant = []rbac.Grant{o.grant(g.o.Now())}
 	}

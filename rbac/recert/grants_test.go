@@ -2,6 +2,7 @@ package recert_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"testing"
@@ -40,12 +41,12 @@ func (h *house) system() context.Context {
 // order is an order about a grant.
 func order(h *house, g rbac.Grant, do recert.Change) recert.Order {
 	return recert.Order{
-		ID: audit.NewID(h.clock()), Tenant: clinic, Do: do, All: []string{g.ID}, At: h.clock(),
+		ID: audit.NewID(h.clock()), Tenant: clinic, Do: do, All: []string{g.ID}, At: h.clock(), There: g.ID,
 		Access: recert.Access{Kind: recert.KindGrant, ID: g.ID, Subject: g.Person, Role: string(g.Role), Source: "direct", By: "founder"},
 	}
 }
 
-// The grant ends between looking and changing: that is what was wanted.
+// The grant ends between looking and changing: that is what was wanted, and nothing is given instead.
 func TestAGrantEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	for _, do := range []recert.Change{recert.ChangeRevoke, recert.ChangeLimit} {
@@ -63,8 +64,9 @@ func TestAGrantEndsMeanwhile(t *testing.T) {
 		g = h.give(t, "lena", "desk")
 		o.All = append(o.All, g.ID)
 		store.then = end
-		require.NoError(t, desk.Apply(h.system(), o))
-		require.Equal(t, do == recert.ChangeLimit, h.holds(t, "lena", "desk"))
+		err = desk.Apply(h.system(), o)
+		require.Equal(t, do == recert.ChangeLimit, errors.Is(err, recert.ErrGone))
+		require.False(t, h.holds(t, "lena", "desk"))
 	}
 }
 
@@ -79,6 +81,8 @@ func TestAnOrderGivesOnce(t *testing.T) {
 	require.NoError(t, h.desk.Apply(h.system(), o))
 	require.NoError(t, h.desk.Apply(h.system(), o))
 	require.NoError(t, h.z.Revoke(h.system(), "lena", o.ID))
+	require.ErrorIs(t, h.desk.Apply(h.system(), o), recert.ErrGone)
+	o.There = "" // given back after a suspension
 	require.NoError(t, h.desk.Apply(h.system(), o))
 	require.False(t, h.holds(t, "lena", "desk"))
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -72,7 +73,7 @@ func (s *GrantTriggers) Triggers(ctx context.Context, t audit.Tenant, since time
 func changed(person audit.ActorID, grants []rbac.Grant, since time.Time) []Trigger {
 	var newest rbac.Grant
 	for _, g := range grants {
-		if g.Created.After(newest.Created) {
+		if g.Created.After(newest.Created) && !strings.HasPrefix(g.Why, "recert_") { // a review gave it
 			newest = g
 		}
 	}

@@ -104,7 +104,7 @@ func (i *Item) step(a audit.Action, s Step, v Verdict) audit.Event {
 // Resume gives back access that was suspended because nobody decided in time, in one call, until
 // Item.Hold. The item is open again until then; when it is due the second time, access is revoked.
 // The person in ctx is the item's reviewer, one of its fallback chain, or the owner of the campaign,
-// and none of those who are excluded from reviewing it. why is required, of at least
+// and nobody who is excluded from reviewing it, or whom its subject reviews. why is required, of at least
 // MinWhy letters and digits.
 //
 // Errors: as Decide.
@@ -121,6 +121,15 @@ func (r *Campaigns) Resume(ctx context.Context, campaign string, seq int64, why 
 		}
 		if by.ID != i.Reviewer && by.ID != c.Spec.Owner && !slices.Contains(i.Fallback, by.ID) {
 			return audit.Event{}, ErrReviewer
+		}
+		if by.ID != i.Reviewer {
+			reviews, err := r.pairs(ctx, c)
+			if err != nil {
+				return audit.Event{}, err
+			}
+			if err := reviews.may(by.ID, &i.Access); err != nil {
+				return audit.Event{}, err
+			}
 		}
 		v := Verdict{Do: GiveBack, Why: why}
 		if err := v.words(true); err != nil {

@@ -44,9 +44,7 @@ func (r *Campaigns) late(ctx context.Context, t audit.Tenant, campaign string, s
 			known[[2]string{string(i.Access.Kind), id}] = true
 		}
 		if i.State == ItemOpen && i.Access.Kind != KindEmergency && !s.there(i, i.current()) {
-			i.clear()
-			i.close(Gone, now)
-			return []audit.Event{event(ActionGone, i, audit.NewID(now))}, true, nil
+			return i.gone(now), true, nil
 		}
 		return nil, false, nil
 	})
@@ -65,7 +63,9 @@ func (r *Campaigns) late(ctx context.Context, t audit.Tenant, campaign string, s
 	return r.counted(ctx, t, campaign, fresh, now)
 }
 
-// regranted flags items that were ended while somebody gave the same again.
+// regranted flags items that were ended while somebody gave the same again: the same role, somewhere
+// where the old one reached. Another role with the same permissions is another access: it is counted as
+// late, and Effect.Others names it if it was there when the effect was checked.
 func (r *Campaigns) regranted(ctx context.Context, t audit.Tenant, campaign string, fresh []Access, now time.Time) error {
 	if len(fresh) == 0 {
 		return nil

@@ -216,9 +216,7 @@ func (w *walk) decide(t *testing.T, name string, by audit.ActorID, seq int64, i 
 	case "reduce":
 		ok = ok && i.who == "tina"
 	}
-	if ok && i.state == "open" && !i.has && name != "certify" && name != "revoke" {
-		return // gone, and nobody has looked yet: giving part of it back is tried below
-	}
+	ok = ok && (i.state != "open" || i.has || name == "revoke") // gone, and nobody has looked yet
 	_, err := w.r.Decide(w.as(by), w.id, seq, v)
 	if !w.outcome(t, ok, err, name) {
 		return
@@ -274,7 +272,7 @@ func (w *walk) abstain(t *testing.T, by audit.ActorID, seq int64, i *thing) {
 
 func (w *walk) resume(t *testing.T, by audit.ActorID, seq int64, i *thing) {
 	ok := !w.signed && i.state == "suspended" && w.clock().Before(i.hold) && !i.resumed && !i.excluded(by) &&
-		(by == i.reviewer || by == "ada" || slices.Contains(i.fallback, by))
+		(by == i.reviewer || (by == "ada" || slices.Contains(i.fallback, by)) && !w.mutual(by, i))
 	_, err := w.r.Resume(w.as(by), w.id, seq, words)
 	if w.outcome(t, ok, err, "resume") {
 		i.state, i.resumed, i.has, i.due = "open", true, true, i.hold

@@ -29,17 +29,20 @@ type Reviewers interface {
 // method is called for the system's actor in ctx.
 type Effects interface {
 	// Allowed asks whether Apply would carry the order out now, and changes nothing: ErrLastAdmin,
-	// ErrRefused.
+	// ErrRefused, ErrGone.
 	Allowed(ctx context.Context, o Order) error
 
 	// Apply carries out an order. What was carried out before, also half-way and by another server, is
 	// not done again and no error: Order.ID is the same each time. What there is in place of the access
 	// afterwards, if anything, has Order.ID as its ID. ErrLastAdmin and ErrRefused: it cannot be done
-	// now, and nothing changed.
+	// now, and nothing changed. ErrGone: something is to be given in place of Order.There, and that is
+	// not there any more: who ended it is not overruled.
 	Apply(ctx context.Context, o Order) error
 
 	// Check asks, the way a request is decided, whether anything of Order.All gives something now,
-	// what has Order.ID left out. It must not believe what Apply has just written.
+	// what has Order.ID left out. What is there and gives nothing yet is not denied. It must not believe
+	// what Apply has just written. It is also asked, without an ID, before access is certified and
+	// before a date ends it.
 	Check(ctx context.Context, o Order) (Checked, error)
 }
 
@@ -53,6 +56,7 @@ type Order struct {
 	Reach  Reach     // of ChangeReduce: what stays
 	Until  time.Time // of ChangeLimit
 	At     time.Time // when it was ordered
+	There  string    // the ID of Order.All that should be there now; empty if an earlier order ended it
 }
 
 // Checked is what Effects.Check found.
