@@ -57,7 +57,7 @@ func TestSupportStory(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, args []string, dump func(*testing.T) []byte) {
 		s := tell(t, args...)
-		boss, desk, operator := s.enter(), s.enter(), s.enter()
+		boss, desk, operator, ava := s.enter(), s.enter(), s.enter(), s.enter()
 		const words = "Mails to the clinic of Mx Example bounce."
 
 		s.step("an operator has an account of the platform's, with two factors, and none here", func(t *testing.T) {
@@ -127,7 +127,13 @@ func TestSupportStory(t *testing.T) {
 			}
 			require.Contains(t, boss.get("/team").text(), "Noor Haddad, platform support, is inside until")
 			require.NotContains(t, desk.get("/patients").text(), "Noor")
-			require.Equal(t, http.StatusOK, operator.get("/audit/sign-ins").status)
+			require.Equal(t, "/me", ava.post("/sign-in", credentials(demoPatient(0).Email)).path)
+			for _, p := range []*person{operator, boss} {
+				log := p.get("/audit/sign-ins")
+				require.Equal(t, http.StatusOK, log.status)
+				require.NotContains(t, log.text(), "the patient", "when patients use the portal is none of the team's sign-ins")
+				require.Contains(t, log.text(), "Alma Reyes")
+			}
 			for _, closed := range []string{"/patients", "/audit", "/team", "/support", "/roles", "/security", "/dashboard", "/incidents", "/settings/network?x=/patients"} {
 				at := operator.get(closed)
 				if strings.HasPrefix(closed, "/settings") {
