@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -155,4 +156,85 @@ func TestResumeIsHeldToTheRuleOfPairs(t *testing.T) {
 		}
 	}
 	require.NotZero(t, tried)
+}
+
+// Given again minutes before the signature: it is signed as that, and not as gone.
+func TestTheSignatureSeesWhatWasGivenAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	c := h.start(t, spec())
+	i := h.of(t, c.ID, "tina")
+	_, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.RevokeIt, Why: words})
+	require.NoError(t, err)
+	h.rest(t, c.ID)
+	again := h.give(t, "tina", "therapist", "north", "south")
+	good := h.parts.Population
+	h.parts.Population = population(func(yield func(recert.Access, error) bool) { yield(recert.Access{}, context.DeadlineExceeded) })
+	h.open(t)
+	_, err = h.r.SignOff(h.as("ada"), c.ID, "")
+	require.ErrorIs(t, err, recert.ErrUnavailable, "nobody signs what cannot be seen")
+	h.parts.Population = good
+	h.open(t)
+	signed, err := h.r.SignOff(h.as("ada"), c.ID, "")
+	require.NoError(t, err)
+	require.Equal(t, 1, signed.Counts.Exception)
+	require.Equal(t, again.ID, h.of(t, c.ID, "tina").Regrant)
+}
+
+// What a review gave in place of an access is no change of somebody's role.
+func TestAReviewIsNoChangeOfARole(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	h.give(t, "tina", "officer")
+	s := spec()
+	s.Roles = []string{"therapist"}
+	c := h.start(t, s)
+	h.days(1)
+	i := h.of(t, c.ID, "tina")
+	_, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.CertifyUntil, Why: words, Until: h.clock().AddDate(1, 0, 0)})
+	require.NoError(t, err)
+	g, err := recert.NewGrantTriggers(h.desk, nil, nil)
+	require.NoError(t, err)
+	for range g.Triggers(t.Context(), clinic, h.clock().Add(-time.Hour)) {
+		t.Error("nobody changed a role")
+	}
+}
+
+// between does something before the first write.
+type between struct {
+	recert.Store
+	do func()
+}
+
+func (s *between) Apply(ctx context.Context, w recert.Write) error {
+	if do := s.do; do != nil {
+		s.do = nil
+		do()
+	}
+	return s.Store.Apply(ctx, w)
+}
+
+// The item would go to somebody else than was recorded: nothing happens, and the log says so.
+func TestTheLogNamesWhomAnItemWentTo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.staffed(t)
+	c := h.start(t, spec())
+	i := h.of(t, c.ID, "tina") // olga's, then adam's
+	st := &between{Store: h.store}
+	h.parts.Store = st
+	h.open(t)
+	st.do = func() {
+		a := h.of(t, c.ID, "adam") // whom tina reviews from here on
+		_, err := h.r.Decide(h.as("ada"), c.ID, a.Seq, recert.Verdict{Do: recert.Delegate, To: "tina", Why: words})
+		require.NoError(t, err)
+	}
+	_, err := h.r.Decide(h.as(i.Reviewer), c.ID, i.Seq, recert.Verdict{Do: recert.Abstain, Why: words})
+	require.ErrorIs(t, err, recert.ErrConflict)
+	said := h.rec.of(recert.ActionAbstain)
+	require.Len(t, said, 2)
+	require.Equal(t, recert.CodeNotApplied, said[1].Code)
+	require.Equal(t, i.Reviewer, h.of(t, c.ID, "tina").Reviewer)
 }

@@ -11,8 +11,9 @@ import (
 
 // SignOff says, for the person in ctx, that the review is complete. It is an act of its own that takes
 // a fresh proof of who signs (Parts.StepUps, or Options.Fresh). Nothing may be open; the items
-// must be those that were frozen, and nobody may have decided what they must not. The event has
-// ContentDigest, so that the log fixes what was signed. Afterwards the campaign does not change.
+// must be those that were frozen (ErrOpen names what keeps it: also a suspension), and nobody may have decided what they must not. The event has
+// ContentDigest, so that the log fixes what was signed. Right before, who has what is read once more, so
+// that what was given again is signed as such. Afterwards the campaign does not change.
 //
 // Errors: ErrActor, ErrStepUp, ErrNotFound, ErrSigned, ErrOpen, ErrDamaged, ErrConflict, ErrUnavailable.
 func (r *Campaigns) SignOff(ctx context.Context, campaign, why string) (Campaign, error) {
@@ -28,6 +29,9 @@ func (r *Campaigns) SignOff(ctx context.Context, campaign, why string) (Campaign
 		return Campaign{}, err
 	}
 	if err := r.fresh(ctx, by, campaign); err != nil {
+		return Campaign{}, err
+	}
+	if err := r.lookAgain(ctx, by.Tenant, campaign); err != nil {
 		return Campaign{}, err
 	}
 	for n := range attempts {

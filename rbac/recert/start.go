@@ -18,6 +18,9 @@ const MaxItems = 50_000
 // Start begins a campaign for the person in ctx: it freezes who has what, finds a reviewer for each
 // item, and records it. From then on the snapshot does not change.
 //
+// Two calls begin two campaigns, of one name too: a host that has a form refuses the second click
+// (List tells what is open).
+//
 // Errors: ErrActor, ErrSpec, ErrEmpty, ErrNoReviewer, ErrUnavailable.
 func (r *Campaigns) Start(ctx context.Context, s Spec) (Campaign, error) {
 	by, err := person(ctx)

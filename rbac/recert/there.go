@@ -65,3 +65,9 @@ func (i *Item) gone(now time.Time) []audit.Event {
 	i.close(Gone, now)
 	return []audit.Event{event(ActionGone, i, audit.NewID(now))}
 }
+
+// lookAgain flags what was given again since the last Tick, before somebody signs that it is gone.
+func (r *Campaigns) lookAgain(ctx context.Context, t audit.Tenant, campaign string) error {
+	now, ctx := r.now(), system(ctx, t)
+	return r.late(ctx, t, campaign, r.census(ctx, t, now), now)
+}
