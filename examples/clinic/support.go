@@ -102,10 +102,10 @@ func (n supportNotices) Tell(ctx context.Context, s support.Notice) error {
 	holders, err := n.grants.Holders(ctx, s.Tenant, answerers())
 	told := map[audit.ActorID]bool{}
 	for _, g := range holders {
-		if err == nil && g.InForce(time.Now()) && !told[g.Person] {
+		if g.InForce(time.Now()) && !told[g.Person] {
 			told[g.Person] = true
 			m.ID, m.Person = s.ID+"/"+string(g.Person), g.Person
-			err = n.mailed(ctx, m)
+			err = errors.Join(err, n.mailed(ctx, m)) // one address that fails holds nobody else's mail back
 		}
 	}
 	if err == nil && len(told) == 0 {
