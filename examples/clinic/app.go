@@ -96,6 +96,7 @@ type app struct {
 	deidentifier *deid.Exporter[Patient]
 
 	emergency *emergency.Desk[Patient]
+	told      *deliveries // of notices about emergencies
 
 	addr  session.ClientAddr
 	redis *redis.Client // nil without -redis

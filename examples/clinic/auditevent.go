@@ -11,6 +11,7 @@ import (
 	"github.com/wardkit/wardkit/audit/incident"
 	"github.com/wardkit/wardkit/audit/review"
 	"github.com/wardkit/wardkit/rbac"
+	"github.com/wardkit/wardkit/rbac/emergency"
 )
 
 // fact is a line of an event's page; Href is empty where it leads nowhere.
@@ -93,8 +94,8 @@ func (a *app) auditFacts(ctx context.Context, e audit.Event) ([]fact, error) {
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" }), nil
 }
 
-// reasonOf is the typed reason of an event. Whom an incident or a finding is about reads nothing of
-// what others wrote there.
+// reasonOf is the typed reason of an event. Whom an incident, a finding or an emergency is about reads
+// nothing of what others wrote there; of emergencies, only who answers for privacy reads it.
 func (a *app) reasonOf(ctx context.Context, e audit.Event) string {
 	me, _ := audit.ActorFrom(ctx)
 	for _, o := range e.Objects {
@@ -102,6 +103,10 @@ func (a *app) reasonOf(ctx context.Context, e audit.Event) string {
 		switch o.Type {
 		case incident.ObjectIncident:
 			_, err = a.incidents.Get(ctx, o.ID)
+		case rbac.EmergencyObject:
+			if e.Actor.ID != me.ID {
+				err = a.judges(ctx, o.ID, me)
+			}
 		case review.FindingObject:
 			var f review.Finding
 			if f, err = a.reviewer.Finding(ctx, tenant, o.ID); err == nil && isAbout(f, me) {
@@ -114,6 +119,21 @@ func (a *app) reasonOf(ctx context.Context, e audit.Event) string {
 	}
 	why, _ := e.Why.Reveal()
 	return why
+}
+
+// judges is an error unless somebody answers for privacy and the emergency is not their own.
+func (a *app) judges(ctx context.Context, id string, me audit.Actor) error {
+	if !holds(ctx, a, emergencyRead) {
+		return rbac.ErrDenied
+	}
+	g, err := a.emergency.Get(ctx, tenant, id)
+	switch {
+	case errors.Is(err, emergency.ErrNotFound): // it was recorded and then not opened: nobody reviews it
+		return nil
+	case err == nil && g.Person == me.ID:
+		return rbac.ErrDenied
+	}
+	return err
 }
 
 // recordFacts name the records of an event, with what else happened to them, and its details.

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
+	"github.com/wardkit/wardkit/phi"
 	"github.com/wardkit/wardkit/rbac"
 	"github.com/wardkit/wardkit/rbac/emergency"
 )
 
 // wireEmergency makes the desk at which patients are opened in an emergency.
 func (a *app) wireEmergency(s *stores) (err error) {
+	a.told = newDeliveries()
 	a.emergency, err = emergency.New(emergency.Parts[Patient]{
 		Store: s.emergency, Recorder: a.log, Authorizer: a.access, Notices: emergencyNotices{a},
 		Action: emergencyOpen, Reads: []rbac.Action[Patient]{patientRead, noteRead},
@@ -24,33 +26,6 @@ func (a *app) wireEmergency(s *stores) (err error) {
 		Every:    10 * time.Second, Logger: a.logger,
 	})
 	return err
-}
-
-// emergencyNotices mails those who answer for privacy, but for the person it is about. The mail says no
-// more than that there is something to look at, and the dashboard says it too.
-type emergencyNotices struct{ *app }
-
-// Tell satisfies emergency.Notices.
-func (n emergencyNotices) Tell(ctx context.Context, what emergency.Notice) error {
-	holders, err := n.grants.Holders(ctx, what.Grant.Tenant, []rbac.RoleName{rbac.PrivacyOfficer, rbac.ClinicAdmin})
-	if err != nil {
-		return err
-	}
-	told := map[audit.ActorID]bool{what.Grant.Person: true}
-	for _, g := range holders {
-		if told[g.Person] || !g.InForce(time.Now()) {
-			continue
-		}
-		told[g.Person] = true
-		err := n.people.Notify(ctx, audit.Message{
-			ID: what.ID + "/" + string(g.Person), Kind: audit.MessageNotice, Tenant: what.Grant.Tenant, Person: g.Person,
-			Topic: "emergency." + string(what.Kind), Created: time.Now(),
-		})
-		if err != nil && (n.config.smtp != "" || n.demo != nil) {
-			return err // without a mail server the dashboard has to do
-		}
-	}
-	return nil
 }
 
 // patientOf is whom a page is about.
@@ -74,36 +49,8 @@ func (a *app) glass(r *http.Request, patient string) *glass {
 	return &glass{patient, a.config.when(g.Until), left(time.Until(g.Until))}
 }
 
-type emergencyFindData struct{ Query string }
-
-// emergencyFindPage asks for whom the emergency is.
-func (a *app) emergencyFindPage(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	a.render(w, r, http.StatusOK, "emergencyfind", view{Title: "Emergency", Data: emergencyFindData{}})
-}
-
-// emergencyFind leads to one patient, by the whole of a number: it lists nobody.
-func (a *app) emergencyFind(w http.ResponseWriter, r *http.Request, _ rbac.Granted[rbac.InTenant]) {
-	if !a.form(w, r) {
-		return
-	}
-	text := strings.TrimSpace(r.PostForm.Get("q"))
-	found, err := a.patients.find(r.Context(), text)
-	switch {
-	case err != nil:
-		a.fail(w, r, http.StatusServiceUnavailable)
-	case len(found) == 1:
-		http.Redirect(w, r, "/patients/"+found[0]+"/emergency", http.StatusSeeOther)
-	default:
-		problem := "No patient has this record number, phone number or e-mail address. Check the digits and try again."
-		if len(found) > 1 {
-			problem = "Several patients have this. Use the record number."
-		}
-		a.render(w, r, http.StatusUnprocessableEntity, "emergencyfind", view{Title: "Emergency", Problem: problem, Data: emergencyFindData{text}})
-	}
-}
-
 type emergencyData struct {
-	ID, Name, Birth, MRN  string
+	ID, Initials          string
 	Reasons, Hours        []option
 	Reason, Words, Length string
 	Asked                 bool // words are needed
@@ -111,8 +58,8 @@ type emergencyData struct {
 	Review                string
 }
 
-// emergencyPage says who the patient is, what will happen, and asks why. Who needs no emergency is led
-// to the record.
+// emergencyPage says what will happen, and asks why. It shows initials: who came here has typed two facts
+// about the patient, and learns no others before somebody is told. Who needs no emergency is led to the record.
 func (a *app) emergencyPage(w http.ResponseWriter, r *http.Request, g rbac.Granted[Patient]) {
 	if already, err := a.readsAnyhow(r.Context(), g.Resource()); err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
@@ -132,8 +79,13 @@ func (a *app) readsAnyhow(ctx context.Context, p Patient) (bool, error) {
 func (a *app) showEmergency(w http.ResponseWriter, r *http.Request, status int, p Patient, v view, d emergencyData) {
 	ctx := r.Context()
 	form, err := a.emergency.Form(ctx, audit.Patient(p.ID))
+	if err == nil && form.Left <= 0 {
+		a.stopEmergencies(w, r)
+		return
+	}
 	if err == nil {
-		err = show(ctx, into{p.Name, &d.Name}, into{p.Birth, &d.Birth}, into{p.MRN, &d.MRN})
+		initials := phi.NewSight(map[phi.Class]phi.Level{phi.ClassName: min(p.Name.Level(ctx), phi.Partial)})
+		err = show(phi.WithSight(ctx, initials), into{p.Name, &d.Initials})
 	}
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable)
@@ -151,10 +103,13 @@ func (a *app) openEmergency(w http.ResponseWriter, r *http.Request, g rbac.Grant
 		return
 	}
 	p := g.Resource()
-	hours, _ := strconv.Atoi(r.PostForm.Get("hours"))
 	d := emergencyData{Reason: r.PostForm.Get("reason"), Words: strings.TrimSpace(r.PostForm.Get("words")), Length: r.PostForm.Get("hours")}
-	_, err := a.emergency.Open(r.Context(), g, emergency.Request{Reason: d.Reason, Words: d.Words, For: time.Duration(hours) * time.Hour})
 	again := func(status int, problem string) { a.showEmergency(w, r, status, p, view{Problem: problem}, d) }
+	hours, err := strconv.Atoi(d.Length)
+	if err != nil || hours < 1 || hours > 24 { // the package takes zero for the most there is, and refuses less
+		hours = -1
+	}
+	_, err = a.emergency.Open(r.Context(), g, emergency.Request{Reason: d.Reason, Words: d.Words, For: time.Duration(hours) * time.Hour})
 	var input *emergency.InputError
 	switch {
 	case err == nil:
@@ -166,12 +121,22 @@ func (a *app) openEmergency(w http.ResponseWriter, r *http.Request, g rbac.Grant
 	case errors.As(err, &input):
 		again(http.StatusUnprocessableEntity, "Please choose why, and for how long.")
 	case errors.Is(err, emergency.ErrLimited):
-		again(http.StatusTooManyRequests, "You have opened many records in the last 24 hours, so this one stays closed. The privacy officer was told. If a patient is in danger, call a colleague who cares for them.")
+		a.stopEmergencies(w, r)
 	case errors.Is(err, emergency.ErrClosed):
 		again(http.StatusForbidden, "This record stays closed, in an emergency too. Call a colleague who cares for the patient.")
 	default:
 		a.fail(w, r, http.StatusServiceUnavailable)
 	}
+}
+
+// stopEmergencies answers who has opened as many as the rules allow: of one more patient nothing is shown.
+func (a *app) stopEmergencies(w http.ResponseWriter, r *http.Request) {
+	me, _ := audit.ActorFrom(r.Context())
+	a.alert(r.Context(), me.ID, "emergency.limited")
+	a.render(w, r, http.StatusTooManyRequests, "emergencyfind", view{
+		Title: "Emergency", Data: emergencyFindData{},
+		Problem: "You have opened many records in the last 24 hours, so this one stays closed. The privacy officer was told. If a patient is in danger, call a colleague who cares for them.",
+	})
 }
 
 // leaveEmergency ends one's own access.

@@ -21,7 +21,12 @@ func TestBrowserEmergency(t *testing.T) {
 	nadia.follow("Open a record in an emergency")
 	i.look(nadia, "emergency-find")
 	nadia.field("q", demoPatient(0).MRN)
+	born := demoPatient(0).Birth // typed month first
+	nadia.field("birth", born[5:7]+born[8:10]+born[:4])
 	nadia.push("Go on")
+	if strings.Contains(nadia.text(), "Is it you?") {
+		nadia.proves()
+	}
 	require.Contains(t, nadia.text(), "Before you go on")
 	i.look(nadia, "emergency-ask")
 	nadia.tab("why", func(f focus) bool { return f.ID == "reason" })

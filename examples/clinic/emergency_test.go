@@ -13,9 +13,9 @@ import (
 // urgent is the story of a patient whose therapist is away.
 type urgent struct {
 	*story
-	alma, otto, nadia, iris, ava *person
-	record, id                   string // the patient, as an address and as an id
-	link                         string // the emergency
+	alma, otto, nadia, iris, ava, tomas *person
+	record, id                          string // the patient, as an address and as an id
+	link                                string // the emergency
 }
 
 const emergencyLink = `href="(/emergencies/[0-9a-f-]{36})"`
@@ -35,6 +35,8 @@ func TestEmergency(t *testing.T) {
 		u.seeing()
 		u.ending()
 		u.reviewing()
+		u.auditing()
+		u.harvesting()
 	})
 }
 
@@ -61,14 +63,32 @@ func (u *urgent) asking() {
 		require.Equal(t, http.StatusForbidden, u.iris.get("/emergency").status)
 	})
 	u.step("she_finds_the_patient_by_a_number_and_is_told_what_will_happen", func(t *testing.T) {
-		at := u.nadia.post("/emergency", url.Values{"q": {"HC-99999"}})
-		require.Equal(t, http.StatusUnprocessableEntity, at.status)
-		require.Contains(t, at.text(), "No patient has this record number")
-		at = u.nadia.post("/emergency", url.Values{"q": {demoPatient(0).MRN}})
+		asked := func(q, birth string) page { return u.nadia.post("/emergency", url.Values{"q": {q}, "birth": {birth}}) }
+		ava := demoPatient(0)
+		for _, wrong := range [][2]string{{"HC-99999", ava.Birth}, {ava.MRN, "1950-01-01"}, {ava.MRN, ""}, {ava.Email, "x"}, {ava.Phone, demoPatient(1).Birth}} {
+			at := asked(wrong[0], wrong[1])
+			require.Equal(t, http.StatusUnprocessableEntity, at.status)
+			require.Contains(t, at.text(), "No patient has both", "which of the two was wrong is not said")
+		}
+		at := u.nadia.sure(asked(ava.MRN, ava.Birth))
 		require.Equal(t, u.record+"/emergency", at.path)
-		require.Contains(t, at.text(), demoPatient(0).Name)
+		initials := ""
+		for _, word := range strings.Fields(ava.Name) {
+			initials += word[:1] + "."
+		}
+		require.Contains(t, strings.ReplaceAll(at.text(), " ", ""), "Patient"+initials)
+		for _, secret := range []string{ava.Name, ava.MRN, ava.Birth, ava.Email, ava.Phone} {
+			require.NotContains(t, at.body, secret, "nobody was told yet")
+		}
 		require.Contains(t, at.text(), "somebody reviews it within 72 hours")
 		require.NotContains(t, at.text(), demoNote(0))
+	})
+	u.step("the_form_asks_who_is_there", func(t *testing.T) {
+		iris := u.iris.get(u.record + "/emergency")
+		require.Equal(t, http.StatusForbidden, iris.status)
+		u.tomas = u.enter()
+		u.tomas.signIn(tom, demoPassword)
+		require.Equal(t, u.record, u.tomas.sure(u.tomas.get(u.record+"/emergency")).path, "who cares for them needs none")
 	})
 	u.step("without_a_sentence_nothing_opens", func(t *testing.T) {
 		at := u.nadia.sure(u.nadia.post(u.record+"/emergency", url.Values{"reason": {"patient_safety"}, "words": {"urgent"}, "hours": {"1"}}))
@@ -77,6 +97,13 @@ func (u *urgent) asking() {
 		require.Contains(t, at.body, `<option value="patient_safety" selected>`)
 		at = u.nadia.sure(u.nadia.post(u.record+"/emergency", url.Values{"reason": {"patient_safety"}, "words": {collapsed}, "hours": {"9"}}))
 		require.Equal(t, http.StatusUnprocessableEntity, at.status, "four hours are the most")
+		for _, hours := range []string{"", "0", "abc", "-1"} {
+			at = u.nadia.sure(u.nadia.post(u.record+"/emergency", url.Values{"reason": {"patient_safety"}, "words": {collapsed}, "hours": {hours}}))
+			require.Equal(t, http.StatusUnprocessableEntity, at.status, "how long is chosen, never assumed")
+		}
+		mine := u.ava.get("/me/access").text()
+		require.Contains(t, mine, "asked to open your record in an emergency")
+		require.NotContains(t, mine, "opened your record in an emergency", "nobody did")
 		require.Equal(t, http.StatusNotFound, u.nadia.get(u.record).status)
 	})
 }
@@ -122,6 +149,7 @@ func (u *urgent) seeing() {
 		reads := strings.Join(at.column(1), "\n")
 		require.Contains(t, reads, "Read a clinical note")
 		require.Contains(t, reads, "Look at patients")
+		require.Contains(t, reads, "Look at patients: what was shown", "rows of the list that she posted")
 		require.NotContains(t, at.body, u.link+`/review`, "nobody reviews what is still open")
 		require.Equal(t, http.StatusConflict, u.otto.post(u.link+"/review", url.Values{"version": {"2"}, "verdict": {"justified"}, "words": {"fine"}}).status)
 		require.Equal(t, http.StatusForbidden, u.nadia.post(u.link+"/end", nil).status)
@@ -168,4 +196,64 @@ func (u *urgent) reviewing() {
 		require.Contains(t, at.text(), "Nadia Okafor")
 		require.Contains(t, strings.ToLower(at.text()), "emergency")
 	})
+}
+
+func (u *urgent) auditing() {
+	u.step("an_auditor_reads_what_happened_and_no_words", func(t *testing.T) {
+		greta := u.enter()
+		greta.joins(u.alma, newcomer.name, newcomer.email, "auditor")
+		require.Equal(t, http.StatusForbidden, greta.get("/emergencies").status)
+		require.Equal(t, http.StatusForbidden, greta.get(u.link).status)
+		event := "/audit/" + strings.TrimPrefix(u.link, "/emergencies/")
+		at := greta.get(event)
+		require.Equal(t, http.StatusOK, at.status)
+		require.Contains(t, at.text(), "Patient opened in an emergency")
+		require.NotContains(t, at.text(), collapsed)
+		require.Contains(t, u.otto.get(event).text(), collapsed, "who answers for privacy does")
+	})
+}
+
+func (u *urgent) harvesting() {
+	u.step("who_looks_for_many_and_opens_none_is_stopped_and_told_about", func(t *testing.T) {
+		wrong := url.Values{"q": {demoPatient(1).MRN}, "birth": {"1950-01-01"}}
+		for range findLimit {
+			require.Equal(t, http.StatusUnprocessableEntity, u.tomas.post("/emergency", wrong).status)
+		}
+		right := url.Values{"q": {demoPatient(1).MRN}, "birth": {demoPatient(1).Birth}}
+		for range 2 {
+			require.Equal(t, http.StatusTooManyRequests, u.tomas.post("/emergency", right).status, "the right one, too")
+		}
+		require.Eventually(t, func() bool {
+			return strings.Contains(u.otto.get("/demo").text(), "looks for many patients in an emergency and opens none")
+		}, 30*time.Second, 100*time.Millisecond)
+	})
+}
+
+// TestDeliveries: a notice that is told again reaches only those whom it did not reach, ever more rarely.
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+	d, now := newDeliveries(), time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	sent, tried := 0, 0
+	for range 360 { // every ten seconds, for an hour
+		require.NoError(t, d.deliver("n/good", now, func() error { sent++; return nil }))
+		require.Error(t, d.deliver("n/bad", now, func() error { tried++; return errInput }))
+		now = now.Add(10 * time.Second)
+	}
+	require.Equal(t, 1, sent)
+	require.LessOrEqual(t, tried, 6)
+	require.Greater(t, tried, 3)
+	now = now.Add(time.Hour)
+	require.NoError(t, d.deliver("n/bad", now, func() error { return nil }))
+	require.NoError(t, d.deliver("n/bad", now, func() error { panic("it went out") }))
+}
+
+// TestEmergenciesAreGivenByName: the platform's support has no part in emergencies, and the presets give no
+// role the words.
+func TestEmergenciesAreGivenByName(t *testing.T) {
+	t.Parallel()
+	for _, a := range emergencyActions() {
+		require.Contains(t, neverSupport(), a)
+	}
+	require.Equal(t, "asked to open your record in an emergency", viewerDeed(emergencyAsk.Name()))
+	require.Equal(t, "asked to open your record in an emergency", viewerDeed(emergencyOpen.Name()))
 }

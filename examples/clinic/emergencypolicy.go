@@ -15,12 +15,12 @@ const categoryEmergency rbac.Category = "emergency"
 // officer and the administrators, who are this clinic's privacy officers, see to it afterwards.
 var (
 	emergencyFind  = rbac.Define[rbac.InTenant]("emergency.find", rbac.Columns{}, rbac.Verb(audit.Execute), rbac.PHI(), rbac.InCategory(categoryEmergency))
-	emergencyAsk   = rbac.Define[Patient]("emergency.ask", patientColumns, rbac.Verb(audit.Execute), rbac.PHI(), rbac.InCategory(categoryEmergency), rbac.Object("patient"))
+	emergencyAsk   = rbac.Define[Patient]("emergency.ask", patientColumns, rbac.Verb(audit.Execute), rbac.PHI(), rbac.StepUp(freshly), rbac.InCategory(categoryEmergency), rbac.Object("patient"))
 	emergencyOpen  = rbac.Define[Patient]("emergency.open_patient", patientColumns, rbac.Verb(audit.Execute), rbac.PHI(), rbac.StepUp(freshly), rbac.InCategory(categoryEmergency), rbac.Object("patient"))
 	emergencyLeave = rbac.Define[Patient]("emergency.leave", patientColumns, rbac.Verb(audit.Execute), rbac.InCategory(categoryEmergency), rbac.Object("patient"))
 
-	emergencyRead   = rbac.Define[rbac.InTenant]("emergency.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(rbac.AuditLog))
-	emergencyReview = rbac.Define[rbac.InTenant]("emergency.judge", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(rbac.AuditLog))
+	emergencyRead   = rbac.Define[rbac.InTenant]("emergency.read", rbac.Columns{}, rbac.Verb(audit.Read), rbac.PHI(), rbac.InCategory(categoryEmergency))
+	emergencyReview = rbac.Define[rbac.InTenant]("emergency.judge", rbac.Columns{}, rbac.Verb(audit.Update), rbac.InCategory(categoryEmergency))
 )
 
 func emergencyActions() []rbac.AnyAction {
@@ -37,7 +37,7 @@ func withEmergency(roles []rbac.Role) []rbac.Role {
 				rbac.In(rbac.Tenant, emergencyFind, emergencyAsk, emergencyOpen, emergencyLeave),
 				rbac.In(rbac.Emergency, patientRead, noteRead, letterRead, formRead))
 		case rbac.PrivacyOfficer, rbac.ClinicAdmin, rbac.ClinicAdminFull:
-			roles[i].Allow = append(roles[i].Allow, rbac.In(rbac.Tenant, emergencyReview))
+			roles[i].Allow = append(roles[i].Allow, rbac.In(rbac.Tenant, emergencyRead, emergencyReview))
 		}
 	}
 	return roles

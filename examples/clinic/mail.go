@@ -144,6 +144,8 @@ func supportNotice(topic string) string {
 		return "Somebody opened a record of Harbor Clinic in an emergency. Emergencies has the details, and the review."
 	case "emergency.limited":
 		return "Somebody at Harbor Clinic opens many records in emergencies, and was stopped. Emergencies has the details."
+	case "emergency.asked":
+		return "Somebody at Harbor Clinic looks for many patients in an emergency and opens none, and was stopped. The audit has the details."
 	case "emergency.overdue":
 		return "The review of an emergency at Harbor Clinic is overdue. Emergencies has the details."
 	}

@@ -52,7 +52,7 @@ func withSupport(roles []rbac.Role) []rbac.Role {
 
 // neverSupport are actions that no operator ever has here, whatever a role says.
 func neverSupport() []rbac.AnyAction {
-	return slices.Concat([]rbac.AnyAction{patientRead, noteRead, supportAnswer, supportEnd, teamManage, auditRead, auditOpen}, incidentActions())
+	return slices.Concat([]rbac.AnyAction{patientRead, noteRead, supportAnswer, supportEnd, teamManage, auditRead, auditOpen}, incidentActions(), emergencyActions())
 }
 
 // supportWords are the clinic's words for what becomes of support.

@@ -138,8 +138,12 @@ func viewerDeed(action audit.Action) string {
 		return "worked on your claims"
 	case accessRead.Name(), historyRead.Name(), auditRead.Name(), auditOpen.Name():
 		return "looked at who had viewed your record"
-	case emergencyAsk.Name(), emergencyOpen.Name(), emergencyLeave.Name(), emergency.ActionOpen:
+	case emergencyAsk.Name(), emergencyOpen.Name(): // what became of it has an event of its own
+		return "asked to open your record in an emergency"
+	case emergency.ActionOpen:
 		return "opened your record in an emergency"
+	case emergencyLeave.Name(), emergency.ActionEnd:
+		return "closed your record after an emergency"
 	case emergency.ActionReview, emergencyRead.Name():
 		return "reviewed an emergency"
 	case registerSubmit.Name(), actionRegistered:
