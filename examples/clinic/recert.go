@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/wardkit/wardkit/audit"
@@ -38,17 +39,67 @@ func (a *app) wireCampaigns(s *stores) error {
 // onlyTherapist knows whose patients nobody else cares for.
 type onlyTherapist struct{ *app }
 
-// OnlyOne satisfies recert.OnlyOne.
+// OnlyOne satisfies recert.OnlyOne: a colleague counts who may still care for patients.
 func (o onlyTherapist) OnlyOne(ctx context.Context, t audit.Tenant, a recert.Access) (bool, error) {
 	if !cares([]rbac.RoleName{rbac.RoleName(a.Role)}) {
 		return false, nil
 	}
+	others, err := o.colleagues(ctx, t, a.Subject)
+	if err != nil {
+		return false, err
+	}
+	able := map[audit.ActorID]bool{}
+	for _, list := range others {
+		if !slices.ContainsFunc(list, func(id audit.ActorID) bool {
+			if _, asked := able[id]; !asked && err == nil {
+				able[id], err = o.mayCare(ctx, t, id)
+			}
+			return able[id]
+		}) {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// colleagues returns who else cares for each of somebody's patients now.
+func (o onlyTherapist) colleagues(ctx context.Context, t audit.Tenant, id audit.ActorID) (map[string][]audit.ActorID, error) {
 	now := time.Now().UnixMicro()
-	var n int
-	err := o.db.pool.QueryRowContext(ctx, o.db.q(`SELECT COUNT(*) FROM clinic_care c WHERE c.tenant = ? AND c.therapist = ? AND (c.until = 0 OR c.until > ?)
-		AND NOT EXISTS (SELECT 1 FROM clinic_care x WHERE x.tenant = c.tenant AND x.patient = c.patient AND x.therapist <> c.therapist AND (x.until = 0 OR x.until > ?))`),
-		string(t), string(a.Subject), now, now).Scan(&n)
-	return n > 0, err
+	rows, err := o.db.pool.QueryContext(ctx, o.db.q(`SELECT c.patient, COALESCE(x.therapist, '') FROM clinic_care c
+		LEFT JOIN clinic_care x ON x.tenant = c.tenant AND x.patient = c.patient AND x.therapist <> c.therapist AND (x.until = 0 OR x.until > ?)
+		WHERE c.tenant = ? AND c.therapist = ? AND (c.until = 0 OR c.until > ?)`), now, string(t), string(id), now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string][]audit.ActorID{}
+	for rows.Next() {
+		var patient string
+		var other audit.ActorID
+		if err := rows.Scan(&patient, &other); err != nil {
+			return nil, err
+		}
+		if out[patient] = append(out[patient], other); other == "" {
+			out[patient] = nil
+		}
+	}
+	return out, rows.Err()
+}
+
+// mayCare reports whether somebody holds a role that cares for patients, and is not suspended.
+func (o onlyTherapist) mayCare(ctx context.Context, t audit.Tenant, id audit.ActorID) (bool, error) {
+	held, err := o.grants.Grants(ctx, t, id)
+	now, able := time.Now(), false
+	for _, g := range held {
+		if !g.InForce(now) {
+			continue
+		}
+		if g.Role == rbac.Suspended {
+			return false, err
+		}
+		able = able || cares([]rbac.RoleName{g.Role})
+	}
+	return able, err
 }
 
 // reviewNotices tells the operator's log that reviews wait for people: which review, and nobody's
@@ -95,6 +146,7 @@ func campaignProblem(err error) (string, int) {
 		{recert.ErrVerdict, http.StatusUnprocessableEntity, "Please check what you chose: a last day lies in the future, and before the one that there is."},
 		{recert.ErrSigned, http.StatusConflict, "This review is signed off. It does not change any more."},
 		{recert.ErrOpen, http.StatusConflict, "Something still waits for a decision, or for its effect, so this cannot be signed off yet."},
+		{recert.ErrGone, http.StatusConflict, "That access is not there any more, so nothing was changed."},
 		{recert.ErrState, http.StatusConflict, "That is not possible any more. The page shows how it stands now."},
 		{recert.ErrConflict, http.StatusConflict, "Somebody else changed this review meanwhile, so nothing was saved. Here is how it stands now."},
 		{recert.ErrActor, http.StatusForbidden, "Please sign in with a code first: access is reviewed with a second factor."},
