@@ -138,7 +138,7 @@ func campaignProblem(err error) (string, int) {
 		{recert.ErrReason, http.StatusUnprocessableEntity, "Please say in a few words why. It is kept on record."},
 		{recert.ErrDelegated, http.StatusConflict, "This was handed on once already. Please decide, or pass."},
 		{recert.ErrSelf, http.StatusForbidden, "Nobody reviews their own access. That you tried is on record."},
-		{recert.ErrGrantor, http.StatusForbidden, "Who made somebody an administrator does not review that."},
+		{recert.ErrGrantor, http.StatusForbidden, "Who gave an administrator or a program its access does not review that."},
 		{recert.ErrMutual, http.StatusForbidden, "That person’s own access is reviewed by whom it is about. Please choose somebody else."},
 		{recert.ErrReviewer, http.StatusForbidden, "This does not wait for you, or cannot be handed to whom you chose."},
 		{recert.ErrLastAdmin, http.StatusConflict, "Nobody would be left who administers the clinic, so nothing was changed."},

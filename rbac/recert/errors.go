@@ -49,7 +49,7 @@ var (
 	ErrReviewer = fmt.Errorf("%w: not the reviewer", refusal(403))
 	// ErrSelf: nobody reviews their own access, nor that of what acts for them.
 	ErrSelf = fmt.Errorf("%w: one's own access", ErrReviewer)
-	// ErrGrantor: who gave an administrator their role does not review it.
+	// ErrGrantor: who gave an administrator their role, or a program its access, does not review it.
 	ErrGrantor = fmt.Errorf("%w: the grantor", ErrReviewer)
 	// ErrMutual: two people do not review each other in one campaign.
 	ErrMutual = fmt.Errorf("%w: a mutual review", ErrReviewer)
