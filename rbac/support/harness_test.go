@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"errors"
 	"iter"
 	"maps"
@@ -143,9 +142,7 @@ type sealer struct {
 
 func (s sealer) Seal(_ context.Context, t audit.Tenant, label string, plain []byte) (out []byte, err error) {
 	err = s.w.call(func() error {
-		nonce := make([]byte, s.aead.NonceSize())
-		_, _ = rand.Read(nonce)
-		out = s.aead.Seal(nonce, nonce, plain, []byte(string(t)+"\x00"+label))
+		out = s.aead.Seal(nil, nil, plain, []byte(string(t)+"\x00"+label))
 		return nil
 	})
 	return out, err
@@ -153,8 +150,7 @@ func (s sealer) Seal(_ context.Context, t audit.Tenant, label string, plain []by
 
 func (s sealer) Unseal(_ context.Context, t audit.Tenant, label string, sealed []byte) (out []byte, err error) {
 	err = s.w.call(func() error {
-		n := s.aead.NonceSize()
-		out, err = s.aead.Open(nil, sealed[:n], sealed[n:], []byte(string(t)+"\x00"+label))
+		out, err = s.aead.Open(nil, nil, sealed, []byte(string(t)+"\x00"+label))
 		return err
 	})
 	return out, err
@@ -319,7 +315,7 @@ func newHouseOver(t testing.TB, store support.Store) *house {
 	w := &wire{}
 	block, err := aes.NewCipher(make([]byte, 32))
 	require.NoError(t, err)
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	require.NoError(t, err)
 	h := &house{
 		t: t, clock: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), w: w, store: store, grants: rbac.NewMemory(), sealer: sealer{aead, w},
