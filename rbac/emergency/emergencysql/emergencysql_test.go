@@ -1,6 +1,7 @@
 package emergencysql_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/fstest"
 
@@ -84,5 +85,27 @@ func TestAClosedDatabaseIsAnError(t *testing.T) {
 			n++
 		}
 		require.Equal(t, 1, n)
+	})
+}
+
+// TestNoRowIsForEver: a row that the library did not write may be forged, but it ends after four hours.
+func TestNoRowIsForEver(t *testing.T) {
+	t.Parallel()
+	enginetest.SQL(t, func(t *testing.T, engine func(testing.TB) enginetest.Engine) {
+		e := engine(t)
+		open(t, e)
+		const opened = 1_772_442_000_000_000
+		forge := func(id string, opened, until int64) error {
+			row := fmt.Sprintf(`INSERT INTO emergency_grant (id, tenant, person, number, patient, reason, again, opened, until_at, live_until,
+				due, ended, ended_by, verdict, reviewer, reviewed, told, limited, limited_told, reminders, reminded, pending, version)
+				VALUES ('%s', 'clinic', 'ana', %s, 'p1', '', '', %d, %d, %d, 0, 0, '', '', '', 0, 0, 0, 0, 0, 0, 0, 1)`, id, id, opened, until, until)
+			_, err := e.Pool.ExecContext(t.Context(), row)
+			return err
+		}
+		require.NoError(t, forge("1", opened, opened+14_400_000_000))
+		require.Error(t, forge("2", opened, opened+14_400_000_001))
+		require.Error(t, forge("3", opened, 0))
+		require.Error(t, forge("4", 0, 0))
+		require.Error(t, forge("5", opened, opened-1))
 	})
 }

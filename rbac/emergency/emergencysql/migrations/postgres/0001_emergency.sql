@@ -23,7 +23,8 @@ CREATE TABLE emergency_grant (
 	reminders BIGINT NOT NULL,
 	reminded BIGINT NOT NULL,
 	pending BIGINT NOT NULL,
-	version BIGINT NOT NULL
+	version BIGINT NOT NULL,
+	CHECK (opened > 0 AND live_until BETWEEN opened AND opened + 14400000000) -- four hours in microseconds; 0 would be for ever
 );
 CREATE UNIQUE INDEX emergency_grant_number ON emergency_grant (tenant, person, number);
 CREATE INDEX emergency_grant_pair ON emergency_grant (tenant, person, patient);
