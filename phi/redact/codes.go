@@ -15,7 +15,7 @@ func (t *text) plain(i int) string {
 	return strings.ToUpper(s)
 }
 
-// pattern compares a code with a pattern of A letter, N digit, X either, C a digit but 0.
+// pattern compares a code with a pattern of A letter, N digit, E either, C a digit but 0.
 func pattern(s, of string) bool {
 	if len(s) != len(of) {
 		return false
@@ -35,7 +35,7 @@ func pattern(s, of string) bool {
 			if !digit || s[i] == '0' {
 				return false
 			}
-		case 'X':
+		case 'E':
 			if !letter && !digit {
 				return false
 			}
@@ -51,7 +51,7 @@ func (t *text) mbi(i int) (Finding, bool) {
 	if len(s) == 4 && i+2 < len(t.toks) && t.gap(i) == "-" && t.gap(i+1) == "-" {
 		s, last = s+t.plain(i+1)+t.plain(i+2), i+2
 	}
-	if !pattern(s, "CAXNAXNAANN") || strings.ContainsAny(s, "SLOIBZ") {
+	if !pattern(s, "CAENAENAANN") || strings.ContainsAny(s, "SLOIBZ") {
 		return Finding{}, false
 	}
 	return t.found(i, last, phi.ClassHealthPlan, "mbi"), true
@@ -60,7 +60,7 @@ func (t *text) mbi(i int) (Finding, bool) {
 // dea recognises the registration numbers of prescribers by their check digit.
 func (t *text) dea(i int) (Finding, bool) {
 	s := t.plain(i)
-	if !pattern(s, "AXNNNNNNN") || !strings.ContainsAny(s[:1], "ABCDEFGHJKLMPRSTUX") || s[1] != '9' && s[1] < 'A' {
+	if !pattern(s, "AENNNNNNN") || !strings.ContainsAny(s[:1], "ABCDEFGHJKLMPRSTUX") || s[1] != '9' && s[1] < 'A' {
 		return Finding{}, false
 	}
 	n := func(k int) int { return int(s[k] - '0') }
@@ -73,7 +73,7 @@ func (t *text) dea(i int) (Finding, bool) {
 // curp recognises the Mexican population code by its check digit.
 func (t *text) curp(i int) (Finding, bool) {
 	s := t.plain(i)
-	if !pattern(s, "AAAANNNNNNAAAAAAXN") || s[10] != 'H' && s[10] != 'M' && s[10] != 'X' || !day(s[6:8], s[8:10]) {
+	if !pattern(s, "AAAANNNNNNAAAAAAEN") || s[10] != 'H' && s[10] != 'M' && s[10] != 'X' || !day(s[6:8], s[8:10]) {
 		return Finding{}, false
 	}
 	sum := 0
@@ -98,7 +98,7 @@ func mexican(c byte, letters string) int { return max(0, strings.IndexByte(lette
 // rfc recognises the Mexican taxpayer code of a person by its check digit.
 func (t *text) rfc(i int) (Finding, bool) {
 	s := t.plain(i)
-	if !pattern(s, "AAAANNNNNNXXX") || !day(s[6:8], s[8:10]) {
+	if !pattern(s, "AAAANNNNNNEEE") || !day(s[6:8], s[8:10]) {
 		return Finding{}, false
 	}
 	sum := 0
