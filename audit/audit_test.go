@@ -399,8 +399,7 @@ func (w waiting) Append(ctx context.Context, _ []audit.Entry) error {
 
 // TestCommitDeadline: the commit of a caller without a deadline has one that behaves like any
 // other context.
-func TestCommitDeadline(t *testing.T) {
-	t.Parallel()
+func TestCommitDeadline(t *testing.T) { // not parallel: it counts goroutines
 	for _, derived := range []bool{false, true} {
 		bubble.Test(t, func(t *testing.T) {
 			log := newLog(t, waiting{audit.NewMemory(), derived}, nil)

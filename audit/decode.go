@@ -10,41 +10,43 @@ import (
 // even if they are the same JSON, are refused with ErrDamaged. Private values come back as
 // commitments; Log.Open adds the values.
 func Decode(body []byte) (Event, error) {
-	return decode(body, new([]byte))
-}
-
-// decode is Decode with room for what it writes again, for those who decode many.
-func decode(body []byte, room *[]byte) (Event, error) {
-	if len(body) > MaxBody {
-		return Event{}, ErrDamaged
-	}
-	r := reader{all: string(body)}
-	e, ok := r.event()
-	if !ok || r.at < len(r.all) || e.checkEncodable() != nil {
-		return Event{}, ErrDamaged
-	}
-	// Only what encodes to the same bytes was canonical: this refuses other key orders, repeated
-	// keys, empty values, leading zeros, days that no month has.
-	again, err := encode(slices.Grow((*room)[:0], 1+len(body)), &e)
-	*room = again
-	if err != nil || !bytes.Equal(again[1:], body) {
-		return Event{}, ErrDamaged
+	var e Event
+	if err := decode(body, new([]byte), &e); err != nil {
+		return Event{}, err
 	}
 	return e, nil
 }
 
-// event reads version 1. It knows every key, so nothing is nested deeper than an event is.
-func (r *reader) event() (Event, bool) {
-	var e Event
+// decode is Decode into the zero e, with room for what it writes again, for those who decode many.
+func decode(body []byte, room *[]byte, e *Event) error {
+	if len(body) > MaxBody {
+		return ErrDamaged
+	}
+	r := reader{all: string(body)}
+	if !r.event(e) || r.at < len(r.all) || e.checkEncodable() != nil {
+		return ErrDamaged
+	}
+	// Only what encodes to the same bytes was canonical: this refuses other key orders, repeated
+	// keys, empty values, leading zeros, days that no month has.
+	again, err := encode(slices.Grow((*room)[:0], 1+len(body)), e)
+	*room = again
+	if err != nil || !bytes.Equal(again[1:], body) {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// event reads version 1 into the zero e. It knows every key, so nothing is nested deeper than an event is.
+func (r *reader) event(e *Event) bool {
 	version := 0
 	ok := r.object(func(key string) bool {
 		switch key {
 		case "act":
-			return r.act(&e)
+			return r.act(e)
 		case "chg":
-			return r.list(func() bool { return r.change(&e) })
+			return r.list(func() bool { return r.change(e) })
 		case "cli":
-			return r.client(&e)
+			return r.client(e)
 		case "clk":
 			return r.clock(&e.Clock)
 		case "cor":
@@ -52,18 +54,18 @@ func (r *reader) event() (Event, bool) {
 		case "dec":
 			return r.decision(&e.Decision)
 		case "det":
-			return r.detail(&e)
+			return r.detail(e)
 		case "dis":
 			e.Disclosure = &Disclosure{}
 			return r.disclosure(e.Disclosure)
 		case "id":
 			return text(r, &e.ID)
 		case "obj":
-			return r.list(func() bool { return r.anObject(&e) })
+			return r.list(func() bool { return r.anObject(e) })
 		case "occ":
 			return r.occurred(&e.Occurred)
 		case "out":
-			return r.outcome(&e)
+			return r.outcome(e)
 		case "pat":
 			return texts(r, &e.Patients)
 		case "pou":
@@ -86,7 +88,7 @@ func (r *reader) event() (Event, bool) {
 		return false
 	})
 	e.Actor.Tenant = cmp.Or(e.Actor.Tenant, e.Tenant)
-	return e, ok && version == Version
+	return ok && version == Version
 }
 
 func (r *reader) act(e *Event) bool {

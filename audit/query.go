@@ -91,25 +91,24 @@ func (l *Log) Query(ctx context.Context, q Query) (Page, error) {
 	if q.Sort != (Sort{}) {
 		return l.sorted(ctx, &q, filter, m)
 	}
-	var entries []Entry
 	var page Page
+	var room []byte
 	for entry, err := range l.list(ctx, filter, m.below, q.Limit+1) {
 		if err != nil {
 			return Page{}, err
 		}
-		if len(entries) == q.Limit {
-			m.below = entries[q.Limit-1].Index
+		if len(page.Events) == q.Limit {
+			m.below = page.Events[q.Limit-1].Index
 			page.Next = l.cursor(&q, m)
 			break
 		}
-		if entries == nil {
-			entries = make([]Entry, 0, min(q.Limit, DefaultLimit))
+		if page.Events == nil {
+			page.Events = make([]Stored, 0, min(q.Limit, DefaultLimit))
 		}
-		entries = append(entries, entry)
-	}
-	page.Events, err = stored(entries, q.Tenant)
-	if err != nil {
-		return Page{}, err
+		page.Events = append(page.Events, Stored{})
+		if err := entry.stored(q.Tenant, &room, &page.Events[len(page.Events)-1]); err != nil {
+			return Page{}, err
+		}
 	}
 	return page, nil
 }
@@ -151,22 +150,6 @@ func (l *Log) list(ctx context.Context, f Filter, below int64, limit int) iter.S
 	}
 }
 
-// stored checks entries and decodes them.
-func stored(entries []Entry, tenant Tenant) ([]Stored, error) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	out, room := make([]Stored, len(entries)), []byte(nil)
-	for i := range entries {
-		e, err := entries[i].decode(tenant, &room)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = Stored{e, entries[i].Index, entries[i].Body, entries[i].Leaf}
-	}
-	return out, nil
-}
-
 // orderBatch is how many entries get their place at a time.
 const orderBatch = 4096
 
@@ -202,8 +185,8 @@ func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error)
 	case err != nil:
 		return Event{}, because(ErrUnavailable, err)
 	}
-	e, err := entry.decode(tenant, new([]byte))
-	if err != nil {
+	var e Stored
+	if err := entry.stored(tenant, new([]byte), &e); err != nil {
 		return Event{}, err
 	}
 	if e.ID != id {
@@ -216,23 +199,24 @@ func (l *Log) Open(ctx context.Context, tenant Tenant, id string) (Event, error)
 	if err := e.open(openings); err != nil {
 		return Event{}, err
 	}
-	return e, nil
+	return e.Event, nil
 }
 
-// decode reads the event back and compares it with its leaf and with what it was found by.
-func (e *Entry) decode(tenant Tenant, room *[]byte) (Event, error) {
+// stored reads the event back into the zero out and compares it with its leaf and with what it was
+// found by. room is for what is written again, kept from one to the next.
+func (e *Entry) stored(tenant Tenant, room *[]byte, out *Stored) error {
 	if Leaf(e.Body) != e.Leaf {
-		return Event{}, ErrDamaged
+		return ErrDamaged
 	}
-	out, err := decode(e.Body, room)
-	if err != nil {
-		return Event{}, err
+	if err := decode(e.Body, room, &out.Event); err != nil {
+		return err
 	}
 	if out.Tenant != tenant || out.ID != e.ID || !out.Recorded.Equal(e.Recorded) ||
 		out.Actor.ID != e.Actor || out.Action != e.Action || out.Outcome != e.Outcome {
-		return Event{}, ErrDamaged
+		return ErrDamaged
 	}
-	return out, nil
+	out.Index, out.Body, out.Leaf = e.Index, e.Body, e.Leaf
+	return nil
 }
 
 func (q *Query) validate() error {

@@ -261,17 +261,18 @@ func (l *Log) about(ctx context.Context, s Subject, end time.Time) iter.Seq2[*St
 			yield(nil, err)
 			return
 		}
+		var room []byte
 		for entry, err := range l.list(ctx, f, m.below, math.MaxInt) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			some, err := stored([]Entry{entry}, s.Tenant)
-			if err != nil {
+			var e Stored
+			if err := entry.stored(s.Tenant, &room, &e); err != nil {
 				yield(nil, err)
 				return
 			}
-			if !yield(&some[0], nil) {
+			if !yield(&e, nil) {
 				return
 			}
 		}

@@ -68,12 +68,15 @@ func (l *Log) sorted(ctx context.Context, q *Query, f Filter, m mark) (Page, err
 		rows = rows[:q.Limit]
 		page.Next = l.cursor(q, mark{m.from, head, rows[q.Limit-1].entry.Index})
 	}
-	entries := make([]Entry, len(rows))
-	for i, r := range rows {
-		entries[i] = r.entry
+	if len(rows) == 0 {
+		return page, nil
 	}
-	if page.Events, err = stored(entries, q.Tenant); err != nil {
-		return Page{}, err
+	var room []byte
+	page.Events = make([]Stored, len(rows))
+	for i := range rows {
+		if err := rows[i].entry.stored(q.Tenant, &room, &page.Events[i]); err != nil {
+			return Page{}, err
+		}
 	}
 	return page, nil
 }

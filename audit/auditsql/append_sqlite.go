@@ -8,18 +8,23 @@ import (
 const (
 	insertEntry   = `INSERT INTO audit_entry (place, recorded, outcome, id, leaf, body, sealed) VALUES `
 	insertPending = `INSERT INTO audit_pending (entries, oldest, data) VALUES (?, ?, ?)`
-	reserveOne    = `UPDATE audit_tenant SET given = given + ? WHERE tenant = ? AND given + ? <= ? RETURNING no, given - ?`
-	entryWidth    = 7
-	ignoreKnown   = ` ON CONFLICT DO NOTHING`
+	reserveOne    = `UPDATE audit_tenant SET given = given + ? WHERE tenant = ? AND given + ? <= ?
+		RETURNING no, given - ?, (SELECT synchronous FROM pragma_synchronous())`
+	entryWidth  = 7
+	ignoreKnown = ` ON CONFLICT DO NOTHING`
 )
 
 // landSQLite writes entries at their places: SQLite has one writer at a time, so the order of
 // commits is known while they happen. What they are found by is left for Sequence, which
 // writes it for many at once.
+//
+// It takes microseconds and whoever commits looks at ctx, so that its statements do not: for each
+// of them the driver would have a goroutine wait for the end of ctx, which costs as much as a statement.
 func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
-	if err := s.durable(ctx, tx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	hs, saved, err := s.reserve(ctx, tx, list)
 	if err != nil {
 		return err
@@ -50,25 +55,25 @@ func (s *Store) landSQLite(ctx context.Context, tx runner, list []item) error {
 	return s.saveHeads(ctx, tx, hs)
 }
 
-// reserve returns the heads of the tenants, from which places are given out. For a single
-// tenant that is known, which a lone caller's entries are of, one statement reads the head and
-// already saves what it will be.
+// reserve returns the heads of the tenants, from which places are given out, on a connection whose
+// commit will be on disk. For a single tenant that is known, which a lone caller's entries are of, one
+// statement looks at the connection, reads the head and already saves what it will be.
 func (s *Store) reserve(ctx context.Context, tx runner, list []item) (hs heads, saved bool, err error) {
 	tenants := tenantsOf(list)
-	if len(tenants) > 1 {
-		hs, err = headsOf(ctx, tx, tenants)
-		return hs, false, err
+	if len(tenants) == 1 {
+		h, n, level := &head{tenant: tenants[0], given: -1}, len(list), 0
+		if err := scanOne(ctx, tx, []any{&h.no, &h.given, &level}, reserveOne, n, h.tenant, n, maxIndex, n); err != nil {
+			return nil, false, err
+		}
+		if h.given >= 0 {
+			return heads{h.tenant: h}, true, flushes(level)
+		}
 	}
-	h := &head{tenant: tenants[0], given: -1}
-	n := len(list)
-	if err := scanOne(ctx, tx, []any{&h.no, &h.given}, reserveOne, n, h.tenant, n, maxIndex, n); err != nil {
+	if err := s.durable(ctx, tx); err != nil {
 		return nil, false, err
 	}
-	if h.given < 0 {
-		hs, err = headsOf(ctx, tx, tenants)
-		return hs, false, err
-	}
-	return heads{h.tenant: h}, true, nil
+	hs, err = headsOf(ctx, tx, tenants)
+	return hs, false, err
 }
 
 // orNull is NULL for no bytes.

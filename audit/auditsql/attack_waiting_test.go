@@ -29,13 +29,16 @@ func TestForgedRowsDelayOrder(t *testing.T) {
 		require.NoError(t, db.pool.QueryRow(`SELECT COUNT(*) FROM audit_pending WHERE refused`).Scan(&n))
 		return n
 	}
-	refused := 0
+	refused, wait := 0, 3*time.Second
 	until(t, "the event gets its place", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		defer cancel()
 		got, err := store.Sequence(ctx, 4096)
 		now := refusals()
-		require.True(t, err == nil || now > refused, "no progress: %v", err)
+		if err != nil && now == refused {
+			wait *= 2 // a busy machine
+			require.Less(t, wait, time.Minute, "no progress: %v", err)
+		}
 		refused = now
 		return err == nil && got == 1
 	})

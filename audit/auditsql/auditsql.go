@@ -96,7 +96,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.importAll(ctx, math.MaxInt); err != nil {
 		return fmt.Errorf("auditsql: importing events: %w", err)
 	}
-	s.db.Keep(ctx, `SELECT 1`, synchronous, reserveOne, insertEntry+sqlkit.List(entryWidth)+ignoreKnown, insertPending)
+	s.db.Keep(ctx, reserveOne, insertEntry+sqlkit.List(entryWidth)+ignoreKnown, insertPending)
 	return nil
 }
 
@@ -140,11 +140,16 @@ func (s *Store) durable(ctx context.Context, tx runner) error {
 const synchronous = `PRAGMA synchronous`
 
 func durableSQLite(ctx context.Context, tx runner) error {
-	var level int // 2 is FULL, 3 is EXTRA
+	level := 0
 	if err := scanOne(ctx, tx, []any{&level}, synchronous); err != nil {
 		return err
 	}
-	if level < 2 {
+	return flushes(level)
+}
+
+// flushes refuses a level of PRAGMA synchronous at which commits do not wait for the disk.
+func flushes(level int) error {
+	if level < 2 { // 2 is FULL, 3 is EXTRA
 		return fmt.Errorf("%w: synchronous must be FULL on every connection", ErrUnsafeEngine)
 	}
 	return nil

@@ -150,6 +150,28 @@ func (f *posting) read(data []byte, r reach) bool {
 	return true
 }
 
+// readSection is read for a block that was cut off behind what it may have of the key, at an offset. It
+// reports false where nothing begins there, or something else: then these bytes were not the key.
+func (f *posting) readSection(data []byte, r reach, at int) bool {
+	f.places, f.more, f.older = f.places[:0], false, false
+	for left := data; len(left) > 0; {
+		key, count, rest, ok := section(left)
+		switch here := len(data) - len(left); {
+		case !ok || here > at:
+			return false
+		case here == at:
+			if key == f.key {
+				_, ok = f.readPlaces(rest, count, r, at == 0)
+			}
+			return ok && key == f.key
+		}
+		if left, ok = skipPlaces(rest, count); !ok {
+			return false
+		}
+	}
+	return false
+}
+
 // readPlaces reads those of the key; begin says that the block begins with them.
 func (f *posting) readPlaces(data []byte, count uint64, r reach, begin bool) ([]byte, bool) {
 	place := int64(0)

@@ -19,6 +19,10 @@ type Pair = pair
 // MakePair returns a pair.
 func MakePair(key, place int64) Pair { return pair{key, place} }
 
+// Key and Place are what a pair is of.
+func (p pair) Key() int64   { return p.key }
+func (p pair) Place() int64 { return p.place }
+
 // Blocks cuts ascending pairs into blocks.
 func Blocks(pairs []Pair, size int) (data [][]byte) {
 	for _, b := range blocksOf(pairs, size) {
@@ -29,6 +33,14 @@ func Blocks(pairs []Pair, size int) (data [][]byte) {
 
 // Pairs reads a block.
 func Pairs(data []byte) ([]Pair, bool) { return decodeBlock(nil, data) }
+
+// Step is how many candidates are looked for after a step that looked for n, read so many and kept so many, where
+// limit events of a patient are asked for.
+func Step(limit, n, read, kept int) int {
+	w := newWanted(&audit.Filter{Patient: "p"}, limit)
+	w.read, w.kept = read, kept
+	return w.step(n)
+}
 
 // Tidy does one piece of merging.
 func (s *Store) Tidy(ctx context.Context) (int, error) {
@@ -95,7 +107,7 @@ func (s *Store) Planned() []Planned {
 		{"blocks after a pair", blocksAfter, []any{1, 2, 3, 6}},
 	}
 	if s.postgres() {
-		all = append(all, Planned{"first page of a key", searchPostgresFirst, []any{1 << 41, 1, 51}}, Planned{"take", take, []any{100}}, Planned{"waiting", anyWaitingPostgres, nil},
+		all = append(all, Planned{"first page of a key", selectFirst, []any{"clinic-17", 2, 1, 51}}, Planned{"take", take, []any{100}}, Planned{"waiting", anyWaitingPostgres, nil},
 			Planned{"waiting by ID", selectWaiting + "(?)", []any{"clinic-17", make([]byte, 16)}})
 	}
 	for i := range all {
@@ -116,9 +128,15 @@ func Posting(data []byte, key, from, below int64, keep int) (places []int64, mor
 	return f.places, f.more, f.older, ok
 }
 
-// Candidates searches for a key in a tenant's places. newest says that nobody has any above.
-func (s *Store) Candidates(ctx context.Context, key, no, from, below int64, n int, newest bool) (places []int64, done bool, err error) {
-	return s.candidates(ctx, []int64{key}, reach{placeOf(no, from), placeOf(no, below), newest}, n)
+// Candidates searches for a key in a tenant's places.
+func (s *Store) Candidates(ctx context.Context, key, no, from, below int64, n int) (places []int64, done bool, err error) {
+	return s.candidates(ctx, []int64{key}, reach{placeOf(no, from), placeOf(no, below)}, n)
+}
+
+// First are the candidates of a first page; it is on PostgreSQL only that they are looked for with the period.
+func (s *Store) First(ctx context.Context, f audit.Filter, key int64, n int) (places []int64, done, known bool, err error) {
+	_, places, done, known, err = s.firstPage(ctx, &f, key, n)
+	return places, done, known, err
 }
 
 // KeyOfPatient is what events about a patient are found by.

@@ -444,18 +444,51 @@ func TestRecordTxCommitsSynchronously(t *testing.T) {
 	}
 }
 
-// TestRecordTxRefusesLowSQLite: a connection that does not flush is not recorded on.
+// TestRecordTxRefusesLowSQLite: a connection that does not flush is not recorded on, neither for a
+// new tenant nor for one that is known, nor for both at once.
 func TestRecordTxRefusesLowSQLite(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/test.db"
 	db := &shared{sqlkit.SQLite, path, enginetest.OpenSQLite(t, path)}
 	migrated(t, db.pool, db.dialect)
 	store, log := db.process(t)
-	tx := begin(t, sqlite(t, path, "_pragma=busy_timeout(100)&_pragma=synchronous(NORMAL)"))
-	err := prepared(t, store, log, secret(fresh())).RecordTx(t.Context(), tx)
-	closed(t, err, auditsql.ErrUnsafeEngine)
-	require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
-	require.Empty(t, order(t, log, "secret-clinic"))
+	known, other := secret(fresh()), secret(fresh())
+	known.Tenant, known.Actor.Tenant = "secret-known", "secret-known"
+	require.NoError(t, log.Record(t.Context(), known))
+	for _, level := range []string{"OFF", "NORMAL", "FULL", "EXTRA"} {
+		pool := sqlite(t, path, "_pragma=busy_timeout(100)&_pragma=synchronous("+level+")")
+		again := known
+		again.ID = fresh()
+		for _, events := range [][]audit.Event{{secret(fresh())}, {again}, {again, other}} {
+			tx := begin(t, pool)
+			err := prepared(t, store, log, events...).RecordTx(t.Context(), tx)
+			if level == "FULL" || level == "EXTRA" {
+				require.NoError(t, err, level)
+				require.NoError(t, tx.Rollback())
+				continue
+			}
+			closed(t, err, auditsql.ErrUnsafeEngine)
+			require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+		}
+	}
+	require.Empty(t, order(t, log, other.Tenant))
+	require.Equal(t, []string{known.ID}, order(t, log, known.Tenant))
+}
+
+// TestRecordTxCancelled: whose context has ended records nothing, and the transaction is over.
+func TestRecordTxCancelled(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, db *shared) {
+		store, log := db.process(t)
+		tx := begin(t, db.hosts(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := prepared(t, store, log, secret(fresh())).RecordTx(ctx, tx)
+		closed(t, err, context.Canceled)
+		require.ErrorIs(t, err, audit.ErrUnconfirmed)
+		require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+		require.Empty(t, order(t, log, "secret-clinic"))
+	})
 }
 
 // keysHere seals with a key for each tenant that it keeps in the host's own database and, once
@@ -551,4 +584,24 @@ func TestRecordTxStarvesNoPool(t *testing.T) {
 		done.Wait()
 		require.Len(t, order(t, log, "secret-clinic"), n)
 	})
+}
+
+// TestRecordTxSeesThroughShadow: a table that pretends to be the setting makes nothing durable.
+func TestRecordTxSeesThroughShadow(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/test.db"
+	db := &shared{sqlkit.SQLite, path, enginetest.OpenSQLite(t, path)}
+	migrated(t, db.pool, db.dialect)
+	store, log := db.process(t)
+	e := secret(fresh())
+	require.NoError(t, log.Record(t.Context(), e))
+	pool := sqlite(t, path, "_pragma=busy_timeout(100)&_pragma=synchronous(OFF)")
+	pool.SetMaxOpenConns(1)
+	_, err := pool.ExecContext(t.Context(), `CREATE TEMP TABLE pragma_synchronous (synchronous INTEGER); INSERT INTO pragma_synchronous VALUES (2)`)
+	require.NoError(t, err)
+	e.ID = fresh()
+	tx := begin(t, pool)
+	require.Error(t, prepared(t, store, log, e).RecordTx(t.Context(), tx))
+	require.ErrorIs(t, tx.Commit(), sql.ErrTxDone)
+	require.Len(t, order(t, log, e.Tenant), 1)
 }

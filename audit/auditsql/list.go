@@ -15,7 +15,7 @@ import (
 )
 
 // The number of entries that are read at a time: at first what is asked for, then more and
-// more, because so few of them were selected.
+// more, if so few of them were selected.
 const maxChunk = 1024
 
 // List implements audit.Reader. It holds no connection while the caller looks at an entry.
@@ -54,18 +54,15 @@ func (s *Store) Count(ctx context.Context, f audit.Filter, limit int) (int, erro
 
 // walk visits what f selects below an index, the highest first, until visit returns false.
 func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit int, visit func(audit.Entry) bool) error {
-	r, err := s.reachOf(ctx, f, below)
-	if err != nil {
-		return err
-	}
 	w := newWanted(f, limit)
-	for n := w.start(limit); ; n = min(4*n, maxChunk) {
-		places, done, err := s.next(ctx, w, r, n)
+	n := w.start(limit)
+	r, places, done, err := s.begin(ctx, w, below, n)
+	for ; ; places, done, err = s.next(ctx, w, r, n) {
 		if err != nil {
 			return err
 		}
 		if !done {
-			r.below, r.newest = places[len(places)-1], false
+			r.below = places[len(places)-1]
 		}
 		if places, err = s.narrow(ctx, w, places); err != nil {
 			return err
@@ -74,7 +71,25 @@ func (s *Store) walk(ctx context.Context, f *audit.Filter, below int64, limit in
 		if err != nil || !more || done {
 			return err
 		}
+		n = w.step(n)
 	}
+}
+
+// begin returns where to search, and the first candidates as next does.
+func (s *Store) begin(ctx context.Context, w *wanted, below int64, n int) (r reach, places []int64, done bool, err error) {
+	f := w.filter
+	if keys := w.lead().keys; s.postgres() && len(keys) == 1 && below == audit.Newest && f.To.IsZero() {
+		r, places, done, known, err := s.firstPage(ctx, f, keys[0], n)
+		if err != nil || known {
+			return r, places, done, err
+		}
+		places, done, err = s.next(ctx, w, r, n)
+		return r, places, done, err
+	}
+	if r, err = s.reachOf(ctx, f, below); err == nil {
+		places, done, err = s.next(ctx, w, r, n)
+	}
+	return r, places, done, err
 }
 
 // next returns the next candidates of a search, as candidates does. Where everything is wanted
@@ -101,8 +116,12 @@ func (s *Store) visit(ctx context.Context, w *wanted, places []int64, visit func
 		if err != nil {
 			return false, err
 		}
+		w.read += n
 		for i := range entries {
-			if entries[i].Body != nil && !visit(entries[i]) {
+			if entries[i].Body == nil {
+				continue
+			}
+			if w.kept++; !visit(entries[i]) {
 				return false, nil
 			}
 		}

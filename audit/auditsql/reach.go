@@ -9,10 +9,7 @@ import (
 )
 
 // reach is a range of places of one tenant: from ≤ place < below.
-type reach struct {
-	from, below int64
-	newest      bool // nothing was above it when it was determined
-}
+type reach struct{ from, below int64 }
 
 // reachOf returns where to look for what f selects below an index; an empty range for a tenant
 // without entries.
@@ -20,16 +17,21 @@ func (s *Store) reachOf(ctx context.Context, f *audit.Filter, below int64) (reac
 	if f.From.IsZero() && f.To.IsZero() {
 		var no, size int64
 		err := scanOne(ctx, s.db, []any{&no, &size}, selectReach, string(f.Tenant))
-		return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size)), below >= size}, err
+		return reach{placeOf(no, 0), placeOf(no, min(max(below, 0), size))}, err
 	}
-	from, to := int64(math.MinInt64), int64(never)
-	if !f.From.IsZero() {
-		from = sqlkit.Micros(f.From)
-	}
+	from, to := since(f), int64(never)
 	if !f.To.IsZero() {
 		to = min(sqlkit.Micros(f.To), never)
 	}
 	return s.inPeriod(ctx, string(f.Tenant), max(below, 0), from, to)
+}
+
+// since is where the filter's period begins, in microseconds.
+func since(f *audit.Filter) int64 {
+	if f.From.IsZero() {
+		return math.MinInt64
+	}
+	return sqlkit.Micros(f.From)
 }
 
 const selectReach = `SELECT no, size FROM audit_tenant WHERE tenant = ?`
@@ -95,6 +97,5 @@ func (s *Store) inPeriod(ctx context.Context, tenant string, index, from, to int
 	default:
 		r.below = r.from
 	}
-	r.newest = r.below == placeOf(no, size)
 	return r, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardkit/wardkit/audit"
 	"github.com/wardkit/wardkit/internal/enginetest"
+	"github.com/wardkit/wardkit/internal/sqlkit"
 )
 
 // TestAppendersHelp: where nobody sequences, those who append do, so the backlog is bounded.
@@ -34,17 +35,19 @@ func TestAppendersHelp(t *testing.T) {
 	})
 }
 
-// TestQueueStaysSmall: what left the queue is cleaned up, also on a server without autovacuum.
+// TestQueueStaysSmall: what left the queue is cleaned up, also on a server without autovacuum. The server is one of
+// its own: transactions of other tests would keep what they may still see.
 func TestQueueStaysSmall(t *testing.T) {
+	inTurn(t)
 	t.Parallel()
-	e := enginetest.Postgres(t)
-	s := over(t, e)
-	_, err := e.Pool.ExecContext(t.Context(), `ALTER TABLE audit_pending SET (autovacuum_enabled = false)`)
+	pool := enginetest.Cluster(t).Pool()
+	s := migrated(t, pool, sqlkit.Postgres)
+	_, err := pool.ExecContext(t.Context(), `ALTER TABLE audit_pending SET (autovacuum_enabled = false)`)
 	require.NoError(t, err)
 	s.Relief(1<<40, 1<<40, 500)
 	r := rand.New(rand.NewPCG(12, 1))
 	size := func() (n int64) {
-		require.NoError(t, e.Pool.QueryRowContext(t.Context(), `SELECT pg_total_relation_size('audit_pending')`).Scan(&n))
+		require.NoError(t, pool.QueryRowContext(t.Context(), `SELECT pg_total_relation_size('audit_pending')`).Scan(&n))
 		return n
 	}
 	var early int64

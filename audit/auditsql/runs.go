@@ -81,37 +81,9 @@ const (
 		WHERE r.state = 1 AND position(int8send(k.key) IN b.data) > 0 ORDER BY r.level, r.no DESC`
 )
 
-// searchPostgresFirst is searchPostgres run by run, until the blocks have so many places of the
-// key, of which some may be above the bound: for first pages, which have none there. The block
-// at which it stopped is marked, see stopped. The number of places is a varint behind the key.
-const (
-	searchPostgresFirst = `WITH RECURSIVE walk AS (
-			SELECT (SELECT array_agg(no ORDER BY level, no DESC) FROM audit_run WHERE state = 1) AS runs, 0 AS at, 0 AS found, 0 AS here, NULL::bytea AS data
-			UNION ALL
-			SELECT w.runs, w.at + 1, w.found + CASE WHEN b.here > 0 THEN get_byte(b.n, 0) % 128 + get_byte(b.n, 0) / 128 * 128 * get_byte(b.n, 1) ELSE 0 END, b.here, b.data
-			FROM walk w LEFT JOIN LATERAL (
-				SELECT data, here, substring(data FROM here + 8 FOR 2) || '\x0000' AS n FROM (
-					SELECT data, position(int8send($2) IN data) AS here FROM audit_block
-					WHERE run = w.runs[w.at + 1] AND (key, place) < ($2, $1) ORDER BY key DESC, place DESC LIMIT 1) AS last) AS b ON TRUE
-			WHERE w.at < cardinality(w.runs) AND w.found < $3
-		)
-		SELECT CASE WHEN found < $3 THEN at ELSE -1 END, $2::bigint, data FROM walk WHERE here > 0 ORDER BY at`
-	stopped = -1
-)
-
 // candidates returns the next places in the reach that have one of the keys, in descending
 // order, at most n. done tells that there are no more.
 func (s *Store) candidates(ctx context.Context, keys []int64, r reach, n int) (places []int64, done bool, err error) {
-	if s.postgres() && len(keys) == 1 && r.newest {
-		g, err := s.gather(ctx, r, n, searchPostgresFirst, r.below, keys[0], n+1)
-		if err != nil {
-			return nil, false, err
-		}
-		if g.enough || !g.stopped {
-			places, done = g.result()
-			return places, done, nil
-		}
-	}
 	query, args := s.searchQuery(keys, r.below)
 	g, err := s.gather(ctx, r, n, query, args...)
 	if err != nil {
@@ -143,17 +115,12 @@ type gathering struct {
 	cut    bool
 	older  bool // it has some before the reach, as all older runs
 	enough bool
-
-	stopped bool // the statement did not search older runs
 }
 
 // add adds what a block has. It returns errEnough if nobody needs it.
 func (g *gathering) add(run, key int64, data []byte) error {
-	if run != g.run {
-		if g.close(); g.enough {
-			return errEnough
-		}
-		g.run, g.start, g.stopped = run, len(g.places), run == stopped
+	if !g.turn(run) {
+		return errEnough
 	}
 	g.found.key = key
 	if !g.found.read(data, g.reach) {
@@ -162,8 +129,22 @@ func (g *gathering) add(run, key int64, data []byte) error {
 	if g.found.more {
 		g.cut, g.floor = true, max(g.floor, g.found.places[0])
 	}
-	g.places, g.older = append(g.places, g.found.places...), g.older || g.found.older
+	g.take()
 	return nil
+}
+
+// turn goes on with a run; it reports false if the ones before had enough.
+func (g *gathering) turn(run int64) bool {
+	if run == g.run {
+		return true
+	}
+	g.close()
+	g.run, g.start = run, len(g.places)
+	return !g.enough
+}
+
+func (g *gathering) take() {
+	g.places, g.older = append(g.places, g.found.places...), g.older || g.found.older
 }
 
 // close brings the places of the run in order.

@@ -13,13 +13,15 @@ type wanted struct {
 	filter     *audit.Filter
 	conditions []condition // those that entries are found by, what selects the fewest in general first
 	wide       bool        // the others select so much that intersecting costs more than it saves
-	piece      int         // how many entries are read next
+	left       int         // how many entries are missing
+	read, kept int         // how many were read in this step, and how many of them were selected
+	piece      int         // how many are read next
 	bodiless   []int64     // places whose entries were just read and have no body
 	gone       []span      // purged, the next ones as far as they are known, descending
 }
 
 func newWanted(f *audit.Filter, limit int) *wanted {
-	return &wanted{filter: f, conditions: conditionsOf(f), piece: min(max(limit, minPiece), maxChunk)}
+	return &wanted{filter: f, conditions: conditionsOf(f), left: limit, piece: min(max(limit, minPiece), maxChunk)}
 }
 
 // alive is the highest place that is not known to be purged, from one on downwards.
@@ -95,6 +97,17 @@ func (w *wanted) start(limit int) int {
 		return maxChunk
 	}
 	return min(max(limit, 1), maxChunk)
+}
+
+// step is how many candidates the next step looks for, after one that looked for n: as many as are
+// missing, where most of what it read was selected, and more and more where it was not.
+func (w *wanted) step(n int) int {
+	most := 2*w.kept > w.read
+	w.left, w.read, w.kept = w.left-w.kept, 0, 0
+	if most && w.left > 0 && len(w.conditions) < 2 {
+		return min(w.left, maxChunk)
+	}
+	return min(max(4*n, minPiece), maxChunk)
 }
 
 // explains reports whether the search could lead to the event: it has one of the values or,

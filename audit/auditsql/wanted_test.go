@@ -30,6 +30,9 @@ func TestConditionsTogether(t *testing.T) {
 				e.Actor.ID, e.Actor.Tenant = audit.ActorID(fmt.Sprint("u-", i%7)), e.Tenant
 				e.Patients = []audit.Patient{"p-0", audit.Patient(fmt.Sprint("p-", 1+i%11))}
 				e.Objects = []audit.Object{{Type: fmt.Sprint("t-", i%2), ID: fmt.Sprint("o-", i%1000)}}
+				if e.Outcome = audit.Success; i < 2960 {
+					e.Outcome, e.Code = audit.MinorFailure, "late"
+				}
 				m[e.Tenant] = append(m[e.Tenant], entryOf(t, e))
 			}
 			require.NoError(t, s.Append(t.Context(), m["clinic-0"]))
@@ -39,10 +42,12 @@ func TestConditionsTogether(t *testing.T) {
 				"patient and actor":           {Patient: "p-4", Actors: []audit.ActorID{"u-1", "u-6", "nobody"}},
 				"patient, type and action":    {Patient: "p-0", ObjectType: "t-1", Actions: []audit.Action{"note.a2"}},
 				"object and patient":          {ObjectType: "t-0", ObjectID: "o-8", Patient: "p-0"},
+				"one alone":                   {Patient: "p-0"},
+				"one, then no more of it":     {Patient: "p-0", Outcomes: []audit.Outcome{audit.Success}},
 				"never together":              {ObjectType: "t-1", ObjectID: "o-8", Patient: "p-0"},
 				"unknown beside a known one":  {Patient: "p-0", Actors: []audit.ActorID{"nobody"}},
 				"all, and a period":           {Patient: "p-2", Actors: []audit.ActorID{"u-2"}, Actions: []audit.Action{"note.a1"}, From: at.Add(time.Minute), To: at.Add(2000 * time.Second)},
-				"together with a wide reason": {Actors: []audit.ActorID{"u-1"}, ObjectType: "t-0", Outcomes: []audit.Outcome{audit.Success}},
+				"together with a wide reason": {Actors: []audit.ActorID{"u-1"}, ObjectType: "t-0", Outcomes: []audit.Outcome{audit.MinorFailure}},
 			} {
 				f.Tenant = "clinic-0"
 				for _, limit := range []int{1, 51, 5000} {
@@ -51,6 +56,23 @@ func TestConditionsTogether(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStep: a search reads no more than what is missing as long as it keeps most of what it reads.
+func TestStep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ limit, n, read, kept, want int }{
+		{51, 51, 20, 20, 31},
+		{51, 51, 50, 50, 1},
+		{5000, 1024, 1024, 1024, 1024},
+		{51, 51, 51, 26, 25},
+		{51, 51, 51, 25, 204}, // few were selected
+		{51, 1, 1, 0, 64},
+		{51, 51, 0, 0, 204},
+		{51, 400, 400, 3, 1024},
+	} {
+		require.Equal(t, c.want, auditsql.Step(c.limit, c.n, c.read, c.kept), "%+v", c)
+	}
 }
 
 func requireListed(t testing.TB, s *auditsql.Store, m model, f audit.Filter, limit int, message string) {

@@ -56,6 +56,7 @@ func Pooled(t testing.TB, address string, n int) *sql.DB {
 	t.Cleanup(func() {
 		pool.Close()
 		stop() // before listen waits for serve
+		p.hangup()
 	})
 	return pool
 }
@@ -72,6 +73,17 @@ func (p *pooler) close() {
 	}
 }
 
+// hangup closes the connections that are in use: whoever waits for an answer of the server ends.
+func (p *pooler) hangup() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, server := range p.busy {
+		if server != nil {
+			server.Conn.Close()
+		}
+	}
+}
+
 // take waits for a connection that nobody uses; nil when the test is over.
 func (p *pooler) take() *pgconn.HijackedConn {
 	select {
@@ -84,6 +96,9 @@ func (p *pooler) take() *pgconn.HijackedConn {
 
 func (p *pooler) connect(ctx context.Context) (*pgconn.HijackedConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, &p.config.Config)
+	if err == nil {
+		err = conn.SyncConn(ctx) // else a goroutine of the driver's may still read what comes next
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -145,18 +145,11 @@ type keptTx struct {
 
 // stmt returns the prepared statement for the transaction, nil if there is none.
 func (t *keptTx) stmt(ctx context.Context, query string) *sql.Stmt {
-	if t.foreign == nil {
-		t.foreign = new(bool)
-		*t.foreign = t.isForeign(ctx)
-	}
-	if *t.foreign {
-		return nil
-	}
 	if s := t.mine[query]; s != nil {
 		return s
 	}
 	s := t.k.get(query)
-	if s == nil {
+	if s == nil || t.isForeign(ctx, s) {
 		return nil
 	}
 	if t.mine == nil {
@@ -166,11 +159,14 @@ func (t *keptTx) stmt(ctx context.Context, query string) *sql.Stmt {
 	return t.mine[query]
 }
 
-// isForeign tries a statement: a host's transaction may be one of another pool for the same
-// file, which cannot use those of this one.
-func (t *keptTx) isForeign(ctx context.Context) bool {
-	s, one := t.k.get(`SELECT 1`), 0
-	return s == nil || t.tx.StmtContext(ctx, s).QueryRowContext(ctx).Scan(&one) != nil
+// isForeign asks once for a transaction: a host's may be one of another pool for the same file,
+// which cannot use statements of this one. database/sql says so of a statement that was not run yet.
+func (t *keptTx) isForeign(ctx context.Context, s *sql.Stmt) bool {
+	if t.foreign == nil {
+		t.foreign = new(bool)
+		*t.foreign = t.tx.StmtContext(ctx, s).Close() != nil
+	}
+	return *t.foreign
 }
 
 func (t *keptTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
