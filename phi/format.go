@@ -85,15 +85,26 @@ func parse(s Sealed) (h header, err error) {
 	if s[0] != suiteXAES || h.flags&^flagsKnown != 0 {
 		return h, ErrUnknownSuite
 	}
-	if n := len(s) - overhead; h.padded() && (n == 0 || n%padStep != 0) {
-		return h, ErrTruncated
-	}
 	copy(h.kid[:], s[kidAt:saltAt])
-	return h, nil
+	return h, s.checkLength()
+}
+
+// checkLength refuses what cannot be the length of s, which has a header.
+func (s Sealed) checkLength() error {
+	if n := len(s) - overhead; s[1]&flagPadded != 0 && (n == 0 || n%padStep != 0) {
+		return ErrTruncated
+	}
+	return nil
+}
+
+// sharesKey reports whether s has the suite, flags and kid of other, which parse accepted or which
+// is nil.
+func (s Sealed) sharesKey(other Sealed) bool {
+	return other != nil && len(s) >= overhead && s[0] == other[0] && s[1] == other[1] &&
+		KeyID(s[kidAt:]) == KeyID(other[kidAt:])
 }
 
 func (h header) patient() bool { return h.flags&flagScope == flagPatient }
-func (h header) padded() bool  { return h.flags&flagPadded != 0 }
 
 // At says where a sealed value lives. All of it is authenticated: the value opens there and
 // nowhere else. What it cannot notice is an older value of the same place put back.
@@ -128,8 +139,8 @@ func storable(ids ...string) bool {
 	return true
 }
 
-// place is what the values of a row are bound to: what stands before their field in the
-// additional data, without the head, and what follows it.
+// place is what the values of a row are bound to: their additional data but for the head, for
+// which there is room, and the field, which comes at split.
 type place struct {
 	all   []byte
 	split int
@@ -137,14 +148,17 @@ type place struct {
 
 // bind sets p to the row of at; the bytes go into buf as far as they fit.
 func (p *place) bind(buf []byte, namespace string, at *At) {
-	p.all = appendLP(appendLP(buf[:0], namespace), string(at.Tenant))
+	p.all = appendLP(appendLP(append(buf[:0], make([]byte, saltAt)...), namespace), string(at.Tenant))
 	p.split = len(p.all)
 	p.all = appendLP(appendLP(appendLP(p.all, string(at.Patient)), at.Row), "")
 }
 
 // appendAAD appends the additional data of one field; head is bytes 0–17 of its value.
 func (p *place) appendAAD(b, head []byte, field string) []byte {
-	b = append(append(b, head[:saltAt]...), p.all[:p.split]...)
+	at := len(b)
+	b = append(b, p.all[:p.split]...)
+	b[at], b[at+1] = head[0], head[1]
+	copy(b[at+kidAt:], head[kidAt:saltAt])
 	return append(appendLP(b, field), p.all[p.split:]...)
 }
 

@@ -12,7 +12,7 @@ import (
 // MemoryKeys is a KeyStore in memory: for tests and examples.
 type MemoryKeys struct {
 	mu        sync.RWMutex
-	byID      map[KeyID]Key
+	byID      map[KeyID]*Key
 	slots     map[KeySlot][]KeyID
 	destroyed map[KeySlot]bool
 	rotations []Rotation
@@ -20,7 +20,7 @@ type MemoryKeys struct {
 
 // NewMemoryKeys returns an empty store.
 func NewMemoryKeys() *MemoryKeys {
-	return &MemoryKeys{byID: map[KeyID]Key{}, slots: map[KeySlot][]KeyID{}, destroyed: map[KeySlot]bool{}}
+	return &MemoryKeys{byID: map[KeyID]*Key{}, slots: map[KeySlot][]KeyID{}, destroyed: map[KeySlot]bool{}}
 }
 
 // Create stores k unless its id, or its slot and epoch, is taken.
@@ -39,7 +39,7 @@ func (m *MemoryKeys) Create(ctx context.Context, k Key) error {
 		}
 	}
 	k.Wrapped = bytes.Clone(k.Wrapped)
-	m.byID[k.ID] = k
+	m.byID[k.ID] = &k
 	m.slots[k.KeySlot] = append(m.slots[k.KeySlot], k.ID)
 	return nil
 }
@@ -51,7 +51,7 @@ func (m *MemoryKeys) Current(ctx context.Context, s KeySlot) (Key, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	var best Key
+	best := &Key{}
 	for _, id := range m.slots[s] {
 		if k := m.byID[id]; k.Epoch > best.Epoch {
 			best = k
@@ -60,8 +60,14 @@ func (m *MemoryKeys) Current(ctx context.Context, s KeySlot) (Key, error) {
 	if best.Epoch == 0 {
 		return Key{}, ErrKeyNotFound
 	}
-	best.Wrapped = bytes.Clone(best.Wrapped)
-	return best, nil
+	return best.clone(), nil
+}
+
+// clone returns a copy that shares no memory with k.
+func (k *Key) clone() Key {
+	c := *k
+	c.Wrapped = bytes.Clone(k.Wrapped)
+	return c
 }
 
 // Get returns those of the keys that exist.
@@ -74,8 +80,7 @@ func (m *MemoryKeys) Get(ctx context.Context, ids ...KeyID) ([]Key, error) {
 	var found []Key
 	for _, id := range ids {
 		if k, ok := m.byID[id]; ok {
-			k.Wrapped = bytes.Clone(k.Wrapped)
-			found = append(found, k)
+			found = append(found, k.clone())
 		}
 	}
 	return found, nil
@@ -92,16 +97,16 @@ func (m *MemoryKeys) List(ctx context.Context, q KeyQuery) ([]Key, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	found := []Key{}
+	var all []*Key
 	for _, k := range m.byID {
-		if q.selects(&k) && bytes.Compare(k.ID[:], q.After[:]) > 0 {
-			found = append(found, k)
+		if q.selects(k) && bytes.Compare(k.ID[:], q.After[:]) > 0 {
+			all = append(all, k)
 		}
 	}
-	slices.SortFunc(found, func(a, b Key) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	found = found[:min(len(found), q.Limit)]
+	slices.SortFunc(all, func(a, b *Key) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	found := make([]Key, min(len(all), q.Limit))
 	for i := range found {
-		found[i].Wrapped = bytes.Clone(found[i].Wrapped)
+		found[i] = all[i].clone()
 	}
 	return found, nil
 }
@@ -114,7 +119,7 @@ func (m *MemoryKeys) Count(ctx context.Context, q KeyQuery) (n int, err error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for _, k := range m.byID {
-		if q.selects(&k) {
+		if q.selects(k) {
 			n++
 		}
 	}
@@ -134,7 +139,6 @@ func (m *MemoryKeys) Rewrap(ctx context.Context, swaps []KeySwap) (n int, err er
 			continue
 		}
 		k.Root, k.Wrapped = s.Root, bytes.Clone(s.Wrapped)
-		m.byID[s.ID] = k
 		n++
 	}
 	return n, nil

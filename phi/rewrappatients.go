@@ -75,7 +75,7 @@ func (r *Rotator) rewrapUnder(ctx context.Context, n *run, old Key, root *key) e
 		return lost
 	}
 	return r.each(ctx, KeyQuery{Root: old.ID}, func(page []Key) error {
-		var swaps []KeySwap
+		swaps := make([]KeySwap, 0, len(page))
 		for _, rec := range page {
 			swap, err := r.moved(ctx, n.job, rec, from, root)
 			switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,9 +22,8 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 	if c == nil {
 		return nil, fmt.Errorf("%w: opening: nil codec", ErrCodec)
 	}
-	p := new(T)
+	p, r := new(T), newRow(len(c.layout.fields))
 	v := reflect.ValueOf(p).Elem()
-	r := newLazyRow(len(c.layout.fields))
 	r.v, r.layout, r.tenant, r.id, r.patient = c.v, c.layout, t, row.ID, row.Patient
 	if err := r.bind(v); err != nil {
 		return nil, err
@@ -31,9 +31,9 @@ func (c *Codec[T]) Open(ctx context.Context, t audit.Tenant, row Row) (*T, error
 	if err := r.load(ctx, &row); err != nil {
 		return nil, err
 	}
-	get := func() *held { return &r.self }
-	for i := range r.cells {
-		if !r.cells[i].null() {
+	get := func() held { return held{row: r} }
+	for i := range r.cols {
+		if !isNull(r.cols[i]) {
 			*c.layout.value(v, i) = value{get, i}
 		}
 	}
@@ -77,44 +77,36 @@ func keysOf(rows []Row) []KeyID {
 
 // lazyRow is a row whose values are decrypted one by one, when they are asked for.
 type lazyRow struct {
-	self    held // what the row's values hold on to
 	v       *Vault
 	layout  *layout
 	tenant  audit.Tenant
 	id      string
 	patient audit.Patient
-	cells   []cell
+	cols    []Sealed // nil was not loaded, empty is NULL
+	key     *xaes    // of the first column that has one
+	keys    []*xaes  // of each column, where they are several
 	place   place
-	buf     [112]byte // for place
+	buf     [160]byte // for place
 
 	first atomic.Pointer[lock] // of the fields that were sealed together with the one opened first
 	mu    sync.Mutex
 	more  []*lock
 }
 
-// newLazyRow returns a row of n cells, in one piece of memory for most rows.
-func newLazyRow(n int) (r *lazyRow) {
+// newRow returns a row of n columns, in one piece of memory for most.
+func newRow(n int) *lazyRow {
 	if n <= 8 {
-		row := &struct {
+		all := &struct {
 			lazyRow
-			room [8]cell
+			room [8]Sealed
 		}{}
-		r = &row.lazyRow
-		r.cells = row.room[:n]
-	} else {
-		r = &lazyRow{cells: make([]cell, n)}
+		all.cols = all.room[:n]
+		return &all.lazyRow
 	}
-	r.self.row = r
-	return r
+	return &lazyRow{cols: make([]Sealed, n)}
 }
 
-// cell is a column of a row: nil was not loaded, empty is NULL.
-type cell struct {
-	sealed Sealed
-	key    *xaes
-}
-
-func (c *cell) null() bool { return c.sealed != nil && c.key == nil }
+func isNull(s Sealed) bool { return s != nil && len(s) == 0 }
 
 // bind checks the ids and sets those of the struct.
 func (r *lazyRow) bind(v reflect.Value) error {
@@ -134,42 +126,59 @@ func (r *lazyRow) bind(v reflect.Value) error {
 	return nil
 }
 
-// load takes over the columns and finds their keys.
+// load takes over the columns and finds their keys, looking one up once for those that share it.
 func (r *lazyRow) load(ctx context.Context, row *Row) error {
 	if err := row.fits(r.layout); err != nil {
 		return err
 	}
 	r.place.bind(r.buf[:], r.v.namespace, &At{Tenant: r.tenant, Patient: r.patient, Row: r.id})
-	for i := range r.cells {
-		f, c := &r.layout.fields[i], &r.cells[i]
-		sealed, loaded := row.at(r.layout, i)
-		if !loaded {
+	var first Sealed // under r.key, which is the patient's
+	for i := range r.cols {
+		s, loaded := row.at(r.layout, i)
+		switch {
+		case !loaded:
+			continue
+		case s == nil:
+			r.cols[i] = Sealed{}
 			continue
 		}
-		if sealed == nil {
-			c.sealed = Sealed{}
-			continue
+		key, err := r.key, error(nil)
+		if s.sharesKey(first) {
+			err = s.checkLength()
+		} else {
+			key, err = r.v.opening(ctx, r.at(&r.layout.fields[i]), s)
 		}
-		key, err := r.key(ctx, f, sealed)
 		if err != nil {
-			return fieldError(f, err)
+			return fieldError(&r.layout.fields[i], err)
 		}
-		c.sealed, c.key = sealed, key
+		r.cols[i] = s
+		r.keep(i, key)
+		if r.patient != "" && key == r.key {
+			first = s
+		}
 	}
 	return nil
 }
 
-// key returns the key that a column names, looking it up once for those that share it.
-func (r *lazyRow) key(ctx context.Context, f *field, s Sealed) (*xaes, error) {
-	if r.patient != "" && len(s) >= overhead {
-		for i := range r.cells {
-			if c := &r.cells[i]; c.key != nil && string(c.sealed[:saltAt]) == string(s[:saltAt]) {
-				_, err := parse(s)
-				return c.key, err
-			}
-		}
+// keep notes the key of column i.
+func (r *lazyRow) keep(i int, key *xaes) {
+	if r.key == nil {
+		r.key = key
 	}
-	return r.v.opening(ctx, r.at(f), s)
+	if r.key != key && r.keys == nil {
+		r.keys = slices.Repeat([]*xaes{r.key}, len(r.cols))
+	}
+	if r.keys != nil {
+		r.keys[i] = key
+	}
+}
+
+// keyOf returns the key of column i.
+func (r *lazyRow) keyOf(i int) *xaes {
+	if r.keys != nil {
+		return r.keys[i]
+	}
+	return r.key
 }
 
 func (r *lazyRow) at(f *field) At { return At{r.tenant, f.id, r.patient, r.id} }
@@ -177,50 +186,53 @@ func (r *lazyRow) at(f *field) At { return At{r.tenant, f.id, r.patient, r.id} }
 // open decrypts field i.
 func (r *lazyRow) open(i int) (string, error) {
 	m := r.v.scratchpad()
-	defer m.done(&r.v.scratch)
 	plain, err := r.read(m, i)
-	return string(plain), err
+	text := string(plain)
+	m.done(&r.v.scratch)
+	return text, err
 }
 
 // holds reports whether field i opens and is want.
 func (r *lazyRow) holds(i int, want string) bool {
 	m := r.v.scratchpad()
-	defer m.done(&r.v.scratch)
 	plain, err := r.read(m, i)
-	return err == nil && equalText(plain, want)
+	same := err == nil && equalText(plain, want)
+	m.done(&r.v.scratch)
+	return same
 }
 
 // read decrypts field i in m.
 func (r *lazyRow) read(m *scratch, i int) ([]byte, error) {
-	f, c := &r.layout.fields[i], &r.cells[i]
-	if c.sealed == nil {
+	f, s := &r.layout.fields[i], r.cols[i]
+	if s == nil {
 		return nil, &FieldError{f.id, ErrNotLoaded}
 	}
 	l := r.first.Load()
-	if l == nil || !l.fits(c.sealed) {
-		l = r.lock(m, c)
+	if l == nil || !l.fits(s) {
+		l = r.lock(m, i)
 	}
-	plain, err := l.open(m, &r.place, f.id, c.sealed)
+	plain, err := l.open(m, &r.place, f.id, s)
 	if err != nil {
 		return nil, &FieldError{f.id, r.diagnose(m, l, i, err)}
 	}
 	return plain, nil
 }
 
-// lock returns the lock of a cell, made once for the fields that share it.
-func (r *lazyRow) lock(m *scratch, c *cell) *lock {
+// lock returns the lock of column i, made once for the fields that share it.
+func (r *lazyRow) lock(m *scratch, i int) *lock {
+	s := r.cols[i]
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := r.first.Load()
-	if first != nil && first.fits(c.sealed) {
+	if first != nil && first.fits(s) {
 		return first
 	}
 	for _, l := range r.more {
-		if l.fits(c.sealed) {
+		if l.fits(s) {
 			return l
 		}
 	}
-	l := c.key.lock(m, c.sealed)
+	l := r.keyOf(i).lock(m, s)
 	if first == nil {
 		r.first.Store(l)
 	} else {
@@ -237,7 +249,7 @@ func (r *lazyRow) diagnose(m *scratch, l *lock, i int, err error) error {
 		if j == i || r.patient == "" {
 			continue
 		}
-		if _, e := l.open(m, &r.place, r.layout.fields[j].id, r.cells[i].sealed); e == nil {
+		if _, e := l.open(m, &r.place, r.layout.fields[j].id, r.cols[i]); e == nil {
 			return ErrSwapped
 		}
 	}

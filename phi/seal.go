@@ -40,11 +40,15 @@ func (x *xaes) lock(m *scratch, s Sealed) *lock {
 }
 
 // fits reports whether s was sealed under l.
-func (l *lock) fits(s Sealed) bool { return string(l.head[:]) == string(s[:nonceAt]) }
+func (l *lock) fits(s Sealed) bool {
+	const half = 16 // which is compared at one stroke
+	return [half]byte(s) == [half]byte(l.head[:]) && [half]byte(s[nonceAt-half:]) == [half]byte(l.head[nonceAt-half:])
+}
 
 // scratch is memory that every call needs and none keeps.
 type scratch struct {
 	aad, plain, where []byte
+	used              int // how many bytes of plain are to be cleared
 	place             place
 	sub               [keySize]byte
 	anew, sought      []plainField // to be sealed, and to be indexed
@@ -52,10 +56,25 @@ type scratch struct {
 
 // done clears the plaintext and gives the memory back, unless it is large.
 func (m *scratch) done(pool *sync.Pool) {
-	clear(m.plain)
+	m.wipe()
 	if cap(m.plain) <= 4096 {
 		pool.Put(m)
 	}
+}
+
+// wipe clears what m.plain has held since the last time.
+func (m *scratch) wipe() {
+	clear(m.plain[:m.used])
+	m.used = 0
+}
+
+// room makes m.plain empty, with room for the n bytes that come next.
+func (m *scratch) room(n int) {
+	if cap(m.plain) < n {
+		m.wipe() // nothing is left behind in what is too small
+		m.plain = make([]byte, 0, n)
+	}
+	m.plain, m.used = m.plain[:0], max(m.used, n)
 }
 
 func (v *Vault) scratchpad() *scratch {
@@ -67,7 +86,8 @@ func (v *Vault) scratchpad() *scratch {
 
 // appendSealed appends plain, encrypted under l for a field of p.
 func appendSealed[T string | []byte](dst []byte, m *scratch, l *lock, p *place, field string, plain T) []byte {
-	m.plain = appendPadded(m.plain[:0], plain)
+	m.room(paddedSize(len(plain)))
+	m.plain = appendPadded(m.plain, plain)
 	m.aad = p.appendAAD(m.aad[:0], l.head[:], field)
 	return l.aead.Seal(append(dst, l.head[:]...), nil, m.plain, m.aad)
 }
@@ -76,7 +96,8 @@ func appendSealed[T string | []byte](dst []byte, m *scratch, l *lock, p *place, 
 // the plaintext in m.
 func (l *lock) open(m *scratch, p *place, field string, s Sealed) ([]byte, error) {
 	m.aad = p.appendAAD(m.aad[:0], s, field)
-	plain, err := l.aead.Open(m.plain[:0], nil, s[nonceAt:], m.aad)
+	m.room(len(s) - overhead)
+	plain, err := l.aead.Open(m.plain, nil, s[nonceAt:], m.aad)
 	if err != nil {
 		return nil, ErrAltered
 	}

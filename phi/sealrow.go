@@ -49,7 +49,7 @@ func (s *rowSealer) run(ctx context.Context, v reflect.Value) (*Record, error) {
 	defer s.done()
 	r := newRecord(l, s.at.Row)
 	for i := range l.fields {
-		if err := s.field(r, i, *l.value(v, i)); err != nil {
+		if err := s.field(r, i, l.valueIn(v, i)); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +72,7 @@ func (s *rowSealer) terms(ctx context.Context, v reflect.Value) (Terms, error) {
 	s.m = s.v.scratchpad()
 	defer s.done()
 	for i := range l.fields {
-		if t := *l.value(v, i); l.fields[i].indexed && !t.IsZero() {
+		if t := l.valueIn(v, i); l.fields[i].indexed && !t.IsZero() {
 			plain, err := s.plain(t.held(), t.i)
 			if err != nil {
 				return Terms{}, fieldError(&l.fields[i], err)
@@ -132,11 +132,11 @@ func (s *rowSealer) untouched(row *lazyRow, from, i int) Sealed {
 		row.tenant != s.at.Tenant || row.id != s.at.Row || row.patient != s.at.Patient {
 		return nil
 	}
-	return row.cells[i].sealed
+	return row.cols[i]
 }
 
 // plain returns the plaintext of a value, which must not come from another tenant.
-func (s *rowSealer) plain(h *held, i int) (string, error) {
+func (s *rowSealer) plain(h held, i int) (string, error) {
 	if h.row != nil && h.row.tenant != s.at.Tenant {
 		return "", ErrForeignTenant
 	}

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -220,8 +221,8 @@ func sinks() map[string]func(v any) string {
 			err := htmltemplate.Must(htmltemplate.New("").Parse(`<a title="{{.}}" href="?q={{.}}">{{.}}<script>x = {{.}}</script>`)).Execute(&b, v)
 			return fmt.Sprint(b.String(), err)
 		},
-		"slog text": slogWith(func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }),
-		"slog json": slogWith(func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) }),
+		"slog text": slogWith(func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, timeless) }),
+		"slog json": slogWith(func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, timeless) }),
 		"log": func(v any) string {
 			var b bytes.Buffer
 			l := log.New(&b, "", 0)
@@ -261,6 +262,14 @@ func sinks() map[string]func(v any) string {
 		},
 	}
 }
+
+// timeless leaves out when something was logged: on one day of the year it would be taken for the secret one.
+var timeless = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey && len(groups) == 0 {
+		return slog.Attr{}
+	}
+	return a
+}}
 
 // carrier is an error that has the value with it.
 type carrier struct{ v any }
@@ -348,7 +357,8 @@ func TestPanicProcess(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "panic")
+	text := regexp.MustCompile(`0x[0-9a-f]+|\.go:\d+`).ReplaceAllString(string(out), "") // addresses and lines have digits of their own
 	for _, word := range []string{"Wilhelmina", secretDay, "1907", "8675309"} {
-		require.NotContains(t, string(out), word)
+		require.NotContains(t, text, word)
 	}
 }

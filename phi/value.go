@@ -14,7 +14,7 @@ const mark = "[PHI]"
 // value is what Text, Date and Number share: a plaintext behind a closure, which nothing that
 // prints, encodes or compares can follow, and the ways to see it. The zero value is no value.
 type value struct {
-	held func() *held
+	held func() held
 	i    int // field of the row
 }
 
@@ -25,8 +25,7 @@ type held struct {
 }
 
 func newValue(plain string) value {
-	h := &held{loose: plain}
-	return value{held: func() *held { return h }}
+	return value{held: func() held { return held{loose: plain} }}
 }
 
 // IsZero reports whether there is no value at all, SQL NULL.
@@ -41,7 +40,7 @@ func (t value) open() (string, error) {
 }
 
 // open returns the plaintext of field i, which a loose value has not got.
-func (h *held) open(i int) (string, error) {
+func (h held) open(i int) (string, error) {
 	if h.row == nil {
 		return h.loose, nil
 	}

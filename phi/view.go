@@ -35,7 +35,7 @@ func (c *Codec[T]) View(ctx context.Context, p *T, fields ...string) (map[string
 		if i < 0 {
 			return nil, &FieldError{c.layout.entity + "." + name, ErrNoField}
 		}
-		text, err := c.layout.value(row, i).View(ctx)
+		text, err := c.layout.valueIn(row, i).View(ctx)
 		if err != nil {
 			return nil, err
 		}

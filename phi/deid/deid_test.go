@@ -125,12 +125,13 @@ func TestSafeHarbor(t *testing.T) {
 	require.Equal(t, 2, report.Rows)
 	require.Equal(t, "2000 (decennial Census)", report.ZIPDate)
 	byBirth := map[string]map[string]string{}
-	numbers := map[string]bool{}
+	numbers, text := map[string]bool{}, out.String()
 	for line := range strings.Lines(out.String()) {
 		row := map[string]string{}
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		require.Len(t, row["record"], 32)
 		numbers[row["record"]] = true
+		text = strings.ReplaceAll(text, row["record"], "") // random, so it may hold any of the digits below
 		delete(row, "record")
 		byBirth[row["birth"]] = row
 	}
@@ -140,7 +141,7 @@ func TestSafeHarbor(t *testing.T) {
 		"90+":  {"birth": "90+", "zip": "000", "score": "", "code": ""},
 	}, byBirth)
 	for _, secret := range []string{"Jane", "555", "02-29", "10025", "p-1", "p-2", "Springfield", "Bob", "2026"} {
-		require.NotContains(t, out.String(), secret)
+		require.NotContains(t, text, secret)
 	}
 
 	require.Len(t, log.events, 3, "begun, who is in it, ended")

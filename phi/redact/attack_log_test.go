@@ -92,8 +92,8 @@ func TestLogHandlerTwoFaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for kind, open := range map[string]func(io.Writer) slog.Handler{
-				"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
-				"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+				"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, timeless) },
+				"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, timeless) },
 			} {
 				var out bytes.Buffer
 				log(slog.New(redact.NewLogHandler(open(&out), nil)))
