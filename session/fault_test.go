@@ -17,7 +17,7 @@ import (
 func impatient(kind string) func(*session.Options) {
 	return func(o *session.Options) {
 		if kind == "stalls" {
-			o.Timeout = 250 * time.Millisecond
+			o.Timeout = time.Second
 		}
 	}
 }

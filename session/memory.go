@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/wardkit/wardkit/audit"
 )
 
-const shards = 64
+const shards = 64 // as many as a word has bits, see list
 
 // keepOver is how many rows of a person Create keeps that are not live any more, so that
 // whoever presents one is told what became of it.
@@ -33,12 +34,14 @@ type Memory struct {
 	policies policies
 }
 
-// A lock of a person's shard is taken before one of a row's, never the other way round.
-// Whoever changes a row, but for Touch, has locked its person's shard.
+// A lock of a person's shard is taken before one of a row's, never the other way round, and who
+// takes several of rows takes them in their order. Whoever changes a row, but for Touch, has
+// locked its person's shard; who has may read it without the row's lock, except for what Touch
+// writes, seen and idle.
 type (
 	ownerShard struct {
-		mu    sync.Mutex
-		first map[owner]ref // a person's rows, a list by next
+		mu   sync.Mutex
+		rows map[owner][]*memoryRow // the newest first
 	}
 	owner struct {
 		tenant audit.Tenant
@@ -50,7 +53,7 @@ type (
 func NewMemory() *Memory {
 	m := &Memory{seed: maphash.MakeSeed()}
 	for i := range shards {
-		m.owners[i].first = map[owner]ref{}
+		m.owners[i].rows = map[owner][]*memoryRow{}
 	}
 	m.manners.all = map[mannerKey]*manner{}
 	m.proofs.until = map[proofKey]time.Time{}
@@ -68,7 +71,7 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]string, err
 	who := owner{r.Session.Tenant, r.Session.Person}
 	defer m.lock(who)()
 	m.forget(who, r.Session.Created)
-	for row := range m.of(who) {
+	for _, row := range m.people(who).rows[who] {
 		if row.id == r.Session.ID {
 			return nil, fmt.Errorf("memory: %w", ErrExists)
 		}
@@ -85,19 +88,23 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]string, err
 // insert adds a row and reports whether its key was free. The person is locked.
 func (m *Memory) insert(who owner, r Record) bool {
 	people, shard, person := m.people(who), m.shard(&r.Key.Hash), who.person
-	for row := range m.of(who) { // one text for all rows of a person
-		person = row.person
-		break
+	own := people.rows[who]
+	if len(own) > 0 {
+		person = own[0].person // one text for all rows of a person
 	}
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if _, taken := shard.find(&r.Key.Hash); taken != nil {
+	if shard.find(&r.Key.Hash) != nil {
 		return false
 	}
-	row := newMemoryRow(r.Key.Hash, &r.Session, person, m.manners.of(&r.Session))
-	row.next = people.first[who]
-	people.first[who] = ref(shard.add(row)+1)*shards + ref(r.Key.Hash[0]%shards)
+	row := shard.add(newMemoryRow(r.Key.Hash, &r.Session, person, m.manners.of(&r.Session)))
+	at, _ := slices.BinarySearchFunc(own, row, newestFirst)
+	people.rows[who] = slices.Insert(own, at, row)
 	return true
+}
+
+func newestFirst(a, b *memoryRow) int {
+	return cmp.Or(cmp.Compare(b.created, a.created), cmp.Compare(b.id, a.id))
 }
 
 // evict ends the oldest sessions beside fresh until limit are live.
@@ -119,7 +126,7 @@ func (m *Memory) Get(ctx context.Context, k Key) (f Found, err error) {
 	}
 	shard := m.shard(&k.Hash)
 	shard.mu.RLock()
-	_, r := shard.find(&k.Hash)
+	r := shard.find(&k.Hash)
 	if r == nil {
 		shard.mu.RUnlock()
 		return Found{}, ErrNotFound
@@ -139,7 +146,7 @@ func (m *Memory) Touch(ctx context.Context, k Key, seen, idleEnds time.Time) (bo
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	at := seen.UnixMicro()
-	_, r := shard.find(&k.Hash)
+	r := shard.find(&k.Hash)
 	if r == nil || !r.live(at) {
 		return false, nil
 	}
@@ -170,14 +177,7 @@ func (m *Memory) Lock(ctx context.Context, which Selection, at time.Time) (n int
 		return 0, err
 	}
 	defer m.lock(owner{which.Tenant, which.Person})()
-	return m.change(which, func(r *memoryRow) bool {
-		if r.ended != never || r.locked != never {
-			return false
-		}
-		r.locked = at.UnixMicro()
-		r.version++
-		return true
-	}), nil
+	return m.change(which, func(r *memoryRow) bool { return r.lock(at.UnixMicro()) }), nil
 }
 
 // Rotate implements Store.
@@ -198,8 +198,8 @@ func (m *Memory) Rotate(ctx context.Context, old Key, next Record, until time.Ti
 	shard := m.shard(&old.Hash)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	_, r := shard.find(&old.Hash)
-	r.superseded = true
+	r := shard.find(&old.Hash)
+	r.some().superseded = true
 	r.ends, r.idle = min(r.ends, until.UnixMicro()), min(r.idle, until.UnixMicro())
 	return nil
 }
@@ -209,9 +209,9 @@ func (m *Memory) rotates(who owner, old Key, next *Session) bool {
 	shard := m.shard(&old.Hash)
 	shard.mu.RLock()
 	defer shard.mu.RUnlock()
-	_, r := shard.find(&old.Hash)
+	r := shard.find(&old.Hash)
 	return r != nil && r.person == who.person && r.manner.key.tenant == who.tenant && r.id == next.ID &&
-		!r.superseded && r.version == next.Version-1 && r.live(next.LastSeen.UnixMicro())
+		!r.superseded() && r.version() == next.Version-1 && r.live(next.LastSeen.UnixMicro())
 }
 
 // List implements Store.
@@ -239,19 +239,32 @@ func (m *Memory) Route(ctx context.Context, _ audit.Tenant, _ audit.ActorID) (ro
 	return route, ctx.Err()
 }
 
-// list returns the person's live sessions, newest first. The person is locked.
+// list returns the person's live sessions, newest first. The person is locked. It takes the locks
+// of all their rows before it copies any: the processor fetches rows together where no lock is
+// between them, and with a million sessions that is what costs.
 func (m *Memory) list(who owner, now time.Time) []Session {
-	all := make([]Session, 0, 4)
-	at := now.UnixMicro()
-	for r := range m.of(who) {
-		if r.live(at) && !r.superseded {
+	own, at := m.people(who).rows[who], now.UnixMicro()
+	var where uint64 // one bit for each shard
+	n := 0
+	for _, r := range own {
+		if r.listed(at) {
+			where |= 1 << (r.hash[0] % shards)
+			n++
+		}
+	}
+	for rest := where; rest != 0; rest &= rest - 1 { // always in this order
+		m.rows[bits.TrailingZeros64(rest)].mu.RLock()
+	}
+	all := make([]Session, 0, n)
+	for _, r := range own {
+		if r.listed(at) && at < r.idle {
 			all = append(all, Session{})
 			r.session(&all[len(all)-1])
 		}
 	}
-	slices.SortFunc(all, func(a, b Session) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
+	for rest := where; rest != 0; rest &= rest - 1 {
+		m.rows[bits.TrailingZeros64(rest)].mu.RUnlock()
+	}
 	return all
 }
 
@@ -259,35 +272,18 @@ func (m *Memory) list(who owner, now time.Time) []Session {
 // is locked.
 func (m *Memory) change(which Selection, f func(*memoryRow) bool) (n int) {
 	who := owner{which.Tenant, which.Person}
-	for at := m.people(who).first[who]; at != 0; {
-		shard := &m.rows[at%shards]
+	for _, r := range m.people(who).rows[who] {
+		if which.ID != "" && r.id != which.ID || which.Except != "" && r.id == which.Except {
+			continue
+		}
+		shard := m.shard(&r.hash)
 		shard.mu.Lock()
-		r := shard.at(uint32(at/shards) - 1)
-		selected := (which.ID == "" || r.id == which.ID) && (which.Except == "" || r.id != which.Except)
-		if selected && f(r) && !r.superseded {
+		if f(r) && !r.superseded() {
 			n++
 		}
-		at = r.next
 		shard.mu.Unlock()
 	}
 	return n
-}
-
-// of yields the person's rows, each to be read until the next. The person is locked.
-func (m *Memory) of(who owner) iter.Seq[*memoryRow] {
-	return func(yield func(*memoryRow) bool) {
-		for at := m.people(who).first[who]; at != 0; {
-			shard := &m.rows[at%shards]
-			shard.mu.RLock()
-			r := shard.at(uint32(at/shards) - 1)
-			next, more := r.next, yield(r)
-			shard.mu.RUnlock()
-			if !more {
-				return
-			}
-			at = next
-		}
-	}
 }
 
 // lock locks the person's shard and returns how to unlock it.

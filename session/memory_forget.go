@@ -12,13 +12,17 @@ import (
 func (m *Memory) forget(who owner, before time.Time) {
 	type past struct {
 		over int64
-		hash [32]byte
+		row  *memoryRow
 	}
 	var all []past
 	at, stale := before.UnixMicro(), false
-	for r := range m.of(who) {
-		if !r.live(at) {
-			all = append(all, past{r.over(), r.hash})
+	for _, r := range m.people(who).rows[who] {
+		shard := m.shard(&r.hash)
+		shard.mu.RLock()
+		live, over := r.live(at), r.over()
+		shard.mu.RUnlock()
+		if !live {
+			all = append(all, past{over, r})
 			stale = stale || r.ends < at
 		}
 	}
@@ -26,47 +30,32 @@ func (m *Memory) forget(who owner, before time.Time) {
 		return
 	}
 	slices.SortFunc(all, func(a, b past) int { return cmp.Compare(b.over, a.over) })
-	beyond := map[[32]byte]bool{}
+	beyond := map[*memoryRow]bool{}
 	for _, p := range all[min(keepOver, len(all)):] {
-		beyond[p.hash] = true
+		beyond[p.row] = true
 	}
-	m.drop(who, func(r *memoryRow) bool { return r.ends < at || beyond[r.hash] })
+	m.drop(who, func(r *memoryRow) bool { return r.ends < at || beyond[r] })
 }
 
 // drop forgets the person's rows that are doomed. The person is locked.
 func (m *Memory) drop(who owner, doomed func(*memoryRow) bool) {
-	people, last := m.people(who), ref(0)
-	for at := people.first[who]; at != 0; {
-		shard, i := &m.rows[at%shards], uint32(at/shards)-1
-		shard.mu.Lock()
-		r := shard.at(i)
-		next := r.next
+	people := m.people(who)
+	left := slices.DeleteFunc(people.rows[who], func(r *memoryRow) bool {
 		if !doomed(r) {
-			shard.mu.Unlock()
-			at, last = next, at
-			continue
+			return false
 		}
 		m.manners.leave(r.manner)
-		shard.remove(i)
-		shard.mu.Unlock()
-		at = next
-		switch {
-		case last != 0:
-			m.link(last, next)
-		case next != 0:
-			people.first[who] = next
-		default:
-			delete(people.first, who)
-		}
+		shard := m.shard(&r.hash)
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		shard.remove(r)
+		return true
+	})
+	if len(left) == 0 {
+		delete(people.rows, who)
+		return
 	}
-}
-
-// link says which row of the same person comes after one.
-func (m *Memory) link(one, next ref) {
-	shard := &m.rows[one%shards]
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	shard.at(uint32(one/shards) - 1).next = next
+	people.rows[who] = left
 }
 
 // Purge implements Store. It looks at every row.
@@ -91,7 +80,7 @@ func (m *Memory) Purge(ctx context.Context, before time.Time, limit int) (n int,
 func (m *Memory) purgeOwners(people *ownerShard, before int64, limit int) (n int) {
 	people.mu.Lock()
 	defer people.mu.Unlock()
-	for who := range people.first {
+	for who := range people.rows {
 		if n >= limit {
 			break
 		}

@@ -3,6 +3,7 @@ package sessionsql
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/wardkit/wardkit/internal/sqlkit"
@@ -13,6 +14,9 @@ import (
 func (s *Store) Revoke(ctx context.Context, which session.Selection, at time.Time, reason string) (n int, err error) {
 	if sqlkit.Micros(at) == 0 { // means not ended
 		return 0, errors.New("sessionsql: revoking at the zero time")
+	}
+	if strings.ContainsAny(reason, unreadable) {
+		return 0, errUnreadable
 	}
 	err = s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		n, err = end(ctx, tx, which, at, reason)
@@ -98,6 +102,9 @@ const supersede = `UPDATE session_row SET superseded = version,
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, old session.Key, next session.Record, until time.Time) error {
 	v := &next.Session
+	if err := check(v); err != nil {
+		return err
+	}
 	at, end := sqlkit.Micros(v.LastSeen), sqlkit.Micros(until)
 	err := s.db.Write(ctx, func(tx *sqlkit.Tx) error {
 		n, err := tx.Exec(ctx, supersede, end, end, end, end,

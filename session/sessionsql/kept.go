@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,7 +87,8 @@ func (d *decoded) policy(t audit.Tenant, version int64, body string) (*session.P
 	if err != nil {
 		return nil, err
 	}
-	d.last.Store(t, &text{version, body, p})
+	// Both lie in the text of somebody's row, which is not to be kept.
+	d.last.Store(audit.Tenant(strings.Clone(string(t))), &text{version, strings.Clone(body), p})
 	return p, nil
 }
 

@@ -21,6 +21,9 @@ const insert = `INSERT INTO session_row (hash, ` + columns + `)
 
 // Create implements session.Store. Without a limit it is one statement.
 func (s *Store) Create(ctx context.Context, r session.Record, limit int) (evicted []string, err error) {
+	if err := check(&r.Session); err != nil {
+		return nil, err
+	}
 	if limit <= 0 {
 		n, err := s.db.Exec(ctx, insert, values(r.Key, &r.Session)...)
 		if err == nil && n == 0 {
@@ -97,30 +100,31 @@ func oldest(ctx context.Context, tx *sqlkit.Tx, fresh *session.Session, limit in
 	return ids, rows.Err()
 }
 
-// byHash reads a session and its tenant's policy, "<version> <body>", in one column: a join, and a
-// column more, take PostgreSQL and its driver a tenth longer.
-const byHash = `SELECT ` + columns + `,
-	(SELECT CAST(p.version AS TEXT) || ' ' || p.body FROM session_policy p WHERE p.tenant = session_row.tenant)
-	FROM session_row WHERE hash = ?`
+// byHash reads a session and its tenant's policy, "<version> <body>" or nothing, in one column, the
+// policy first.
+const byHash = "format('" + field + fields + `',
+	(SELECT CAST(p.version AS TEXT) || ' ' || p.body FROM session_policy p WHERE p.tenant = session_row.tenant),
+	` + readable + `) FROM session_row WHERE hash = ?`
 
 // Get implements session.Store.
 func (s *Store) Get(ctx context.Context, k session.Key) (session.Found, error) {
-	var (
-		r      row
-		policy sql.NullString
-	)
-	err := s.db.Get(ctx, append(r.dest(), &policy), byHash, k.Hash[:])
+	var found string
+	err := s.db.Get(ctx, []any{&found}, s.selects+byHash, k.Hash[:])
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Found{}, fmt.Errorf("sessionsql: %w", session.ErrNotFound)
 	}
 	if err != nil {
 		return session.Found{}, wrap("reading a session", err)
 	}
-	v, err := r.session()
-	if err != nil || !policy.Valid {
+	policy, rest, _ := strings.Cut(found, separator)
+	if policy != "" {
+		rest = strings.Clone(rest) // or who keeps a text of the session keeps the policy's too
+	}
+	v, err := parse(rest)
+	if err != nil || policy == "" {
 		return session.Found{Session: v}, err
 	}
-	digits, body, _ := strings.Cut(policy.String, " ")
+	digits, body, _ := strings.Cut(policy, " ")
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
 		return session.Found{}, errDamaged
@@ -143,7 +147,7 @@ func (s *Store) Touch(ctx context.Context, k session.Key, seen, idleEnds time.Ti
 	return n == 1, wrap("touching a session", err)
 }
 
-const list = `SELECT ` + columns + ` FROM session_row
+const list = row + ` FROM session_row
 	WHERE tenant = ? AND person = ? AND ended = 0 AND superseded = 0 AND idle_ends > ? AND ends > ?
 	ORDER BY created DESC, id DESC`
 
@@ -166,18 +170,18 @@ func (s *Store) List(ctx context.Context, t audit.Tenant, person audit.ActorID, 
 
 func (s *Store) list(ctx context.Context, t audit.Tenant, person audit.ActorID, now time.Time) ([]session.Session, error) {
 	at := sqlkit.Micros(now)
-	rows, err := s.db.Query(ctx, list, string(t), string(person), at, at)
+	rows, err := s.db.Query(ctx, s.selects+list, string(t), string(person), at, at)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []session.Session
 	for rows.Next() {
-		var r row
-		if err := rows.Scan(r.dest()...); err != nil {
+		var found string
+		if err := rows.Scan(&found); err != nil {
 			return nil, err
 		}
-		v, err := r.session()
+		v, err := parse(found)
 		if err != nil {
 			return nil, err
 		}

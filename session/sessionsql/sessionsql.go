@@ -38,6 +38,7 @@ func Migrations() fs.FS { return migrations }
 type Store struct {
 	db      *sqlkit.DB
 	decoded *decoded
+	selects string // how a statement begins that calls format
 }
 
 var _ session.Store = (*Store)(nil)
@@ -53,7 +54,11 @@ func open(db *sql.DB, d sqlkit.Dialect) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sessionsql: %w", err)
 	}
-	return &Store{kit, new(decoded)}, nil
+	s := &Store{kit, new(decoded), "SELECT "}
+	if d == sqlkit.Postgres {
+		s.selects += "pg_catalog." // or a function of that name in a schema of the path might fit better
+	}
+	return s, nil
 }
 
 // Migrate brings the tables up to date. Several processes may do so at once.
@@ -63,4 +68,4 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // WithTx returns a Store that works inside the host's transaction: it uses savepoints and
 // never commits, so that ending sessions and the change that asks for it are one.
-func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx), s.decoded} }
+func (s *Store) WithTx(tx *sql.Tx) *Store { return &Store{s.db.Join(tx), s.decoded, s.selects} }

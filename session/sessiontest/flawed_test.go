@@ -76,7 +76,7 @@ func (f *flawed) Create(ctx context.Context, r session.Record, limit int) (evict
 // pause lets others in where one step should be one step.
 func (f *flawed) pause() {
 	f.mu.Unlock()
-	time.Sleep(time.Millisecond)
+	time.Sleep(20 * time.Millisecond)
 	f.mu.Lock()
 }
 
