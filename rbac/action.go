@@ -54,20 +54,20 @@ func (a Action[R]) definition() *definition { return a.def }
 
 // definition is what an Action stands for. It is never changed after Define, but for last.
 type definition struct {
-	last        atomic.Int32 // see Policy.find
+	last        atomic.Int32 // see Policy.find; what every decision reads comes first
+	phi         bool
+	licence     Licence
 	name        audit.Action
 	resource    reflect.Type
 	object      string // the object type of events
 	columns     Columns
 	verb        audit.Verb
 	category    Category
-	phi         bool
 	destructive bool
 	reason      bool
 	stepUp      time.Duration
 	twoPerson   bool
 	reveals     []phi.Class
-	licence     Licence
 }
 
 // Define declares an action on resources of type R. Names are dotted lower-case words,

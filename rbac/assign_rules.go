@@ -73,7 +73,7 @@ func (c *change) within(g Grant, s *survey) bool {
 		free := false
 		for i := range s.who.held {
 			h := &s.who.held[i]
-			if h.inForce(us) && c.p.roles[h.role].Rank >= rank {
+			if h.inForce(us) && h.role.Rank >= rank {
 				own = union(own, h.lists[dimension])
 				free = free || len(h.lists[dimension]) == 0
 			}

@@ -19,15 +19,20 @@ import (
 // A denial is a Decision that is not Allowed and no error. An error wraps ErrUndecided: there
 // is no answer, and the Decision denies.
 func Check[R Resource](ctx context.Context, z *Authorizer, a Action[R], r R) (dec Decision, err error) {
+	attrs := r.RBAC()
+	err = z.check(ctx, a.def, &attrs, &dec)
+	return dec, err
+}
+
+// check is Check into the zero dec.
+func (z *Authorizer) check(ctx context.Context, d *definition, a *Attrs, dec *Decision) error {
 	s, err := z.asked(ctx)
 	if err != nil {
-		return undecided(a.def), err
+		dec.Code, dec.Scope, dec.def = CodeUndecided, Base(0), d
+		return err
 	}
-	attrs := r.RBAC()
-	var q question
-	q.from(s, s.us)
-	err = s.answer(ctx, a.def, &attrs, &q, &dec)
-	return dec, err
+	q := question{s: s, us: s.us}
+	return s.answer(ctx, d, a, &q, dec)
 }
 
 func undecided(d *definition) Decision {
@@ -36,8 +41,7 @@ func undecided(d *definition) Decision {
 
 // decide answers for one resource.
 func (s *subject) decide(ctx context.Context, d *definition, a *Attrs, now time.Time) (Decision, error) {
-	var q question
-	q.from(s, now.UnixMicro())
+	q := question{s: s, us: now.UnixMicro()}
 	var dec Decision
 	err := s.answer(ctx, d, a, &q, &dec)
 	return dec, err
@@ -63,8 +67,8 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 	if err := s.poll(ctx, i, able, q, a, dec); err != nil {
 		return err
 	}
-	if able &= s.policy.urgent[i]; able != 0 && !dec.Allowed && s.mayOpen() {
-		if err := s.emergency(ctx, i, able, q, a, dec); err != nil {
+	if !dec.Allowed && able&s.policy.urgent[i] != 0 && s.mayOpen() {
+		if err := s.emergency(ctx, i, able&s.policy.urgent[i], q, a, dec); err != nil {
 			return err
 		}
 	}
@@ -76,20 +80,24 @@ func (s *subject) answer(ctx context.Context, d *definition, a *Attrs, q *questi
 
 // poll asks every grant of the able roles about one resource.
 func (s *subject) poll(ctx context.Context, action int, able roleSet, q *question, a *Attrs, dec *Decision) error {
-	var v verdict
-	for h := range s.held {
-		h := &s.held[h]
-		if !able.has(h.role) || dec.roles.has(h.role) || !h.inForce(q.us) {
+	for i := range s.held {
+		h := &s.held[i]
+		if able&h.in == 0 || dec.roles&h.in != 0 || !h.inForce(q.us) {
 			continue
 		}
-		r := s.policy.roles[h.role].rules[action]
-		if err := r.ask(ctx, s.on, q, &h.lists, a, &v); err != nil {
-			dec.withdraw(CodeUndecided)
-			return fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
+		v, by, forbid, err := h.role.rules[action].ask(ctx, q, &h.lists, a)
+		if err != nil {
+			return dec.unanswered(err)
 		}
-		dec.hear(s.policy, h, &v)
+		dec.hear(h, v, by, forbid)
 	}
 	return nil
+}
+
+// unanswered makes dec a denial because a relation did not answer.
+func (dec *Decision) unanswered(err error) error {
+	dec.withdraw(CodeUndecided)
+	return fmt.Errorf("%w: asking a relation: %w", ErrUndecided, err)
 }
 
 // open answers what does not depend on the resource: a Code that is not empty is final. i is
@@ -126,29 +134,25 @@ func (s *subject) begin(d *definition, us int64, dec *Decision) int {
 // hear takes what a grant says. The first grant to allow, in order of rank, is the one that
 // the decision names; the others still count for what may be seen. Of denials the one that
 // came closest to allowing is named.
-func (dec *Decision) hear(p *Policy, h *held, v *verdict) {
+func (dec *Decision) hear(h *held, v verdict, by *clause, forbid string) {
 	switch {
-	case v.code == CodeAllowed:
-		dec.allow(p, h, v.scope)
-	case dec.Allowed || dec.Code == CodeForbidden || v.code == CodeNoPermission:
+	case v == allowed:
+		dec.allow(h, by.scope)
+	case v == silent || dec.Allowed || dec.Code == CodeForbidden:
+	case v == barred:
+		dec.Code, dec.Forbid = CodeForbidden, forbid
 	default:
-		dec.Code, dec.Forbid = v.code, v.forbid
+		dec.Code, dec.Forbid = CodeOutOfScope, ""
 	}
 }
 
-func (dec *Decision) allow(p *Policy, h *held, scope Scope) {
-	dec.roles |= 1 << h.role
+func (dec *Decision) allow(h *held, scope Scope) {
+	dec.roles |= h.in
 	if dec.Allowed {
 		return
 	}
 	dec.Allowed, dec.Code, dec.Forbid = true, CodeAllowed, ""
-	dec.Scope, dec.Role, dec.Grant = scope, p.roles[h.role].Name, h.id
-}
-
-// from makes the zero q the subject's question. It is filled where it lies: what is put together first
-// and then copied costs the processor several times what the fields do.
-func (q *question) from(s *subject, us int64) {
-	q.policy, q.tenant, q.actor, q.us = s.policy, s.tenant, s.id, us
+	dec.Scope, dec.Role, dec.Grant = scope, h.role.Name, h.id
 }
 
 // Holds reports whether the actor in ctx holds a anywhere: whether a link to the list is
@@ -183,8 +187,7 @@ func May[R Resource](ctx context.Context, z *Authorizer, r R, actions ...Action[
 		return Permitted{}, err
 	}
 	attrs := r.RBAC()
-	var q question
-	q.from(s, s.us)
+	q := question{s: s, us: s.us}
 	out := Permitted{map[audit.Action]struct{}{}}
 	for _, d := range candidates(s.policy, actions) {
 		var dec Decision

@@ -41,7 +41,9 @@ const (
 // Decision is the answer to "may this actor do this to that?", with its reasons.
 // The zero Decision denies.
 type Decision struct {
-	Allowed  bool
+	Allowed   bool
+	assurance audit.Assurance // that the action demands; here, where it takes no room of its own
+
 	Code     Code
 	Scope    Scope         // the scope that allowed it; reaching nothing if it was denied
 	Role     RoleName      // the role that allowed it
@@ -55,12 +57,18 @@ type Decision struct {
 	policy *Policy
 	masks  *masking // of the tenant, as of the same request; without one nothing is seen
 	def    *definition
-	roles  roleSet // every role in force that allows it here
-	person roleSet // the same of whom a service or an agent acts for; empty where it acts for nobody
-	held   roleSet // every role in force
+	roles  roleSet   // every role in force that allows it here
+	person roleSet   // the same of whom a service or an agent acts for; empty where it acts for nobody
+	held   roleSet   // every role in force
+	open   *[]string // of a list: every emergency grant whose rows it may have; nil elsewhere
+}
 
-	assurance audit.Assurance // that the action demands
-	open      []string        // of a list: every emergency grant whose rows it may have
+// opened returns the emergency grants whose rows a list may have.
+func (d *Decision) opened() []string {
+	if d.open == nil {
+		return nil
+	}
+	return *d.open
 }
 
 // denied returns d as a denial for a reason that has nothing to do with roles.

@@ -64,12 +64,12 @@ func SupposeEmergency[R Resource](ctx context.Context, z *Authorizer, a Action[R
 	}
 	attrs := r.RBAC()
 	var q question
-	q.from(s, z.now().UnixMicro())
-	q.answers[relEmergency] = no
+	q.s, q.us = s, z.now().UnixMicro()
+	q.heard(relEmergency, false)
 	if err = s.answer(ctx, a.def, &attrs, &q, &without); err != nil {
 		return without, undecided(a.def), err
 	}
-	q.answers[relEmergency] = yes
+	q.heard(relEmergency, true)
 	err = s.answer(ctx, a.def, &attrs, &q, &with)
 	return without, with, err
 }
@@ -79,14 +79,14 @@ func (f *filter) emergencies(ctx context.Context) error {
 	if !f.urgent || !f.allow.Allowed || !f.q.emergency {
 		return nil
 	}
-	ids, err := f.s.policy.emergency.Open(ctx, f.q.tenant, f.q.actor, f.q.now())
+	ids, err := f.s.policy.emergency.Open(ctx, f.s.tenant, f.s.id, f.q.now())
 	if err == nil && slices.ContainsFunc(ids, func(id string) bool { return !validID(id) }) {
 		err = errEmergencyID
 	}
 	if err != nil {
 		return fmt.Errorf("%w: asking for emergency access: %w", ErrUndecided, err)
 	}
-	if f.allow.open = ids; len(ids) > 0 && !f.calm {
+	if f.allow.open = &ids; len(ids) > 0 && !f.calm {
 		f.allow.Emergency = ids[0]
 	}
 	return nil
@@ -95,13 +95,13 @@ func (f *filter) emergencies(ctx context.Context) error {
 // keeps reports whether every emergency grant whose rows the list may have is open still. The rows of one
 // that ended must not go on.
 func (f *filter) keeps(was *filter) bool {
-	return !slices.ContainsFunc(was.allow.open, func(id string) bool { return !slices.Contains(f.allow.open, id) })
+	return !slices.ContainsFunc(was.allow.opened(), func(id string) bool { return !slices.Contains(f.allow.opened(), id) })
 }
 
 // emergencyEvent names what was allowed by emergency access.
 func (d *Decision) emergencyEvent(e *audit.Event) {
 	e.Actor.Emergency = d.Emergency
-	ids := d.open
+	ids := d.opened()
 	if len(ids) == 0 && d.Emergency != "" {
 		ids = []string{d.Emergency}
 	}

@@ -129,7 +129,7 @@ func ExampleTableRelation() {
 	fmt.Println(care.SQL(args, "p.id", "clinic", "ana", time.Unix(1, 0)))
 	fmt.Println(args.Values()...)
 	// Output:
-	// p.id IN (SELECT care_team.patient FROM care_team WHERE care_team.tenant = ? AND care_team.therapist = ? AND (care_team.until_at IS NULL OR care_team.until_at = 0 OR care_team.until_at > ?))
+	// p.id IN (SELECT care_team.patient FROM care_team WHERE care_team.tenant = ? AND care_team.therapist = ? AND (COALESCE(care_team.until_at, 0) = 0 OR care_team.until_at > ?))
 	// clinic ana 1000000
 }
 

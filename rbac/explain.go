@@ -157,10 +157,8 @@ func (s *subject) clauses(ctx context.Context, d *definition, a *Attrs, now time
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading grants: %w", ErrUndecided, err)
 	}
-	var q question
-	q.from(s, now.UnixMicro())
 	out := []Clause{}
-	q.columns, q.emergency = &d.columns, s.mayOpen()
+	q := question{s: s, us: now.UnixMicro(), columns: &d.columns, emergency: s.mayOpen()}
 	for _, g := range grants {
 		c := clauseOf(g)
 		if c.Verdict = s.standing(g, d, now); c.Verdict != "" {

@@ -67,8 +67,7 @@ func (s *subject) reach(d *definition, now time.Time) (*filter, Code) {
 	if f.allow.Code != "" {
 		return f, f.allow.Code
 	}
-	f.q.from(s, now.UnixMicro())
-	f.q.columns, f.q.emergency = &d.columns, s.mayOpen()
+	f.q = question{s: s, us: now.UnixMicro(), columns: &d.columns, emergency: s.mayOpen()}
 	if s.policy.holders[i]&f.allow.held != 0 {
 		for h := range s.held {
 			f.add(&s.held[h], i)
@@ -108,7 +107,7 @@ func (s *subject) holds(d *definition, now time.Time) bool {
 // add takes the scopes of one grant.
 func (f *filter) add(h *held, action int) {
 	p := f.s.policy
-	r := p.roles[h.role].rules[action]
+	r := h.role.rules[action]
 	if r == nil || !h.inForce(f.q.us) {
 		return
 	}
@@ -117,13 +116,13 @@ func (f *filter) add(h *held, action int) {
 		if !f.s.on.has(c.choice) || !c.node.reachable(&h.lists) {
 			continue
 		}
-		f.allow.allow(p, h, c.scope)
+		f.allow.allow(h, c.scope)
 		f.calm = f.calm || !c.node.needs(relEmergency)
-		f.urgent = f.urgent || p.urgent[action].has(h.role)
+		f.urgent = f.urgent || p.urgent[action]&h.in != 0
 		if c.node.everywhere() {
-			f.list.everywhere |= 1 << h.role
+			f.list.everywhere |= h.in
 		}
-		f.list.somewhere |= 1 << h.role
+		f.list.somewhere |= h.in
 		f.group(r, &h.lists).add(&c.node, &h.lists)
 	}
 }
@@ -176,7 +175,7 @@ func (f *filter) rows(d Dialect, alias string, firstArg int) (string, []any) {
 		return never, nil
 	}
 	args := &Args{dialect: d, next: firstArg, values: make([]any, 0, 8)}
-	tenant := args.Add(string(f.q.tenant))
+	tenant := args.Add(string(f.s.tenant))
 	tenant = prefix + f.q.columns.Tenant + " = " + tenant
 	if f.q.columns.labelled() != "" {
 		tenant += " AND " + withoutLabels(&f.q, unknownLabels, args, prefix)
@@ -202,7 +201,7 @@ func (f Filter[R]) Match(ctx context.Context, r R) (bool, error) {
 }
 
 func (f *filter) match(ctx context.Context, a *Attrs) (bool, error) {
-	if a.Tenant == "" || a.Tenant != f.q.tenant || !valid(a.Labels) {
+	if a.Tenant == "" || a.Tenant != f.s.tenant || !valid(a.Labels) {
 		return false, nil
 	}
 	q := f.q

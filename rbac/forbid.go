@@ -74,35 +74,40 @@ type clause struct {
 }
 
 // verdict is what one grant says about a resource.
-type verdict struct {
-	code   Code  // CodeAllowed, CodeForbidden, CodeOutOfScope or CodeNoPermission
-	scope  Scope // that allowed it, or would have
-	forbid string
-}
+type verdict uint8
 
-// ask lets a rule speak about a resource. What it says goes into v.
-func (r *rule) ask(ctx context.Context, on choices, q *question, l *lists, a *Attrs, v *verdict) error {
-	v.code, v.scope, v.forbid = CodeNoPermission, nil, ""
+const (
+	silent  verdict = iota // no permission of it counts
+	outside                // the resource lies in none of its scopes
+	barred                 // a Forbid holds the resource back
+	allowed
+)
+
+// ask lets a rule speak about a resource: by is the clause that allowed it, or would have, and forbid
+// the name of what holds it back.
+func (r *rule) ask(ctx context.Context, q *question, l *lists, a *Attrs) (v verdict, by *clause, forbid string, err error) {
 	for i := range r.clauses {
 		c := &r.clauses[i]
-		if !on.has(c.choice) {
+		if !q.s.on.has(c.choice) {
 			continue
 		}
 		ok, err := c.node.match(ctx, q, l, a)
 		switch {
 		case err != nil:
-			return err
+			return silent, nil, "", err
 		case !ok:
-			v.code = CodeOutOfScope
+			v = outside
 			continue
 		}
-		v.code, v.scope = CodeAllowed, c.scope
-		if v.forbid, err = r.blocked(ctx, q, l, a); v.forbid != "" || err != nil {
-			v.code = CodeForbidden
+		if a.Labels != 0 { // nothing holds back what carries none
+			forbid, err = r.blocked(ctx, q, l, a)
 		}
-		return err
+		if forbid != "" || err != nil {
+			return barred, c, forbid, err
+		}
+		return allowed, c, "", nil
 	}
-	return nil
+	return v, nil, "", nil
 }
 
 // blocked returns the name of the first Forbid that holds the resource back, "" for none.

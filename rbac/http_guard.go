@@ -193,7 +193,7 @@ func (m *Mux) admitList(w http.ResponseWriter, r *http.Request, d *definition) (
 	err = m.recheck(ctx, func(ctx context.Context, s *subject, now time.Time) (bool, error) {
 		again, _ := s.reach(d, now)
 		err := again.licensed(ctx)
-		if err == nil && len(f.allow.open) > 0 {
+		if err == nil && len(f.allow.opened()) > 0 {
 			err = again.emergencies(ctx)
 		}
 		return again.allow.Allowed && again.covers(f) && again.keeps(f), err

@@ -42,6 +42,10 @@ func (s *subject) licensed(ctx context.Context, dec *Decision, us int64) error {
 	if !dec.Allowed || dec.def.licence == "" {
 		return nil
 	}
+	return s.holdsLicence(ctx, dec, us)
+}
+
+func (s *subject) holdsLicence(ctx context.Context, dec *Decision, us int64) error {
 	if s.z.o.Licences == nil {
 		dec.withdraw(CodeLicence)
 		return nil

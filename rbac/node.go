@@ -44,51 +44,47 @@ func (l *lists) of(f leaf) []string { return l[f-leafPractice] }
 // question is what nodes are asked about one resource, with the answers of relations kept, so
 // that each is asked once.
 type question struct {
-	policy  *Policy
-	columns *Columns
-	tenant  audit.Tenant
-	actor   audit.ActorID
-	us      int64 // now, in microseconds
-	answers [maxRelations]answer
-
-	emergency bool   // whether open emergency access counts
-	opened    string // the emergency grant that was found, once it was asked for
+	s          *subject // who asks
+	us         int64    // now, in microseconds
+	columns    *Columns
+	asked, yes relationSet // the relations that were asked, and those that said yes
+	emergency  bool        // whether open emergency access counts
+	opened     string      // the emergency grant that was found, once it was asked for
 }
 
 func (q *question) now() time.Time { return time.UnixMicro(q.us).UTC() }
 
-// answer is what a relation said.
-type answer uint8
+// relationSet is a set of relations by their index in the policy, at most maxRelations.
+type relationSet uint16
 
-const (
-	unasked answer = iota
-	no
-	yes
-)
+// heard keeps what a relation said.
+func (q *question) heard(rel int, has bool) {
+	q.asked |= 1 << rel
+	q.yes &^= 1 << rel
+	if has {
+		q.yes |= 1 << rel
+	}
+}
 
 // match reports whether the resource lies in the scope.
 func (n *node) match(ctx context.Context, q *question, l *lists, a *Attrs) (bool, error) {
-	switch n.op {
-	case "":
-	case opAll:
-		for i := range n.parts {
-			if ok, err := n.parts[i].match(ctx, q, l, a); err != nil || !ok {
-				return false, err
-			}
-		}
-		return true, nil
-	case opAny:
-		for i := range n.parts {
-			if ok, err := n.parts[i].match(ctx, q, l, a); err != nil || ok {
-				return ok, err
-			}
-		}
-		return false, nil
-	}
-	if n.leaf == leafRelation {
+	switch {
+	case n.op != "":
+		return n.combine(ctx, q, l, a)
+	case n.leaf == leafRelation:
 		return q.related(ctx, n, a)
 	}
 	return n.compare(q, l, a), nil
+}
+
+// combine is match for all or any of several parts.
+func (n *node) combine(ctx context.Context, q *question, l *lists, a *Attrs) (bool, error) {
+	for i := range n.parts {
+		if ok, err := n.parts[i].match(ctx, q, l, a); err != nil || ok != (n.op == opAll) {
+			return ok && err == nil, err
+		}
+	}
+	return n.op == opAll, nil
 }
 
 // compare is match for leaves that need no relation.
@@ -100,9 +96,9 @@ func (n *node) compare(q *question, l *lists, a *Attrs) bool {
 		value, list := a.listed(n.leaf), l.of(n.leaf)
 		return value != "" && len(list) > 0 && among(list, value) != n.not
 	case leafOwner:
-		return a.Owner != "" && (a.Owner == q.actor) != n.not
+		return a.Owner != "" && (a.Owner == q.s.id) != n.not
 	case leafAuthor:
-		return a.Author != "" && (a.Author == q.actor) != n.not
+		return a.Author != "" && (a.Author == q.s.id) != n.not
 	}
 	return false
 }
@@ -131,27 +127,26 @@ func (q *question) related(ctx context.Context, n *node, a *Attrs) (bool, error)
 	if a.Patient == "" || n.rel == relEmergency && !q.emergency {
 		return false, nil
 	}
-	known := &q.answers[n.rel]
-	if *known == unasked {
-		has, err := q.has(ctx, n.rel, a.Patient)
+	if q.asked&(1<<n.rel) == 0 {
+		var has bool
+		var err error
+		if n.rel == relEmergency {
+			has, err = q.urgent(ctx, a.Patient)
+		} else {
+			has, err = q.s.policy.relations[n.rel].Has(ctx, q.s.tenant, q.s.id, a.Patient, q.now())
+		}
 		if err != nil {
 			return false, err
 		}
-		*known = no
-		if has {
-			*known = yes
-		}
+		q.heard(n.rel, has)
 	}
-	return (*known == yes) != n.not, nil
+	return (q.yes&(1<<n.rel) != 0) != n.not, nil
 }
 
-// has asks a relation. Of an emergency grant it is the id that is asked for, so that nothing is
-// allowed by a grant that cannot be named.
-func (q *question) has(ctx context.Context, rel int, patient audit.Patient) (has bool, err error) {
-	if rel != relEmergency {
-		return q.policy.relations[rel].Has(ctx, q.tenant, q.actor, patient, q.now())
-	}
-	q.opened, err = q.policy.emergency.Grant(ctx, q.tenant, q.actor, patient, q.now())
+// urgent asks for an emergency grant. It is the id that is asked for, so that nothing is allowed by a
+// grant that cannot be named.
+func (q *question) urgent(ctx context.Context, patient audit.Patient) (has bool, err error) {
+	q.opened, err = q.s.policy.emergency.Grant(ctx, q.s.tenant, q.s.id, patient, q.now())
 	if err == nil && q.opened != "" && !validID(q.opened) {
 		err = errEmergencyID
 	}
@@ -245,9 +240,9 @@ func (n *node) listSQL(list []string, args *Args, column string) string {
 
 func (n *node) actorSQL(q *question, args *Args, column string) string {
 	if n.not {
-		return "(" + column + " <> '' AND " + column + " <> " + args.Add(string(q.actor)) + ")"
+		return "(" + column + " <> '' AND " + column + " <> " + args.Add(string(q.s.id)) + ")"
 	}
-	return column + " = " + args.Add(string(q.actor))
+	return column + " = " + args.Add(string(q.s.id))
 }
 
 // relatedSQL asks the relation. IS NOT TRUE, because a relation's table may hold NULLs, of
@@ -256,7 +251,7 @@ func (n *node) relatedSQL(q *question, args *Args, column string) string {
 	if n.rel == relEmergency && !q.emergency {
 		return never
 	}
-	has := q.policy.relations[n.rel].SQL(args, column, q.tenant, q.actor, q.now())
+	has := q.s.policy.relations[n.rel].SQL(args, column, q.s.tenant, q.s.id, q.now())
 	if n.not {
 		return "(" + column + " <> '' AND (" + has + ") IS NOT TRUE)"
 	}

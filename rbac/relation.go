@@ -194,22 +194,45 @@ func (r *TableRelation) where(w *relationWriter, args *Args, t audit.Tenant, sub
 		w.text(" = ", args.Add(string(subject)))
 	}
 	if r.From != "" {
-		w.text(" AND (")
-		w.column(r.From)
-		w.text(" IS NULL OR ")
-		w.column(r.From)
-		w.text(" <= ", args.Add(now.UnixMicro()), ")")
+		r.since(w, args, now)
 	}
 	if r.Until != "" {
-		w.text(" AND (")
-		w.column(r.Until)
-		w.text(" IS NULL OR ")
-		w.column(r.Until)
-		w.text(" = 0 OR ")
-		w.column(r.Until)
-		w.text(" > ", args.Add(now.UnixMicro()), ")")
+		r.until(w, args, now)
 	}
 	if r.Kind != "" {
 		w.text(" AND ", args.Among(r.Table+"."+r.Kind, r.Kinds))
 	}
+}
+
+// since is the condition that a row has begun. SQLite looks at each column as often as it is named, so
+// it gets it named once; PostgreSQL estimates from its statistics, which it has of columns only.
+func (r *TableRelation) since(w *relationWriter, args *Args, now time.Time) {
+	if args.dialect == SQLite {
+		w.text(" AND COALESCE(")
+		w.column(r.From)
+		w.text(", 0) <= ", args.Add(now.UnixMicro()))
+		return
+	}
+	w.text(" AND (")
+	w.column(r.From)
+	w.text(" IS NULL OR ")
+	w.column(r.From)
+	w.text(" <= ", args.Add(now.UnixMicro()), ")")
+}
+
+// until is the condition that a row is not over, written as since is.
+func (r *TableRelation) until(w *relationWriter, args *Args, now time.Time) {
+	w.text(" AND (")
+	if args.dialect == SQLite {
+		w.text("COALESCE(")
+		w.column(r.Until)
+		w.text(", 0) = 0 OR ")
+	} else {
+		w.column(r.Until)
+		w.text(" IS NULL OR ")
+		w.column(r.Until)
+		w.text(" = 0 OR ")
+	}
+	w.column(r.Until)
+	w.text(" > ", args.Add(now.UnixMicro()), ")")
 }

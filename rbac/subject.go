@@ -50,9 +50,10 @@ const maxAge = 30 * time.Second
 // held is one grant whose role the policy knows and the actor may use. It counts from
 // (inclusive) until (exclusive), in microseconds.
 type held struct {
-	id          string
 	from, until int64
-	role        int
+	in          roleSet // the role alone
+	role        *role
+	id          string
 	lists       lists
 }
 
@@ -91,14 +92,18 @@ func (z *Authorizer) loaded(ctx context.Context, now time.Time) *subject {
 
 // carried returns the subject in ctx, if z loaded it for the actor that ctx carries now.
 func (z *Authorizer) carried(ctx context.Context) *subject {
-	s, itself := ctx.(*subject)
-	if !itself {
-		s, _ = ctx.Value(subjectKey{}).(*subject)
+	if s, itself := ctx.(*subject); itself && s.z == z {
+		return s
 	}
-	if s == nil || s.z != z || !itself && !s.is(ctx) {
-		return nil
+	return z.wrapped(ctx)
+}
+
+// wrapped is carried for a context around the subject, which may carry another actor.
+func (z *Authorizer) wrapped(ctx context.Context) *subject {
+	if s, _ := ctx.Value(subjectKey{}).(*subject); s != nil && s.z == z && s.is(ctx) {
+		return s
 	}
-	return s
+	return nil
 }
 
 // at is when the subject was read.
@@ -107,13 +112,14 @@ func (s *subject) at() time.Time { return time.UnixMicro(s.us).UTC() }
 // asked is subject for what only asks, and answers as of the instant at which the grants were
 // read: it looks at the clock only where the host has set one.
 func (z *Authorizer) asked(ctx context.Context) (*subject, error) {
-	if s := z.carried(ctx); s != nil {
-		if z.o.Now != nil {
-			return z.subject(ctx, z.now())
-		}
-		if z.pulse.seconds.Load()-s.born < int64(maxAge/beat) {
-			return s, nil
-		}
+	s := z.carried(ctx)
+	switch {
+	case s == nil:
+		return z.read(ctx, z.now())
+	case z.o.Now != nil:
+		return z.subject(ctx, z.now())
+	case z.pulse.seconds.Load()-s.born < int64(maxAge/beat):
+		return s, nil
 	}
 	return z.read(ctx, z.now())
 }
@@ -168,7 +174,7 @@ func (s *subject) take(grants []Grant, now time.Time) {
 		s.held = nil
 	}
 	slices.SortStableFunc(s.held, func(a, b held) int {
-		return cmp.Compare(s.policy.roles[b.role].Rank, s.policy.roles[a.role].Rank)
+		return cmp.Compare(b.role.Rank, a.role.Rank)
 	})
 	s.roles = s.among(s.us)
 }
@@ -202,7 +208,7 @@ func (s *subject) add(g Grant) {
 	if !g.Until.IsZero() {
 		until = g.Until.UnixMicro()
 	}
-	s.held = append(s.held, held{g.ID, g.From.UnixMicro(), until, i, lists{tidy(g.Practices), tidy(g.Locations), tidy(g.Queues)}})
+	s.held = append(s.held, held{g.From.UnixMicro(), until, 1 << i, &s.policy.roles[i], g.ID, lists{tidy(g.Practices), tidy(g.Locations), tidy(g.Queues)}})
 }
 
 // tidy returns a list of ids sorted, each once, without those that are none.
@@ -231,7 +237,7 @@ func (s *subject) among(us int64) roleSet {
 	var set roleSet
 	for i := range s.held {
 		if s.held[i].inForce(us) {
-			set |= 1 << s.held[i].role
+			set |= s.held[i].in
 		}
 	}
 	return set

@@ -71,7 +71,7 @@ func (t *task) answer(ctx context.Context, d *definition, a *Attrs, us int64, de
 	}
 	var theirs Decision
 	var q question
-	q.from(t.person, us)
+	q.s, q.us = t.person, us
 	if err := t.person.answer(ctx, d, a, &q, &theirs); err != nil {
 		dec.withdraw(CodeUndecided)
 		return err
