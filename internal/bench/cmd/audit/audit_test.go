@@ -45,17 +45,23 @@ func TestTheCampaignRuns(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// The events of the workload have the length that the tables speak of.
+// The events of the workload have the length that the tables speak of, and those that a host
+// encodes by hand are not longer.
 func TestAnEventHasAbout400Bytes(t *testing.T) {
 	log, err := audit.New(audit.NewMemory(), audit.DropOpenings{}, nil)
 	require.NoError(t, err)
-	sum := 0
+	sum, plain := 0, 0
 	for _, next := range sources(100, event) {
-		entries, err := log.Prepare(t.Context(), next())
+		e := next()
+		entries, err := log.Prepare(t.Context(), e)
 		require.NoError(t, err)
 		sum += len(entries[0].Body)
+		body, err := encodePlain(&e, entries[0].ID)
+		require.NoError(t, err)
+		plain += len(body)
 	}
 	require.InDelta(t, 400, sum/100, 40)
+	require.InDelta(t, 385, plain/100, 25, "and no longer than the others")
 }
 
 func BenchmarkAuditRecord(b *testing.B) {

@@ -65,7 +65,7 @@ func parse(args []string) (*config, error) {
 	f.StringVar(&c.dir, "dir", os.TempDir(), "directory on the disk to measure")
 	f.IntVar(&c.rounds, "rounds", 7, "interleaved rounds; the tables show medians")
 	f.Float64Var(&c.seconds, "seconds", 1, "seconds of one sample")
-	f.StringVar(&c.cells, "cells", "", "measure only the cells of append, or engines of tx, whose name contains this")
+	f.StringVar(&c.cells, "cells", "", "measure only the cells of append, or engines of tx and pages, whose name contains this")
 	f.BoolVar(&c.keep, "keep", false, "keep the logs of pages, and use those of an earlier run")
 	parts := f.String("parts", "append,tx,tree,pages,grow", "what to measure")
 	sizes := f.String("sizes", "1000000,10000000", "events in the logs of pages")

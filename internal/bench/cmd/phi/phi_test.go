@@ -14,7 +14,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(t.Context(), &b, time.Millisecond))
 	cases, err := allCases(t.Context())
 	require.NoError(t, err)
-	require.Len(t, cases, 21)
+	require.Len(t, cases, 27)
 	for _, c := range cases {
 		require.NoError(t, c.Run(), c.Name)
 		require.Contains(t, b.String(), "| "+c.Name+" |")

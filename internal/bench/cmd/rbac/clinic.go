@@ -3,6 +3,10 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/wardkit/wardkit/audit"
 )
 
 // questions is how many questions a workload has, half of them to be allowed.
@@ -30,6 +34,8 @@ type clinic struct {
 	users   []user
 	patient []patient
 	care    map[[2]int]bool // user, patient
+	cares   [][]int         // the same: by user, in order
+	inCare  careMap         // the same as the host keeps it
 	asked   []question
 	answers []bool
 }
@@ -76,8 +82,31 @@ func newClinic(n, each int) *clinic {
 	for i := range n {
 		c.hire(i)
 	}
+	c.relate()
 	c.ask(rnd, each)
 	return c
+}
+
+// relate keeps the relation as a host reads it from its table: one person after the other, in ids
+// of its own.
+func (c *clinic) relate() {
+	c.cares = make([][]int, len(c.users))
+	for pair := range c.care {
+		c.cares[pair[0]] = append(c.cares[pair[0]], pair[1])
+	}
+	c.inCare = make(careMap, len(c.users))
+	for u, list := range c.cares {
+		slices.Sort(list)
+		if len(list) == 0 {
+			continue
+		}
+		patients := make([]audit.Patient, 0, len(list))
+		for _, p := range list {
+			patients = append(patients, audit.Patient(strings.Clone(c.patient[p].id)))
+		}
+		slices.Sort(patients)
+		c.inCare[audit.ActorID(strings.Clone(c.users[u].id))] = patients
+	}
 }
 
 func (c *clinic) hire(i int) {
@@ -123,10 +152,6 @@ func own(role string) bool { return role == "therapist" || role == "nurse" }
 // ask makes the questions: half of the answers are yes, and every second no is about an action
 // that the role has.
 func (c *clinic) ask(rnd *rand.Rand, each int) {
-	byUser := map[int][]int{}
-	for pair := range c.care {
-		byUser[pair[0]] = append(byUser[pair[0]], pair[1])
-	}
 	for u := 0; len(c.asked) < questions; {
 		if len(c.asked)%each == 0 {
 			u = rnd.IntN(len(c.users))
@@ -139,7 +164,7 @@ func (c *clinic) ask(rnd *rand.Rand, each int) {
 		if yes {
 			q.patient = c.users[u].practices[0] + practices*rnd.IntN(len(c.patient)/practices)
 			if own(c.users[u].role) {
-				q.patient = byUser[u][rnd.IntN(len(byUser[u]))]
+				q.patient = c.cares[u][rnd.IntN(len(c.cares[u]))]
 			}
 		}
 		if c.allowed(q) == yes {

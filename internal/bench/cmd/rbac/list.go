@@ -70,9 +70,14 @@ func (e *engine) list(ctx context.Context, o *opened, role string, practices int
 	}
 	actor := audit.Actor{ID: g.Person, Kind: audit.KindStaff, Tenant: listTenant, Assurance: audit.AAL2}
 	const query = "SELECT p.id, p.name FROM patient p WHERE %s ORDER BY p.name LIMIT 50"
-	ask := func(int) (bool, error) {
+	var loaded context.Context
+	ready := func() (err error) {
 		ctx, _ := audit.WithTrail(audit.WithActor(ctx, actor), audit.Discard{}, audit.Event{})
-		f, err := rbac.Visible(ctx, lister.z, action)
+		loaded, err = lister.z.Load(ctx)
+		return err
+	}
+	ask := func(int) (bool, error) {
+		f, err := rbac.Visible(loaded, lister.z, action)
 		if err != nil {
 			return false, err
 		}
@@ -81,10 +86,11 @@ func (e *engine) list(ctx context.Context, o *opened, role string, practices int
 	}
 	hand, args := e.byHand(role, practices)
 	name := fmt.Sprintf("first 50 of a %s's patients, %d practices", role, practices)
-	return []*turns.Case{
-		answering(name+", by filter", nil, ask, nil),
-		answering(name+", by hand", nil, func(int) (bool, error) { return e.fifty(ctx, fmt.Sprintf(query, hand), args) }, nil),
-	}, nil
+	filtered := answering(name+", by filter", nil, ask, nil)
+	filtered.Ready = ready
+	byHand := answering(name+", by hand", nil, func(int) (bool, error) { return e.fifty(ctx, fmt.Sprintf(query, hand), args) }, nil)
+	byHand.Ready = ready
+	return []*turns.Case{filtered, byHand}, nil
 }
 
 // byHand is what somebody would write who knows what the role may see.

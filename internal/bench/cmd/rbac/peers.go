@@ -40,9 +40,8 @@ func casbins(_ context.Context, c *clinic) (*turns.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	care := c.careMap()
 	e.AddFunction("care", func(args ...any) (any, error) {
-		return care.Has(context.Background(), "", actorID(args[0]), patientID(args[1]), never)
+		return c.inCare.Has(context.Background(), "", actorID(args[0]), patientID(args[1]), never)
 	})
 	for _, role := range roles() {
 		scope := "practice"
@@ -64,11 +63,15 @@ func casbins(_ context.Context, c *clinic) (*turns.Case, error) {
 	if _, err := e.AddGroupingPolicies(rules); err != nil {
 		return nil, err
 	}
-	return answering("casbin v2", c.answers, func(i int) (bool, error) {
-		q := c.asked[i]
-		p := c.patient[q.patient]
-		return e.Enforce(c.users[q.user].id, practiceName(p.practice), c.actions[q.action], p.id)
-	}, nil), nil
+	var requests [inRow][]any
+	ready := func(first int) error {
+		for i, r := range c.page(first) {
+			q := c.asked[first+i]
+			requests[i] = []any{c.users[q.user].id, r.practice, c.actions[q.action], r.id}
+		}
+		return nil
+	}
+	return visited("casbin v2", c.answers, ready, func(i int) (bool, error) { return e.Enforce(requests[i]...) }), nil
 }
 
 func cedars(_ context.Context, c *clinic) (*turns.Case, error) {
@@ -89,34 +92,37 @@ func cedars(_ context.Context, c *clinic) (*turns.Case, error) {
 		}
 		policies.Add(cedar.PolicyID(role), &p)
 	}
-	patients := make([][]types.Value, len(c.users))
-	for pair := range c.care {
-		patients[pair[0]] = append(patients[pair[0]], types.String(c.patient[pair[1]].id))
-	}
 	entities := types.EntityMap{}
 	for i, u := range c.users {
-		var places []types.Value
+		var places, patients []types.Value
 		for _, p := range u.practices {
 			places = append(places, types.String(practiceName(p)))
 		}
+		for _, p := range c.cares[i] {
+			patients = append(patients, types.String(strings.Clone(c.patient[p].id)))
+		}
 		id := types.NewEntityUID("User", types.String(u.id))
 		entities[id] = types.Entity{UID: id, Attributes: types.NewRecord(types.RecordMap{
-			"role": types.String(u.role), "practices": types.NewSet(places...), "patients": types.NewSet(patients[i]...),
+			"role": types.String(u.role), "practices": types.NewSet(places...), "patients": types.NewSet(patients...),
 		})}
 	}
-	return answering("cedar-go", c.answers, func(i int) (bool, error) {
-		q := c.asked[i]
-		p := c.patient[q.patient]
-		decision, _ := cedar.Authorize(policies, entities, cedar.Request{
-			Principal: types.NewEntityUID("User", types.String(c.users[q.user].id)),
-			Action:    types.NewEntityUID("Action", types.String(c.actions[q.action])),
-			Resource:  types.NewEntityUID("Record", types.String(p.id)),
-			Context: types.NewRecord(types.RecordMap{
-				"practice": types.String(practiceName(p.practice)), "patient": types.String(p.id),
-			}),
-		})
+	var requests [inRow]cedar.Request
+	ready := func(first int) error {
+		for i, r := range c.page(first) {
+			q := c.asked[first+i]
+			requests[i] = cedar.Request{
+				Principal: types.NewEntityUID("User", types.String(c.users[q.user].id)),
+				Action:    types.NewEntityUID("Action", types.String(c.actions[q.action])),
+				Resource:  types.NewEntityUID("Record", types.String(r.id)),
+				Context:   types.NewRecord(types.RecordMap{"practice": types.String(r.practice), "patient": types.String(r.id)}),
+			}
+		}
+		return nil
+	}
+	return visited("cedar-go", c.answers, ready, func(i int) (bool, error) {
+		decision, _ := cedar.Authorize(policies, entities, requests[i])
 		return bool(decision), nil
-	}, nil), nil
+	}), nil
 }
 
 const opaModule = `package clinic
@@ -163,12 +169,16 @@ func opas(ctx context.Context, c *clinic) (*turns.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answering("OPA", c.answers, func(i int) (bool, error) {
-		q := c.asked[i]
-		p := c.patient[q.patient]
-		rs, err := query.Eval(ctx, rego.EvalInput(map[string]any{
-			"user": c.users[q.user].id, "action": c.actions[q.action], "practice": practiceName(p.practice), "patient": p.id,
-		}))
+	var inputs [inRow]map[string]any
+	ready := func(first int) error {
+		for i, r := range c.page(first) {
+			q := c.asked[first+i]
+			inputs[i] = map[string]any{"user": c.users[q.user].id, "action": c.actions[q.action], "practice": r.practice, "patient": r.id}
+		}
+		return nil
+	}
+	return visited("OPA", c.answers, ready, func(i int) (bool, error) {
+		rs, err := query.Eval(ctx, rego.EvalInput(inputs[i]))
 		return rs.Allowed(), err
-	}, nil), nil
+	}), nil
 }

@@ -188,7 +188,7 @@ func (e *engine) measure(ctx context.Context, w io.Writer, s sizes) error {
 	if err != nil {
 		return err
 	}
-	if err := measure(cases, s.time, 256); err != nil {
+	if err := measure(cases, s.time, 256, questions); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "| %s | best µs | median µs | B/op | allocs/op |\n|---|---|---|---|---|\n", e.name)

@@ -8,7 +8,7 @@
 // empties the logical databases 14 and 15 of that Redis, and refuses where something is in
 // them. What is created in PostgreSQL is in schemas wardkit_bench_*, and is removed.
 //
-// All cases run in turns, a batch each, so that a neighbour who takes the machine takes it
+// All cases of a table run in turns, a batch each, so that a neighbour who takes the machine takes it
 // from all of them alike. "best" is the fastest batch, the work itself; "median" has what the
 // garbage collector and the neighbours add. It uses one processor, the databases theirs.
 package main
@@ -90,7 +90,7 @@ func (c *config) has(engine string) bool {
 		(engine != "postgres" || c.postgres != "") && (engine != "redis" || c.redis != "")
 }
 
-// measure measures the cases of a table.
-func (c *config) measure(cases []*turns.Case) error {
-	return turns.Plan{Time: c.time, Batch: 300 * time.Microsecond, First: 200}.Measure(cases...)
+// measure measures the cases of a table, in batches that last so long.
+func (c *config) measure(cases []*turns.Case, batch time.Duration) error {
+	return turns.Plan{Time: c.time, Batch: batch, First: 200}.Measure(cases...)
 }

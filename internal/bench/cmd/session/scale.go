@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,28 +29,32 @@ const each = 3
 // population is one store full of sessions.
 type population struct {
 	*engine
-	keys  []session.Key
-	now   time.Time
-	bytes float64 // per session
+	keys   []session.Key
+	tokens []byte // of all, each of the same length
+	now    time.Time
+	bytes  float64 // per session
 }
 
-// scale measures looking up and listing in stores of both sizes, in turns.
+// tokenBytes is the length of a token.
+const tokenBytes = 69
+
+// scale measures looking up and listing in stores of both sizes, in turns: the store alone, and as
+// a request and a page do it.
 func scale(ctx context.Context, c *config) error {
-	fmt.Fprintf(c.out, "| store | look-up of %d, best/median µs | of %d | × | list of %d | of %d | × | bytes per session |\n|---|---|---|---|---|---|---|---|\n",
-		c.small, c.large, c.small, c.large)
+	fmt.Fprintf(c.out, "| store | | of %d, best / median µs | of %d | × | bytes per session |\n|---|---|---|---|---|---|\n", c.small, c.large)
 	for _, title := range titles {
 		if !c.has(title[0]) {
 			continue
 		}
-		if err := scaleRow(ctx, c, title[0]); err != nil {
+		if err := scaleRows(ctx, c, title[0], title[1]); err != nil {
 			return fmt.Errorf("%s: %w", title[0], err)
 		}
 	}
 	return nil
 }
 
-func scaleRow(ctx context.Context, c *config, name string) error {
-	var cases, bare []*turns.Case
+func scaleRows(ctx context.Context, c *config, name, title string) error {
+	var all [2][]*turns.Case
 	var bytes, bareBytes float64
 	for i, n := range []int{c.small, c.large} {
 		e, err := open(ctx, c, name, i)
@@ -59,32 +66,36 @@ func scaleRow(ctx context.Context, c *config, name string) error {
 		if err != nil {
 			return err
 		}
-		cases, bytes = append(cases, p.lookUp(ctx), p.list(ctx)), p.bytes
+		asked, err := p.asked(ctx)
+		if err != nil {
+			return err
+		}
+		all[i], bytes = append(asked, p.lookUp(ctx), p.list(ctx)), p.bytes
 		if name == "memory" {
 			m, err := p.bare(ctx)
 			if err != nil {
 				return err
 			}
-			bare, bareBytes = append(bare, m.lookUp(p.keys), m.list(len(p.keys)/each)), m.bytes
+			all[i], bareBytes = append(all[i], m.lookUp(p.keys), m.list(len(p.keys)/each)), m.bytes
 		}
 	}
-	if err := c.measure(append(slices.Clone(cases), bare...)); err != nil {
+	if err := c.measure(slices.Concat(all[0], all[1]), 300*time.Microsecond); err != nil {
 		return err
 	}
-	c.scaleLine(name, cases, bytes)
-	if bare != nil {
-		c.scaleLine("two Go maps, to compare", bare, bareBytes)
+	for i, small := range all[0] {
+		first, size := title, bytes
+		if i >= 4 {
+			first, size = "two Go maps, to compare", bareBytes
+		}
+		scaleLine(c.out, first, small, all[1][i], size)
 	}
 	return nil
 }
 
-func (c *config) scaleLine(name string, cases []*turns.Case, bytes float64) {
+func scaleLine(w io.Writer, title string, small, large *turns.Case, bytes float64) {
 	cell := func(t *turns.Case) string { return fmt.Sprintf("%.2f / %.2f", t.Best()/1000, t.Median()/1000) }
-	ratio := func(large, small *turns.Case) string {
-		return fmt.Sprintf("%.2f / %.2f", large.Best()/small.Best(), large.Median()/small.Median())
-	}
-	fmt.Fprintf(c.out, "| %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, cell(cases[0]), cell(cases[2]), ratio(cases[2], cases[0]),
-		cell(cases[1]), cell(cases[3]), ratio(cases[3], cases[1]), bytes)
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f / %.2f | %.0f |\n", title, small.Name, cell(small), cell(large),
+		large.Best()/small.Best(), large.Median()/small.Median(), bytes)
 }
 
 // bare are the same sessions in maps: no locks, no conditions, no policy. How much longer they take
@@ -117,7 +128,7 @@ func (p *population) bare(ctx context.Context) (*bare, error) {
 
 func (m *bare) lookUp(all []session.Key) *turns.Case {
 	keys, next := shuffled(all), 0
-	return &turns.Case{Run: func() error {
+	return &turns.Case{Name: "look-up", Run: func() error {
 		s := m.byHash[keys[next%len(keys)].Hash]
 		next++
 		if s == nil {
@@ -129,7 +140,7 @@ func (m *bare) lookUp(all []session.Key) *turns.Case {
 }
 
 func (m *bare) list(people int) *turns.Case {
-	return &turns.Case{Run: func() error {
+	return &turns.Case{Name: "list", Run: func() error {
 		n := 0
 		for _, s := range m.byPerson[person(rand.IntN(people))] {
 			m.found = *s
@@ -148,7 +159,7 @@ var errMissing = errors.New("a session is missing")
 // other: a request has its key at hand.
 func (p *population) lookUp(ctx context.Context) *turns.Case {
 	keys, next := shuffled(p.keys), 0
-	return &turns.Case{Run: func() error {
+	return &turns.Case{Name: "look-up, the store alone", Run: func() error {
 		_, err := p.store.Get(ctx, keys[next%len(keys)])
 		next++
 		return err
@@ -162,7 +173,7 @@ func shuffled(all []session.Key) []session.Key {
 }
 
 func (p *population) list(ctx context.Context) *turns.Case {
-	return &turns.Case{Run: func() error {
+	return &turns.Case{Name: "list, the store alone", Run: func() error {
 		n := 0
 		for _, err := range p.store.List(ctx, "clinic-1", person(rand.IntN(len(p.keys)/each)), p.now) {
 			if err != nil {
@@ -177,11 +188,12 @@ func (p *population) list(ctx context.Context) *turns.Case {
 	}}
 }
 
-func person(i int) audit.ActorID { return audit.ActorID(fmt.Sprint("staff-", i)) }
+func person(i int) audit.ActorID { return audit.ActorID("staff-" + strconv.Itoa(i)) }
 
 // populate fills a store with n sessions, each people's.
 func populate(ctx context.Context, e *engine, n int) (*population, error) {
-	p := &population{engine: e, now: time.Now().UTC().Truncate(time.Microsecond), keys: make([]session.Key, n-n%each)}
+	n -= n % each
+	p := &population{engine: e, now: time.Now().UTC().Truncate(time.Microsecond), keys: make([]session.Key, n), tokens: make([]byte, n*tokenBytes)}
 	before, err := e.size(ctx)
 	if err != nil {
 		return nil, err
@@ -202,19 +214,35 @@ func populate(ctx context.Context, e *engine, n int) (*population, error) {
 	return p, err
 }
 
-// record makes the i-th session.
+// record makes the i-th session. Each of a person's began an hour before the one before it.
 func (p *population) record(ctx context.Context, i int) (session.Record, error) {
-	k := session.NewToken().Key()
-	who := person(i / each)
+	who, created := person(i/each), p.now.Add(-time.Duration(i%each)*time.Hour)
 	route, err := p.store.Route(ctx, "clinic-1", who)
-	k.Route = route
+	if err != nil {
+		return session.Record{}, err
+	}
+	k, err := p.token(i, route)
 	p.keys[i] = k
 	return session.Record{Key: k, Session: session.Session{
-		ID: audit.NewID(p.now), Tenant: "clinic-1", Person: who, Kind: audit.KindStaff, AuthTime: p.now,
+		ID: audit.NewID(created), Tenant: "clinic-1", Person: who, Kind: audit.KindStaff, AuthTime: created,
 		Methods: []string{"pwd", "otp"}, Assurance: audit.AAL2, Device: "Firefox on Linux",
-		Created: p.now, Since: p.now, LastSeen: p.now, Version: 1,
-		IdleEnds: p.now.Add(15 * time.Minute), Ends: p.now.Add(12 * time.Hour),
+		Created: created, Since: created, LastSeen: p.now, Version: 1,
+		IdleEnds: p.now.Add(15 * time.Minute), Ends: created.Add(12 * time.Hour),
 	}}, err
+}
+
+// token makes the i-th token, with the store's routing tag, and returns its key.
+func (p *population) token(i int, route [16]byte) (session.Key, error) {
+	const prefix = "wks1_"
+	b, err := base64.RawURLEncoding.DecodeString(session.NewToken().Reveal()[len(prefix):])
+	if err != nil {
+		return session.Key{}, err
+	}
+	copy(b, route[:])
+	text := prefix + base64.RawURLEncoding.EncodeToString(b)
+	copy(p.tokens[i*tokenBytes:], text)
+	t, err := session.ParseToken(text)
+	return t.Key(), err
 }
 
 // create fills a store as sign-ins do, several at once.
@@ -243,10 +271,10 @@ var columns = strings.Fields(`hash id tenant person kind on_behalf_of organizati
 
 func row(r session.Record) []any {
 	s := r.Session
-	at := s.Created.UnixMicro()
+	at, seen := s.Created.UnixMicro(), s.LastSeen.UnixMicro()
 	return []any{
 		r.Key.Hash[:], s.ID, string(s.Tenant), string(s.Person), string(s.Kind), "", "", at, strings.Join(s.Methods, " "), 2,
-		0, "", s.Device, at, at, s.IdleEnds.UnixMicro(), s.Ends.UnixMicro(), 0, "", 1, 0, at, 0, "",
+		0, "", s.Device, at, seen, s.IdleEnds.UnixMicro(), s.Ends.UnixMicro(), 0, "", 1, 0, at, 0, "",
 	}
 }
 
