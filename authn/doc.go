@@ -60,6 +60,8 @@
 //   - pass KnownFrom on in Client.Known, and write cookies with SetTicket;
 //   - hand Step.Passkey to the browser and its answer back, as it is;
 //   - call Run on at least one server, and look at Health;
+//   - let the heap grow further before garbage is collected, debug.SetGCPercent(400): each hash of a
+//     password leaves 19 MiB, and by Go's default a flood of sign-ins has everybody wait for the collector;
 //   - check codes that people type outside of sign-ins, to end a second factor for example, inside
 //     [Manager.Guess];
 //   - show people their known browsers: [Manager.Devices], [Manager.ForgetDevice];
