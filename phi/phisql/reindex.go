@@ -21,7 +21,7 @@ func (s *Store) RequireTerms(ctx context.Context, t audit.Tenant, floor, need by
 			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '200ms'`); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, tenantLock(t)); err != nil {
+			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(`+lockKey+`)`, tenantLock(t)); err != nil {
 				return err
 			}
 		}
@@ -129,8 +129,9 @@ func (j reindexing) lock(ctx context.Context, ids []string) ([]string, error) {
 			args = append(args, id)
 		}
 		values := strings.TrimSuffix(strings.Repeat(`(?), `, len(some)), `, `)
+		key := strings.Replace(lockKey, `?`, `? || r.id`, 1)
 		got, err := j.ids(ctx, `SELECT r.id FROM (VALUES `+values+`) AS r (id)
-			WHERE pg_try_advisory_xact_lock(hashtextextended(? || r.id, 0))`, append(args, rowLock(j.tenant, j.entity))...)
+			WHERE pg_try_advisory_xact_lock(`+key+`)`, append(args, rowLock(j.tenant, j.entity))...)
 		if err != nil {
 			return nil, err
 		}

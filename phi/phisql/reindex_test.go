@@ -311,6 +311,27 @@ func TestRequireWaitsForTransactions(t *testing.T) {
 	})
 }
 
+// The locks of one schema are nothing to another schema of the same database, whose tenants and
+// rows may have the same names: there nothing waits, and no row is left out.
+func TestSchemasLockApart(t *testing.T) {
+	t.Parallel()
+	e, elsewhere := enginetest.Postgres(t), enginetest.Postgres(t)
+	store, other := openStore(t, e), openStore(t, elsewhere)
+	require.NoError(t, store.SaveTerms(t.Context(), clinic, termsOf("p-1", 1)))
+	require.NoError(t, other.SaveTerms(t.Context(), clinic, termsOf("p-1", 1)))
+	tx, err := elsewhere.Pool.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer tx.Rollback()
+	require.NoError(t, other.WithTx(tx).SaveTerms(t.Context(), clinic, termsOf("p-1", 1)))
+	n, err := other.Reindex(t.Context(), clinic, 2, []phi.Terms{termsOf("p-1", 1, 2)})
+	require.NoError(t, err)
+	require.Zero(t, n, "somebody is writing it")
+	n, err = store.Reindex(t.Context(), clinic, 2, []phi.Terms{termsOf("p-1", 1, 2)})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, store.RequireTerms(t.Context(), clinic, 1, 2))
+}
+
 // A transaction that looks at the database as it was before the rotation is refused, whatever
 // its isolation level shows it.
 func TestRequireIsSeenByOldSnapshots(t *testing.T) {

@@ -53,7 +53,7 @@ func lockRow(ctx context.Context, tx *sqlkit.Tx, d sqlkit.Dialect, t audit.Tenan
 	if d == sqlkit.Postgres {
 		var isolation string
 		err := tx.Row(ctx, `SELECT current_setting('transaction_isolation') FROM
-			(SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 0)), pg_advisory_xact_lock(hashtextextended(?, 0))) AS locks`,
+			(SELECT pg_advisory_xact_lock_shared(`+lockKey+`), pg_advisory_xact_lock(`+lockKey+`)) AS locks`,
 			tenantLock(t), rowLock(t, terms.Entity)+terms.Row).Scan(&isolation)
 		if err != nil {
 			return err
@@ -71,6 +71,10 @@ func lockRow(ctx context.Context, tx *sqlkit.Tx, d sqlkit.Dialect, t audit.Tenan
 	}
 	return terms.CheckEpochs(lowest, needed)
 }
+
+// lockKey is the number of an advisory lock. Those locks are the database's, in which other
+// schemas may have tables and tenants of the same names: the table's number keeps them apart.
+const lockKey = `hashtextextended(?, to_regclass('phi_term')::oid::bigint)`
 
 func tenantLock(t audit.Tenant) string { return "phi_index\x1f" + string(t) }
 
