@@ -83,7 +83,7 @@ func TestUniqueWhileIndexRotates(t *testing.T) {
 		h.race64(servers, mail)
 	}
 	var phases sync.Map
-	r := h.rotator(servers[0], phi.RotatorOptions{Settle: 40 * time.Millisecond, Progress: func(job phi.Rotation) {
+	r := h.rotator(servers[0], phi.RotatorOptions{Settle: 200 * time.Millisecond, Progress: func(job phi.Rotation) {
 		phases.Store(job.Phase, true)
 	}})
 	var over atomic.Bool

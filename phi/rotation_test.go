@@ -543,10 +543,11 @@ func TestRunIsPolite(t *testing.T) {
 	page := w.rotator(t, v)
 	_, err := page.Begin(t.Context(), phi.RotateRoot, clinic)
 	require.NoError(t, err)
-	looks := make(chan struct{})
+	arrived, goOn := make(chan struct{}), make(chan struct{}) // the worker before each look
 	store := &hooked{KeyStore: w.store, before: func(op string) error {
 		if op == "rotations" {
-			looks <- struct{}{}
+			arrived <- struct{}{}
+			<-goOn
 		}
 		return nil
 	}}
@@ -559,9 +560,11 @@ func TestRunIsPolite(t *testing.T) {
 	go func() { ended <- worker.Run(ctx) }()
 	look := func(n int) {
 		for range n {
-			<-looks
+			goOn <- struct{}{}
+			<-arrived
 		}
 	}
+	<-arrived
 	look(10)
 	require.Equal(t, []string{"begun", "stopped"}, w.log.phases(), "once, in ten looks")
 	w.clk.Advance(10 * time.Millisecond)
@@ -585,7 +588,8 @@ func TestRunIsPolite(t *testing.T) {
 	cancel()
 	for {
 		select {
-		case <-looks:
+		case <-arrived:
+		case goOn <- struct{}{}:
 		case err := <-ended:
 			require.ErrorIs(t, err, context.Canceled)
 			return

@@ -70,7 +70,7 @@ func chromium(t *testing.T) context.Context {
 	if path == "" {
 		enginetest.Missing(t, "there is no Chromium on PATH")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute),
 		chromedp.Flag("disable-component-update", true))
 	if runtime.GOOS != "windows" && os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses to start as root otherwise

@@ -1,12 +1,14 @@
 package session_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,6 +95,9 @@ func TestOversizedOverHTTP(t *testing.T) {
 		require.NoError(t, err)
 		r.Header = c.header
 		w, err := s.server.Client().Do(r)
+		if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+			continue // turned away before all of it was sent
+		}
 		require.NoError(t, err, name)
 		body, err := io.ReadAll(w.Body)
 		require.NoError(t, err)

@@ -52,7 +52,7 @@ func TestCrashCatches(t *testing.T) {
 		t.Run(string(c.flaw), func(t *testing.T) {
 			t.Parallel()
 			o := toyCrash(c.flaw, c.processes)
-			o.Kills = 12 // until chance has its way
+			o.Kills = 40 // until chance has its way
 			err := audittest.CheckCrash(t, o)
 			require.ErrorContains(t, err, c.finding)
 			t.Log(err)

@@ -41,7 +41,7 @@ func PrivateRedis(t testing.TB, settings ...string) *RedisServer {
 // freePort returns a port of this machine that nothing listens on.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(privateHost, "0"))
 	if err != nil {
 		t.Fatalf("enginetest: %v", err)
 	}
@@ -50,7 +50,7 @@ func freePort(t testing.TB) int {
 }
 
 // Address returns the server's host and port.
-func (s *RedisServer) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+func (s *RedisServer) Address() string { return net.JoinHostPort(privateHost, strconv.Itoa(s.port)) }
 
 // Folder returns the path of a name in the folder that the server keeps its files in.
 func (s *RedisServer) Folder(name string) string { return filepath.Join(s.dir, name) }
@@ -84,8 +84,8 @@ func (s *RedisServer) Start() {
 
 func (s *RedisServer) launch() {
 	s.t.Helper()
-	config := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %q\nlogfile %q\nsave \"\"\nappendonly no\nenable-debug-command local\nrepl-diskless-sync-delay 0\n",
-		s.port, s.dir, s.Folder("log"))
+	config := fmt.Sprintf("bind %s\nport %d\ndir %q\nlogfile %q\nsave \"\"\nappendonly no\nenable-debug-command local\nrepl-diskless-sync-delay 0\n",
+		privateHost, s.port, s.dir, s.Folder("log"))
 	for _, setting := range s.settings {
 		config += setting + "\n"
 	}
@@ -145,7 +145,8 @@ func RedisCluster(t testing.TB) (*redis.ClusterClient, []*RedisServer) {
 	var servers []*RedisServer
 	var addresses []string
 	for i := range nodes {
-		s := PrivateRedis(t, "cluster-enabled yes", "cluster-node-timeout 2000", fmt.Sprint("cluster-port ", freePort(t)))
+		s := PrivateRedis(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip "+privateHost,
+			fmt.Sprint("cluster-port ", freePort(t)))
 		client := s.Client()
 		s.must(client.ClusterAddSlotsRange(t.Context(), i*slots/nodes, (i+1)*slots/nodes-1).Err())
 		s.must(client.Do(t.Context(), "cluster", "set-config-epoch", i+1).Err())
@@ -153,7 +154,7 @@ func RedisCluster(t testing.TB) (*redis.ClusterClient, []*RedisServer) {
 	}
 	first := servers[0].Client()
 	for _, s := range servers[1:] {
-		s.must(first.Do(t.Context(), "cluster", "meet", "127.0.0.1", s.port, clusterPort(t, s)).Err())
+		s.must(first.Do(t.Context(), "cluster", "meet", privateHost, s.port, clusterPort(t, s)).Err())
 	}
 	for _, s := range servers {
 		s.joined(nodes)

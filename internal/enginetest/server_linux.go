@@ -11,6 +11,10 @@ import (
 	"testing"
 )
 
+// privateHost is where a test's own servers listen: an address that nobody else has ports on, so
+// that a server that was killed finds its own free again. All of 127.0.0.0/8 is this machine.
+const privateHost = "127.0.0.2"
+
 // own gives a folder to the user that the server runs as.
 func (s *Server) own(dir string) {
 	s.t.Helper()

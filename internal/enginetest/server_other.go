@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+const privateHost = "127.0.0.1" // the only address that every system has
+
 func (s *Server) own(string) {}
 
 func (s *Server) prepare(*exec.Cmd) {

@@ -301,11 +301,12 @@ func TestBusySQLite(t *testing.T) {
 
 // Many writers of one process stand in line instead of racing for the lock.
 func TestManyWriters(t *testing.T) {
+	const writers = 24
 	engines(t, func(t *testing.T, _ enginetest.Engine, db *sqlkit.DB) {
 		_, err := db.Exec(t.Context(), insert, "a", "counter", 0)
 		require.NoError(t, err)
 		var all sync.WaitGroup
-		for range 64 {
+		for range writers {
 			all.Go(func() {
 				err := db.Write(t.Context(), func(tx *sqlkit.Tx) error {
 					var n int
@@ -323,7 +324,7 @@ func TestManyWriters(t *testing.T) {
 		all.Wait()
 		var n int
 		require.NoError(t, db.Get(t.Context(), []any{&n}, `SELECT n FROM item WHERE tenant = ? AND id = ?`, "a", "counter"))
-		require.Equal(t, 64, n)
+		require.Equal(t, writers, n)
 	})
 }
 

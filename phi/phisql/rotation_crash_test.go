@@ -63,7 +63,7 @@ func crashChild() error {
 	}
 	progress := func(job phi.Rotation) {
 		fmt.Println(job.ID, job.Done, job.Total)
-		time.Sleep(time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // so that who is killed has not finished by then
 	}
 	if phi.RotationKind(os.Getenv(childKind)) == phi.RotateIndex {
 		kit, err := sqlkit.Open(pool, dialect)
