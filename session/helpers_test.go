@@ -59,7 +59,7 @@ type desk struct {
 func newDesk(t testing.TB, store session.Store, change ...func(*session.Options)) *desk {
 	t.Helper()
 	d := &desk{clock: newClock(), log: audittest.NewRecorder(), store: &faulty{Store: store}}
-	o := &session.Options{Now: d.clock.Now}
+	o := &session.Options{Now: d.clock.Now, Timeout: time.Minute} // tests keep a small machine busy
 	for _, f := range change {
 		f(o)
 	}
@@ -68,9 +68,6 @@ func newDesk(t testing.TB, store session.Store, change ...func(*session.Options)
 	d.Manager = m
 	return d
 }
-
-// patient lets a server wait for its store, in tests that keep a small machine busy.
-func patient(o *session.Options) { o.Timeout = time.Minute }
 
 // staff is a person of clinic-1 who proved two factors.
 func staff(id audit.ActorID) audit.Actor {

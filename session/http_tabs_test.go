@@ -32,7 +32,7 @@ type answer struct {
 
 func newSite(t *testing.T, store session.Store) *site {
 	t.Helper()
-	s := &site{desk: newDesk(t, store, patient)}
+	s := &site{desk: newDesk(t, store)}
 	save(t, s.store, session.Policy{
 		Limits:   session.DefaultLimits(),
 		HighRisk: map[audit.Action]session.Duty{"settings.edit": {Area: "settings", Within: time.Minute}},

@@ -78,7 +78,7 @@ func TestLimitRace(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, open func(testing.TB) session.Store) {
 		store := open(t)
-		a, b := newDesk(t, store, patient), newDesk(t, store, patient)
+		a, b := newDesk(t, store), newDesk(t, store)
 		save(t, store, atMost(3))
 		tokens := make(chan string, 64)
 		for i := range cap(tokens) {

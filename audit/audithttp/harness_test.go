@@ -242,6 +242,6 @@ func requireAlarm(t testing.TB, s *site, reason error) audithttp.Alarm {
 func ended(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 	}
 }

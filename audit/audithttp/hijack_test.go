@@ -41,7 +41,7 @@ func hijacked(t *testing.T, rec *audittest.Recorder, prepare func(http.ResponseW
 	client, err := net.Dial("tcp", web.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, client.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(client, "GET /socket HTTP/1.1\r\nHost: example.com\r\n\r\n")
 	require.NoError(t, err)
 	end, ok := <-got

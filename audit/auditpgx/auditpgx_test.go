@@ -251,7 +251,7 @@ func TestRecordTxHoldsNobodyUp(t *testing.T) {
 	h := newHost(t)
 	first, second := h.begin(), h.begin()
 	a, b, c := secret(), secret(), secret()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, auditpgx.RecordTx(ctx, first, h.prepare(a)))
 	require.NoError(t, auditpgx.RecordTx(ctx, second, h.prepare(b)))

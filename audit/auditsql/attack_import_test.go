@@ -56,7 +56,7 @@ func TestImportEnds(t *testing.T) {
 			_, err := store.Kit().Exec(t.Context(), statement)
 			require.NoError(t, err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		require.NoError(t, store.Migrate(ctx))
 		require.Equal(t, []string{id}, order(t, log, "secret-clinic"))

@@ -116,7 +116,7 @@ func TestAppendersWaitForNoLock(t *testing.T) {
 	defer tx.Rollback()
 	_, err = tx.Exec(`SELECT pg_advisory_xact_lock(7706325, 'audit_pending'::regclass::oid::integer)`)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 5 {
 		require.NoError(t, log.Record(ctx, secret(fresh())))

@@ -77,7 +77,7 @@ func TestStalledServer(t *testing.T) {
 	_, err = log.Query(ctx, audit.Query{Tenant: "secret-clinic"})
 	closed(t, err, audit.ErrUnavailable)
 	require.False(t, log.Health(ctx).OK)
-	require.Less(t, time.Since(start), 10*time.Second)
+	require.Less(t, time.Since(start), time.Minute)
 	proxy.Resume()
 	for _, e := range []audit.Event{one, two} {
 		require.NoError(t, done.record(t.Context(), newLog(t, store), e), "the same event again")

@@ -26,7 +26,7 @@ func exhaust(t *testing.T, log *audit.Log, done *acknowledged) (failed []audit.E
 		for range 64 {
 			batch = append(batch, secret(fresh()))
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		err := log.Record(ctx, batch...)
 		cancel()
 		if err == nil {

@@ -558,7 +558,7 @@ func TestRecordTxStarvesNoPool(t *testing.T) {
 			n = 1
 		}
 		pool.SetMaxOpenConns(n)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var begun, done sync.WaitGroup
 		begun.Add(n)

@@ -314,7 +314,7 @@ func TestLocksOfOthers(t *testing.T) {
 		require.Error(t, err)
 		require.True(t, errors.Is(err, context.DeadlineExceeded), "%v", err)
 		cancel()
-		require.Less(t, time.Since(start), 3*time.Second)
+		require.Less(t, time.Since(start), time.Minute, "nobody ends the lock")
 		require.NoError(t, tx.Rollback())
 		require.NoError(t, done.record(t.Context(), log, e), "the lock is gone; the same event again")
 	}

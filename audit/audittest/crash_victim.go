@@ -122,7 +122,7 @@ func (p *prey) forever(f func(n int) error) {
 }
 
 // giveUp is how long a call may fail.
-const giveUp = 10 * time.Second
+const giveUp = 50 * time.Second
 
 // report writes one line in one piece.
 func (p *prey) report(what string, values ...any) {

@@ -90,14 +90,16 @@ func (w *wreck) place(line string) error {
 	return w.seen.saw(crashTenants()[tenant], id, index)
 }
 
-// examine compares the database with the reports, twice if it has to: what a killed client
+// examine compares the database with the reports, again if it has to: what a killed client
 // had sent to a server may take effect while it is being looked at.
 func (w *wreck) examine(ctx context.Context, s audit.Store) error {
-	if w.compare(ctx, s) != nil {
-		time.Sleep(time.Second)
-		if err := w.compare(ctx, s); err != nil {
-			return err
-		}
+	err := w.compare(ctx, s)
+	for wait := time.Second; err != nil && wait < 8*time.Second; wait *= 2 {
+		time.Sleep(wait)
+		err = w.compare(ctx, s)
+	}
+	if err != nil {
+		return err
 	}
 	return w.again(ctx, s)
 }

@@ -291,7 +291,7 @@ func listInside(ctx context.Context, s audit.Store) error {
 		if err != nil {
 			return err
 		}
-		inner, cancel := context.WithTimeout(ctx, 10*time.Second)
+		inner, cancel := context.WithTimeout(ctx, 30*time.Second)
 		_, getErr := s.Get(inner, clinic, e.ID)
 		_, listErr := page(inner, s, audit.Filter{}, e.Index+1, 1)
 		_, countErr := s.Count(inner, audit.Filter{Tenant: clinic}, 9)
@@ -309,7 +309,7 @@ func listStop(ctx context.Context, s audit.Store) error {
 	if err := put(ctx, s, entries(30)...); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	for i := range 50 {
 		for _, err := range s.List(ctx, audit.Filter{Tenant: clinic}, audit.Newest, 30) {

@@ -33,9 +33,10 @@ func Test[S any](t *testing.T, rules []Rule[S], open func(t testing.TB) S) {
 	for _, r := range rules {
 		t.Run(r.Name, func(t *testing.T) {
 			t.Parallel()
+			store := open(t)
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			if err := r.Run(ctx, open(t)); err != nil {
+			if err := r.Run(ctx, store); err != nil {
 				t.Fatalf("%v\nthe contract says: %s", err, r.Clause)
 			}
 		})

@@ -132,7 +132,7 @@ func Redis(t testing.TB) (client *redis.Client, prefix string) {
 		t.Fatalf("enginetest: WARDKIT_REDIS: %v", err)
 	}
 	options.ContextTimeoutEnabled = true
-	client = redis.NewClient(options)
+	client = redis.NewClient(patient(options))
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Fatalf("enginetest: Redis: %v", err)
 	}

@@ -120,13 +120,18 @@ func (p *pooler) serve(client net.Conn) {
 			return
 		}
 		p.uses(number, server)
-		ok = transaction(client, server.Conn, first)
+		var ready []byte
+		ready, ok = transaction(client, server.Conn, first)
 		p.uses(number, nil)
 		if !ok { // the client left within it
 			server = p.replace(server)
 		}
 		if server != nil {
 			p.idle <- server
+		}
+		if ok {
+			_, err = client.Write(ready)
+			ok = err == nil
 		}
 	}
 }
@@ -207,37 +212,42 @@ func (p *pooler) replace(old *pgconn.HijackedConn) *pgconn.HijackedConn {
 	return nil
 }
 
-// transaction carries messages until no transaction is open.
-func transaction(client, server net.Conn, first []byte) bool {
+// transaction carries messages until no transaction is open. That message of the server's is for
+// the caller to pass on, when the connection is somebody else's to use.
+func transaction(client, server net.Conn, first []byte) (ready []byte, ok bool) {
 	for said := first; ; {
 		if _, err := server.Write(said); err != nil {
-			return false
+			return nil, false
 		}
 		if said[0] == 'Q' || said[0] == 'S' { // a query, or Sync: the server answers
-			status, ok := answers(client, server)
-			if !ok || status == 'I' {
-				return ok
+			ready, ok = answers(client, server)
+			if !ok || ready[5] == 'I' {
+				return ready, ok
+			}
+			if _, err := client.Write(ready); err != nil {
+				return nil, false
 			}
 		}
 		var err error
 		if said, err = message(client); err != nil || said[0] == 'X' {
-			return false
+			return nil, false
 		}
 	}
 }
 
-// answers carries what the server says until it waits for the next query.
-func answers(client, server net.Conn) (status byte, ok bool) {
+// answers carries what the server says until it waits for the next query, and returns its message
+// that it does.
+func answers(client, server net.Conn) (ready []byte, ok bool) {
 	for {
 		said, err := message(server)
 		if err != nil {
-			return 0, false
-		}
-		if _, err := client.Write(said); err != nil {
-			return 0, false
+			return nil, false
 		}
 		if said[0] == 'Z' {
-			return said[5], true
+			return said, true
+		}
+		if _, err := client.Write(said); err != nil {
+			return nil, false
 		}
 	}
 }

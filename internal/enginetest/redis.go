@@ -57,9 +57,15 @@ func (s *RedisServer) Folder(name string) string { return filepath.Join(s.dir, n
 
 // Client returns a client of the server that obeys contexts; it is closed when the test ends.
 func (s *RedisServer) Client() *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: s.Address(), ContextTimeoutEnabled: true, DialerRetries: 1})
+	client := redis.NewClient(patient(&redis.Options{Addr: s.Address(), ContextTimeoutEnabled: true, DialerRetries: 1}))
 	s.t.Cleanup(func() { client.Close() })
 	return client
+}
+
+// patient lets a client wait: a test's own deadlines are those of its contexts.
+func patient(o *redis.Options) *redis.Options {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+	return o
 }
 
 // Start starts the server if it does not run, and returns when it answers and has loaded what
@@ -145,7 +151,7 @@ func RedisCluster(t testing.TB) (*redis.ClusterClient, []*RedisServer) {
 	var servers []*RedisServer
 	var addresses []string
 	for i := range nodes {
-		s := PrivateRedis(t, "cluster-enabled yes", "cluster-node-timeout 2000", "cluster-announce-ip "+privateHost,
+		s := PrivateRedis(t, "cluster-enabled yes", "cluster-node-timeout 60000", "cluster-announce-ip "+privateHost,
 			fmt.Sprint("cluster-port ", freePort(t)))
 		client := s.Client()
 		s.must(client.ClusterAddSlotsRange(t.Context(), i*slots/nodes, (i+1)*slots/nodes-1).Err())
@@ -159,7 +165,10 @@ func RedisCluster(t testing.TB) (*redis.ClusterClient, []*RedisServer) {
 	for _, s := range servers {
 		s.joined(nodes)
 	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses, ContextTimeoutEnabled: true})
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: addresses, ContextTimeoutEnabled: true,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+	})
 	t.Cleanup(func() { client.Close() })
 	return client, servers
 }

@@ -31,6 +31,12 @@ func (d *DB) Check(ctx context.Context) error {
 	if d.tx != nil {
 		return d.checkOne(ctx, d.tx)
 	}
+	// SQLite waits for nobody while it turns a new file to WAL, as the first connections of several
+	// processes do.
+	return d.retry(ctx, func() error { return d.checkPool(ctx) })
+}
+
+func (d *DB) checkPool(ctx context.Context) error {
 	first, err := d.pool.Conn(ctx)
 	if err != nil {
 		return hide(err)

@@ -247,10 +247,8 @@ func TestRetryHonoursTheDeadline(t *testing.T) {
 	engines(t, func(t *testing.T, _ enginetest.Engine, db *sqlkit.DB) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		began := time.Now()
 		err := db.Write(ctx, func(*sqlkit.Tx) error { return busy{} })
-		require.True(t, sqlkit.IsBusy(err) || errors.Is(err, context.DeadlineExceeded), "%v", err)
-		require.Less(t, time.Since(began), 4*time.Second)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 
 		ctx, cancel = context.WithCancel(t.Context())
 		runs := 0
@@ -261,7 +259,6 @@ func TestRetryHonoursTheDeadline(t *testing.T) {
 			return busy{}
 		})
 		require.ErrorIs(t, err, context.Canceled)
-		require.Less(t, time.Since(began), 4*time.Second)
 	})
 }
 

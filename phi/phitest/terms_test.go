@@ -209,8 +209,12 @@ func merging() phi.TermStore {
 	m := newTermMutant()
 	var inside conform.Meeting
 	var seen atomic.Bool
+	var turn sync.Mutex
 	m.save = func(ctx context.Context, t audit.Tenant, terms phi.Terms) error {
-		if seen.Load() || inside.Wait() {
+		met := seen.Load() || inside.Wait()
+		turn.Lock()
+		defer turn.Unlock()
+		if met {
 			seen.Store(true)
 			terms.List = slices.Concat(m.remembered(t, terms.Entity, terms.Row), terms.List)
 		}

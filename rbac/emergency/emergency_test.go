@@ -583,7 +583,7 @@ func TestHealth(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.desks[0].Run(ctx) }()
-	require.Eventually(t, func() bool { return h.desks[0].Health(ctx) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.desks[0].Health(ctx) == nil }, time.Minute, time.Millisecond)
 	cancel()
 	require.True(t, errors.Is(<-done, context.Canceled))
 	require.ErrorIs(t, h.desks[0].Health(t.Context()), emergency.ErrNotRunning)

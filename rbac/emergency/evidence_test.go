@@ -26,7 +26,7 @@ func TestControls(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { _ = h.desks[0].Run(ctx) }()
-	require.Eventually(t, func() bool { return h.desks[0].Health(ctx) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.desks[0].Health(ctx) == nil }, time.Minute, time.Millisecond)
 	require.Equal(t, evidence.InForce, stated().State)
 	g := h.opens("ana", "p1")
 	require.Contains(t, stated().Detail, "opened so far: 1, open now: 1, not reviewed: 1")

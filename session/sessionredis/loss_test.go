@@ -290,7 +290,7 @@ func promoted(t testing.TB, s *enginetest.RedisServer) *enginetest.RedisServer {
 // may have a successor, which knows better.
 func TestIsolatedPrimaryIsRefused(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, "min-replicas-to-write 1", "min-replicas-max-lag 1")
+	p := newPair(t, "min-replicas-to-write 1", "min-replicas-max-lag 60")
 	s := over(t, p.client, newDurable(), "")
 	r := begun(t, s, clinic, ann)
 	p.cutOff(t)

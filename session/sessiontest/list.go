@@ -119,7 +119,7 @@ func listMeanwhile(ctx context.Context, s session.Store) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(5 * time.Second):
+	case <-time.After(15 * time.Second):
 		return fmt.Errorf("revoking while List runs waits for ever")
 	}
 }
