@@ -54,6 +54,20 @@ func TestPack(t *testing.T) {
 	}
 }
 
+// TestUnpackEveryToken: whatever a forged row says the length or the number of something is, it is
+// refused or unpacked.
+func TestUnpackEveryToken(t *testing.T) {
+	t.Parallel()
+	e := bodies(t)[0]
+	for token := range 256 {
+		for says := range 256 {
+			for _, more := range []int{0, 1, 7, 15, 31, says - 2, says - 1, says, says + 1} {
+				_, _ = unpack(e, append([]byte{1, byte(token), byte(says)}, make([]byte, max(more, 0))...))
+			}
+		}
+	}
+}
+
 // TestPackOfEveryRelease unpacks what was packed when the form was made.
 func TestPackOfEveryRelease(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,8 @@ func expand(out, packed []byte, c *packContext) ([]byte, int) {
 		t := time.UnixMicro(int64(binary.BigEndian.Uint64(rest))).UTC()
 		return t.AppendFormat(out, timeLayout), 9
 	case token == tokenHex && len(rest) > 0 && len(rest) > int(rest[0]):
-		return hex.AppendEncode(out, rest[1:1+rest[0]]), 2 + int(rest[0])
+		n := 1 + int(rest[0]) // as an int: a forged length of 255 has no room in a byte
+		return hex.AppendEncode(out, rest[1:n]), 1 + n
 	case token >= tokenFirst && token < tokenMore:
 		return append(out, fragments[token-tokenFirst]...), 1
 	case token == tokenMore && len(rest) > 0 && int(rest[0]) < len(fragments):
