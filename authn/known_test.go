@@ -244,8 +244,10 @@ func TestConcurrentBudgets(t *testing.T) {
 	run := func(t *testing.T, store authn.Store, windows authn.Windows) {
 		h := newHouse(t, store, func(o *authn.Options) { o.AddressTries, o.Windows, o.Hashers, o.Queue = 7, windows, 8, 1000 })
 		errs := atOnce(guesses(), func(i int) error {
-			_, err := h.m.SignIn(t.Context(), clinic, strings.Repeat("x", i%40+1)+"@example.com", pw("wrong"), far)
-			return err
+			return inTheEnd(func() error {
+				_, err := h.m.SignIn(t.Context(), clinic, strings.Repeat("x", i%40+1)+"@example.com", pw("wrong"), far)
+				return err
+			})
 		})
 		require.Equal(t, 7, number(errs, authn.ErrDenied))
 		require.Equal(t, guesses()-7, number(errs, authn.ErrThrottled))

@@ -319,6 +319,7 @@ func TestTextNothingIsWrittenInClear(t *testing.T) {
 	_, err = w.SendText(t.Context(), clinic, lin)
 	require.ErrorIs(t, err, mfa.ErrTextNotSent)
 	dump += err.Error()
+	dump = ids.ReplaceAllString(dump, "an id") // which may have the code's digits by chance
 	for _, secret := range []string{linsNumber, linsNumber[1:], "5550123", code} {
 		require.NotContains(t, dump, secret)
 	}

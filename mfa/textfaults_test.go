@@ -251,7 +251,7 @@ func TestTheRecordPrecedesTheMessage(t *testing.T) {
 			n := w.numberRow(t, lin)
 			require.Equal(t, n.CodeID, m.ID)
 			other := mfa.Number{ID: "n-other"} // a second writer would wait for a transaction
-			short, cancel := context.WithTimeout(ctx, 5*time.Second)
+			short, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
 			return w.store.ApplyNumber(short, mfa.NumberChange{Was: mfa.Ref{Tenant: clinic, Person: "p-other"}, Put: &other})
 		}

@@ -65,7 +65,7 @@ func (p *person) letter(to, says string) (link string) {
 			}
 		}
 		return false
-	}, 20*time.Second, 50*time.Millisecond, "no mail to %s says %q", to, says)
+	}, 2*time.Minute, 50*time.Millisecond, "no mail to %s says %q", to, says)
 	return link
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -107,10 +108,14 @@ func (a *attack) guessing() {
 	})
 	a.step("guessing_is_slowed_down_for_that_person_only", func(t *testing.T) {
 		var last page
-		for i := range 7 {
+		for i := 0; i < 60 && last.status != http.StatusTooManyRequests; i++ {
 			last = a.mallory.post("/sign-in", url.Values{"email": {nad}, "password": {fmt.Sprintf("guess %d", i)}})
 		}
 		require.Equal(t, http.StatusTooManyRequests, last.status)
+		c, err := parseConfig(a.args)
+		require.NoError(t, err)
+		changeArgs(t, c, `UPDATE authn_credential SET not_before = ? WHERE person = 'demo-therapist-2' AND family = 'password' AND not_before > 0`,
+			time.Now().Add(time.Hour).UnixMicro()) // a slow machine must not wait it out
 		require.NotEmpty(t, last.header.Get("Retry-After"))
 		require.Contains(t, last.text(), "Too many tries.")
 		require.Equal(t, http.StatusTooManyRequests, a.mallory.post("/sign-in", credentials(nad)).status, "the right one has to wait too")

@@ -151,7 +151,7 @@ func (w *watch) restartedServer() {
 		w.restart(t)
 		require.Eventually(t, func() bool {
 			return len(w.alma.events(url.Values{"period": {"24h"}, "action": {"audit.enabled"}})) == 2
-		}, 10*time.Second, 50*time.Millisecond)
+		}, 2*time.Minute, 50*time.Millisecond)
 		if runtime.GOOS != "windows" { // where a process cannot be asked to stop
 			require.Len(t, w.alma.events(url.Values{"period": {"24h"}, "action": {"audit.disabled"}}), 1)
 		}

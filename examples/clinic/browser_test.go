@@ -69,7 +69,7 @@ func sit(t *testing.T, browser context.Context, base string, script bool) *hands
 }
 
 // patience is how long the browser may take for anything.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 func (h *hands) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	h.t.Helper()

@@ -21,7 +21,7 @@ func TestDemoRefusesDatabaseOfAClinic(t *testing.T) {
 		again := start(t, append(args, "-demo=false")...)
 		require.Eventually(t, func() bool {
 			return strings.Contains(again.out.String(), "Set up the first administrator")
-		}, 20*time.Second, 10*time.Millisecond, "the clinic goes on, nobody was seeded")
+		}, 2*time.Minute, 10*time.Millisecond, "the clinic goes on, nobody was seeded")
 	})
 }
 

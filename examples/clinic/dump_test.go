@@ -96,7 +96,10 @@ func dumpTable(t *testing.T, pool *sql.DB, table string, all *bytes.Buffer) {
 func (w *walk) secrets() (all []string) {
 	for n := range demoPatients {
 		p := demoPatient(n)
-		all = append(all, p.Name, p.MRN, p.Phone, p.Email, p.SSN, strings.Fields(p.Name)[1], strings.TrimPrefix(p.Phone, "+1 "), demoNote(n))
+		all = append(all, p.Name, p.MRN, p.Phone, p.Email, p.SSN, strings.TrimPrefix(p.Phone, "+1 "), demoNote(n))
+		if family := strings.Fields(p.Name)[1]; len(family) > 7 { // shorter ones are in random text by chance
+			all = append(all, family)
+		}
 	}
 	for _, m := range demoAccounts() {
 		all = append(all, m.Name, m.Email)
@@ -154,7 +157,7 @@ func (w *walk) nothingInClear() {
 		r := w.alma.request(http.MethodPost, "/team/invite", nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 		require.Equal(t, http.StatusForbidden, w.alma.send(r).status)
-		require.Eventually(t, func() bool { return strings.Contains(w.logged(), "cross_origin") }, 10*time.Second, 5*time.Millisecond,
+		require.Eventually(t, func() bool { return strings.Contains(w.logged(), "cross_origin") }, 2*time.Minute, 5*time.Millisecond,
 			"the clinic logs, and the search sees it")
 		plant(t, w.args, canary.Decoy())
 		check := func(when string) {

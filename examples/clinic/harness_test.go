@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -31,11 +32,28 @@ const childVariable = "WARDKIT_TEST_CLINIC_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "1" {
+		if line := os.Getenv(haltVariable); line != "" {
+			_ = run(context.Background(), os.Args[1:], halting(line), os.Stderr)
+			os.Exit(2)
+		}
 		main()
 		os.Exit(0)
 	}
 	enginetest.Patient()
 	os.Exit(m.Run())
+}
+
+// haltVariable is how a line begins after which a process does nothing more, until it is killed.
+const haltVariable = "WARDKIT_TEST_CLINIC_HALT"
+
+type halting string
+
+func (h halting) Write(p []byte) (int, error) {
+	n, err := os.Stdout.Write(p)
+	if bytes.HasPrefix(p, []byte(h)) {
+		select {}
+	}
+	return n, err
 }
 
 // engines runs f with the clinic's arguments for each SQL engine, and with what dumps the
@@ -106,11 +124,18 @@ func launch(args ...string) (*clinic, error) {
 	case c.base = <-found:
 		return c, nil
 	case <-c.done:
+		_ = c.cmd.Wait() // its log is whole now
+		if strings.Contains(c.log.String(), "address already in use") {
+			return c, errTaken
+		}
 		return c, fmt.Errorf("the clinic ended at once:\n%s%s", c.out, c.log)
 	case <-time.After(2 * time.Minute):
 		return c, fmt.Errorf("the clinic did not start:\n%s%s", c.out, c.log)
 	}
 }
+
+// errTaken: somebody else was given the port meanwhile.
+var errTaken = errors.New("the address is in use")
 
 // read keeps what the clinic prints and tells the first address in it.
 func (c *clinic) read(out io.Reader, found chan<- string) {
@@ -149,7 +174,7 @@ func (c *clinic) end(sig os.Signal) {
 // said and its exit code.
 func runClinic(t *testing.T, args ...string) (stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), childVariable+"=1")
@@ -276,6 +301,13 @@ func (p *person) send(r *http.Request) page {
 // die meanwhile.
 func (p *person) attempt(path string, form url.Values) (page, error) {
 	at, _, err := p.clinic.exchange(p.request(http.MethodPost, path, form))
+	return at, err
+}
+
+// insist is attempt, again and again while the clinic says that it is too busy.
+func (p *person) insist(path string, form url.Values) (at page, err error) {
+	for at, err = p.attempt(path, form); err == nil && at.status == http.StatusServiceUnavailable; at, err = p.attempt(path, form) {
+	}
 	return at, err
 }
 

@@ -48,7 +48,7 @@ func (o *officers) arrive() {
 func (o *officers) finds(p *person, rule, text string) string {
 	o.t.Helper()
 	row := regexp.MustCompile(`(?s)<tr role="row"><td role="cell" data-label="What"><a href="(/audit/review/[^"]+)"[^>]*>` + rule + `</a>.*?</tr>`)
-	for range 200 {
+	for range 1000 {
 		for _, m := range row.FindAllStringSubmatch(p.get("/audit/review").body, -1) {
 			if strings.Contains(m[0], text) {
 				return m[1]

@@ -215,7 +215,7 @@ func (o *office) stale() {
 		for i := range status {
 			p := []*person{o.alma, o.greta}[i%2]
 			wg.Go(func() {
-				at, err := p.attempt("/team/"+irisID+"/roles", form)
+				at, err := p.insist("/team/"+irisID+"/roles", form)
 				if err == nil {
 					status[i] = at.status
 				}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -49,8 +50,18 @@ func freeAddress(t *testing.T) string {
 // beside starts a clinic whose links lead to the proxy, and returns it as it is reached directly.
 func beside(t *testing.T, args []string) *clinic {
 	t.Helper()
-	addr := freeAddress(t)
-	c := start(t, append(slices.Clone(args), "-addr", addr)...)
+	var addr string
+	var c *clinic
+	for err := errTaken; errors.Is(err, errTaken); {
+		addr = freeAddress(t)
+		c, err = launch(append(slices.Clone(args), "-addr", addr)...)
+		if c != nil {
+			t.Cleanup(c.kill)
+		}
+		if !errors.Is(err, errTaken) {
+			require.NoError(t, err)
+		}
+	}
 	direct := *c
 	direct.base = "http://" + strings.Replace(addr, "127.0.0.1", "localhost", 1)
 	return &direct

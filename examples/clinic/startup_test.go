@@ -356,7 +356,7 @@ func TestFirstAdministrator(t *testing.T) {
 
 func setUpLink(t *testing.T, c *clinic) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(c.out.String(), "/link/") }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(c.out.String(), "/link/") }, 2*time.Minute, 10*time.Millisecond)
 	_, link, _ := strings.Cut(strings.TrimSpace(c.out.String()), "/link/")
 	require.NotContains(t, link, "/link/", "one link")
 	return "/link/" + link
@@ -417,6 +417,6 @@ func TestTLS(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, res.StatusCode)
 	})
 	t.Run("set_up_link_is_https", func(t *testing.T) {
-		require.Eventually(t, func() bool { return strings.Contains(c.out.String(), c.base+"/link/") }, 20*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(c.out.String(), c.base+"/link/") }, 2*time.Minute, 10*time.Millisecond)
 	})
 }

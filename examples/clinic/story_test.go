@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"html"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,6 +35,9 @@ func tell(t *testing.T, args ...string) *story {
 func (s *story) restart(t *testing.T) {
 	t.Helper()
 	c, err := launch(s.args...)
+	for end := time.Now().Add(time.Minute); errors.Is(err, errTaken) && time.Now().Before(end); c, err = launch(s.args...) {
+		time.Sleep(time.Second) // whoever was given the port may give it back
+	}
 	if c != nil {
 		s.t.Cleanup(c.kill)
 	}

@@ -53,6 +53,9 @@ func (w *world) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(answer, "we got %s", body)
 }
 
+// noon is in the middle of an hour: budgets count by the hour.
+var noon = time.Now().Truncate(time.Hour).Add(30 * time.Minute)
+
 // nobody stands in for sessions and notices.
 type nobody struct{}
 
@@ -67,6 +70,7 @@ func newWorld(t *testing.T, windows mfa.Windows) *world {
 	vault, err := phi.Open(t.Context(), "texts", phi.NewMemoryKMS(), phi.NewMemoryKeys(), nil)
 	require.NoError(t, err)
 	w.Factors, err = mfa.New(mfa.NewMemory(), vault, w.events, "Example Clinic", &mfa.Options{
+		Now:      func() time.Time { return noon },
 		Sessions: nobody{}, Notices: nobody{},
 		Texts: &mfa.TextOptions{
 			Sender: texts.Carrier{
@@ -90,7 +94,7 @@ func (w *world) begin(t *testing.T, tenant audit.Tenant, person audit.ActorID, n
 
 func me(t *testing.T, tenant audit.Tenant, person audit.ActorID) context.Context {
 	t.Helper()
-	return audit.WithActor(t.Context(), audit.Actor{ID: person, Kind: audit.KindStaff, Tenant: tenant, AuthTime: time.Now(), Assurance: audit.AAL2})
+	return audit.WithActor(t.Context(), audit.Actor{ID: person, Kind: audit.KindStaff, Tenant: tenant, AuthTime: noon, Assurance: audit.AAL2})
 }
 
 var line = regexp.MustCompile(`^Example Clinic: [^\n]+\n\n@clinic\.example\.com #([0-9]{6})$`)
