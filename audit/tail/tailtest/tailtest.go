@@ -174,7 +174,7 @@ func race(ctx context.Context, s tail.Cursors) error {
 		for i := range callers {
 			wg.Go(func() {
 				mine := c
-				mine.Next = int64(i)
+				mine.Next = 100 + int64(i)
 				switch err := s.Put(ctx, mine); {
 				case err == nil:
 					won.Add(1)
