@@ -258,11 +258,14 @@ func (c *crew) fire(id audit.ActorID) {
 type proofs struct {
 	owed  bool
 	w     *wire
+	mu    sync.Mutex
 	asked []audit.Object
 }
 
 func (p *proofs) StepUp(_ context.Context, action audit.Action, o audit.Object, within time.Duration) (owed bool, err error) {
 	err = p.w.call(func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if action == support.ActionApprove && within > 0 {
 			p.asked = append(p.asked, o)
 		}
