@@ -306,7 +306,10 @@ func (p *person) attempt(path string, form url.Values) (page, error) {
 
 // insist is attempt, again and again while the clinic says that it is too busy.
 func (p *person) insist(path string, form url.Values) (at page, err error) {
-	for at, err = p.attempt(path, form); err == nil && at.status == http.StatusServiceUnavailable; at, err = p.attempt(path, form) {
+	for range 50 { // each took seconds
+		if at, err = p.attempt(path, form); err != nil || at.status != http.StatusServiceUnavailable {
+			break
+		}
 	}
 	return at, err
 }

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/wardkit/wardkit/internal/bench/turns"
@@ -96,11 +94,7 @@ func peerCases() ([]*timed, error) {
 	sealedPadded := gcm.Seal(nil, nonce, padded, aad)
 	sealPadded := &timed{table: fieldTable, bare: seal, Case: turns.Case{Name: "bare AES-GCM of 128 bytes, seal", Run: func() error { gcm.Seal(out, nonce, padded, aad); return nil }}}
 	openPadded := &timed{table: fieldTable, bare: open, Case: turns.Case{Name: "bare AES-GCM of 128 bytes, open", Run: func() error { _, err := gcm.Open(out, nonce, sealedPadded, aad); return err }}}
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, err
-	}
-	plain, err := aead.New(handle)
+	plain, kms, err := tinkAEADs()
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +102,7 @@ func peerCases() ([]*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := tinkCases("Tink KMS envelope", aead.NewKMSEnvelopeAEAD2(aead.AES256GCMKeyTemplate(), plain))
+	e, err := tinkCases("Tink KMS envelope", kms)
 	if err != nil {
 		return nil, err
 	}

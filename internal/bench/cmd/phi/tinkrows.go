@@ -12,11 +12,7 @@ import (
 // with tenant, field, patient and row as its additional data, into a struct. Like phi's, they go through 64 rows.
 // The pairs, to seal and to open, are of the plain AEAD and of the one with a KMS.
 func tinkRows() ([]*timed, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, err
-	}
-	plain, err := aead.New(handle)
+	plain, kms, err := tinkAEADs()
 	if err != nil {
 		return nil, err
 	}
@@ -24,8 +20,20 @@ func tinkRows() ([]*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	kms, err := tinkRow("Tink KMS envelope, a row bound by hand", aead.NewKMSEnvelopeAEAD2(aead.AES256GCMKeyTemplate(), plain))
-	return append(all, kms...), err
+	more, err := tinkRow("Tink KMS envelope, a row bound by hand", kms)
+	return append(all, more...), err
+}
+
+// tinkAEADs returns Tink's plain AEAD, and the one with a KMS, which is a key of this process.
+func tinkAEADs() (plain, kms tink.AEAD, err error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, nil, err
+	}
+	if plain, err = aead.New(handle); err != nil {
+		return nil, nil, err
+	}
+	return plain, aead.NewKMSEnvelopeAEAD2(aead.AES256GCMKeyTemplate(), plain), nil
 }
 
 // clearRow and storedRow are a row of eight, in memory and as it is stored.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -172,19 +173,24 @@ func shuffled(all []session.Key) []session.Key {
 	return keys
 }
 
+// readEach reads the sessions that each person has.
+func readEach[S any](list iter.Seq2[S, error]) error {
+	n := 0
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+		n++
+	}
+	if n != each {
+		return errMissing
+	}
+	return nil
+}
+
 func (p *population) list(ctx context.Context) *turns.Case {
 	return &turns.Case{Name: "list, the store alone", Run: func() error {
-		n := 0
-		for _, err := range p.store.List(ctx, "clinic-1", person(rand.IntN(len(p.keys)/each)), p.now) {
-			if err != nil {
-				return err
-			}
-			n++
-		}
-		if n != each {
-			return errMissing
-		}
-		return nil
+		return readEach(p.store.List(ctx, "clinic-1", person(rand.IntN(len(p.keys)/each)), p.now))
 	}}
 }
 
